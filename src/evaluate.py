@@ -1,0 +1,85 @@
+"""A network and labelled images in, a prediction per image out; and predictions in, metrics out."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from pydantic import PositiveInt
+from sklearn.metrics import accuracy_score, f1_score, log_loss, recall_score
+
+from src.device import Device
+from src.model import ConvNet
+from src.params import Section
+
+
+class EvaluateParams(Section):
+    batch_size: PositiveInt
+    device: Device
+    calibration_bins: PositiveInt
+
+
+class Predictions(NamedTuple):
+    """Class indices int64 (N,) that were predicted, and all probabilities float64 (N, K)."""
+
+    predicted: np.ndarray
+    probabilities: np.ndarray
+
+    @property
+    def confidence(self) -> np.ndarray:
+        """The probability of the predicted class (N,)."""
+        return np.take_along_axis(self.probabilities, self.predicted[:, None], axis=1)[:, 0]
+
+
+def check_fit(network: ConvNet, images: np.ndarray, classes: np.ndarray) -> None:
+    """ValueError when the network was made for images of another shape or for other classes."""
+    made_for = network.architecture
+    if made_for.image_shape != images.shape[1:]:
+        shapes = ["x".join(map(str, shape)) for shape in (made_for.image_shape, images.shape[1:])]
+        raise ValueError(f"the model takes images of {shapes[0]}, the data has {shapes[1]}; train it on this data")
+    if made_for.classes != classes.tolist():
+        raise ValueError(
+            f"the model tells {', '.join(made_for.classes)} apart, the data has {', '.join(classes)};"
+            " train it on this data"
+        )
+
+
+@torch.inference_mode()
+def predict(network: ConvNet, images: np.ndarray, batch_size: int, device: torch.device) -> Predictions:
+    """Predict uint8 images (N, C, H, W) in float32."""
+    network.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    log_probabilities = []
+    for batch in torch.from_numpy(images).split(batch_size):
+        on_device = batch.to(device, torch.float32, memory_format=torch.channels_last).div_(255)
+        log_probabilities.append(network(on_device).double().cpu())
+    probabilities = torch.softmax(torch.cat(log_probabilities), dim=1).numpy()  # sums to 1 in float64 as well
+    return Predictions(probabilities.argmax(1), probabilities)
+
+
+def measure(predictions: Predictions, labels: np.ndarray, classes: np.ndarray, bins: int) -> dict[str, Any]:
+    """Metrics of predictions against labels int64 (N,); classes: names (K,). All but the counts are means or shares.
+
+    A class without an image has a recall of 0.
+    """
+    indices = np.arange(len(classes))
+    right = predictions.predicted == labels
+    recall = recall_score(labels, predictions.predicted, labels=indices, average=None, zero_division=0)
+    return {
+        "loss": float(log_loss(labels, predictions.probabilities, labels=indices)),
+        "accuracy": float(accuracy_score(labels, predictions.predicted)),
+        "errors": int((~right).sum()),
+        "images": len(labels),
+        "macro_f1": float(f1_score(labels, predictions.predicted, labels=indices, average="macro", zero_division=0)),
+        "calibration_error": calibration_error(predictions.confidence, right, bins),
+        "recall": dict(zip(classes.tolist(), recall.tolist(), strict=True)),
+    }
+
+
+def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int) -> float:
+    """Expected calibration error: |share right - mean confidence| of each bin, weighted by its images.
+
+    confidence float (N,) in [0, 1], right bool (N,); bins of equal width, each with its upper edge.
+    Source: Guo et al., On Calibration of Modern Neural Networks, 2017, equation 3.
+    """
+    bin_of = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    gaps = np.bincount(bin_of, weights=right - confidence, minlength=bins)  # a bin's images times its gap
+    return float(np.abs(gaps).sum() / len(right))
