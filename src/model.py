@@ -77,8 +77,10 @@ class ConvNet(nn.Module):
         params = architecture.model
         channels, height, width = architecture.image_shape
         layers: list[nn.Module] = []
-        # In place saves a pass over the memory; PyTorch's backward pass can do it for a positive slope only.
-        activation = nn.LeakyReLU(params.negative_slope, inplace=params.negative_slope > 0)
+
+        def activation() -> nn.LeakyReLU:
+            # In place saves a pass over the memory; PyTorch's backward pass can do it for a positive slope only.
+            return nn.LeakyReLU(params.negative_slope, inplace=params.negative_slope > 0)
 
         def add(layer: nn.Module, *shape: int) -> None:
             layers.append(layer)
@@ -90,7 +92,7 @@ class ConvNet(nn.Module):
                 height, width = (output_size(size, kernel=3, padding=1) for size in (height, width))
                 add(nn.Conv2d(channels, out_channels, 3, padding=1), out_channels, height, width)
                 channels = out_channels
-                add(activation, channels, height, width)
+                add(activation(), channels, height, width)
                 add(nn.BatchNorm2d(channels), channels, height, width)
             pooled = [output_size(size, kernel=2, stride=2) for size in (height, width)]
             if min(pooled) < 1:
@@ -108,7 +110,7 @@ class ConvNet(nn.Module):
         for units in params.hidden_units:
             add(nn.Linear(features, units), units)
             features = units
-            add(activation, units)
+            add(activation(), units)
             add(nn.BatchNorm1d(units), units)
         add(nn.Linear(features, len(architecture.classes)), len(architecture.classes))
         self.layers = nn.Sequential(*layers)

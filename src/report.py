@@ -34,7 +34,9 @@ def error_plot(mistakes: Mistakes, classes: np.ndarray, params: ReportParams) ->
     if not len(shown):
         return _note("No mistakes: every test image was recognised.")
     rows = -(-len(shown) // params.columns)
-    figure = Figure(figsize=(CELL[0] * params.columns, CELL[1] * rows), layout="constrained")
+    figure = Figure(figsize=(CELL[0] * params.columns, CELL[1] * rows))
+    title_height = 0.13  # of a cell
+    figure.subplots_adjust(0.005, 0.005 / rows, 0.995, 1 - title_height / rows, wspace=0.04, hspace=0.15)
     for axes in (grid := figure.subplots(rows, params.columns, squeeze=False)).flat:
         axes.axis("off")
     titles = [f"Pred{classes[mistakes.predicted[i]]}({classes[mistakes.actual[i]]})" for i in shown]

@@ -17,7 +17,7 @@ ENVIRONMENT = os.environ | {
     "GIT_COMMITTER_NAME": "test",
     "GIT_COMMITTER_EMAIL": "test@example.com",
 }
-SMALL = {  # trains in a second or two, and badly
+SMALL: dict[str, dict[str, Any]] = {  # trains in a second or two, and badly
     "download": {"dataset": "digits"},
     "model": {"conv_channels": [[4], [8]], "hidden_units": [16]},
     "train": {"epochs": 2, "batch_size": 64},

@@ -1,0 +1,61 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from src.evaluate import Predictions, calibration_error, check_fit, measure, predict
+from src.model import Architecture, ConvNet, ModelParams
+
+CLASSES = np.array(["a", "b", "c"])
+
+
+def network() -> ConvNet:
+    torch.manual_seed(0)
+    model = ModelParams(conv_channels=[[4]], hidden_units=[], dropout=0.25, negative_slope=0.1)
+    return ConvNet(Architecture(model=model, image_shape=(1, 8, 8), classes=CLASSES.tolist()))
+
+
+def predictions(probabilities: list[list[float]]) -> Predictions:
+    array = np.array(probabilities)
+    return Predictions(array.argmax(1), array)
+
+
+def test_predictions_do_not_depend_on_the_batch_size() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (10, 1, 8, 8), np.uint8)
+    whole, parts = (predict(network(), images, size, torch.device("cpu")) for size in (10, 3))
+    assert np.allclose(whole.probabilities, parts.probabilities)
+    assert whole.probabilities.sum(1) == pytest.approx(np.ones(10), abs=1e-12)
+    assert np.array_equal(whole.confidence, whole.probabilities.max(1))
+
+
+def test_metrics_worked_out_by_hand() -> None:
+    made = predictions([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.6, 0.3, 0.1], [0.2, 0.2, 0.6]])
+    metrics = measure(made, np.array([0, 1, 1, 2]), CLASSES, bins=10)
+    assert metrics["loss"] == pytest.approx(-np.log([0.7, 0.8, 0.3, 0.6]).mean())
+    assert (metrics["accuracy"], metrics["errors"], metrics["images"]) == (0.75, 1, 4)
+    assert metrics["recall"] == {"a": 1.0, "b": 0.5, "c": 1.0}
+    assert metrics["macro_f1"] == pytest.approx((2 / 3 + 2 / 3 + 1) / 3)
+    json.dumps(metrics, allow_nan=False)
+
+
+def test_a_class_without_images_gives_numbers_all_the_same() -> None:
+    metrics = measure(predictions([[0.7, 0.2, 0.1]]), np.array([0]), CLASSES, bins=10)
+    assert metrics["recall"] == {"a": 1.0, "b": 0.0, "c": 0.0}
+
+
+def test_calibration_error_worked_out_by_hand() -> None:
+    confidence = np.array([0.95, 0.95, 0.55, 0.55, 1.0, 0.0])
+    right = np.array([True, False, True, True, True, False])
+    # bins of a tenth: (0.9, 1]: three images, 2 right of 2.9; (0.5, 0.6]: two, 2 right of 1.1; [0, 0.1]: one, 0 of 0
+    assert calibration_error(confidence, right, bins=10) == pytest.approx((0.9 + 0.9) / 6)
+    assert calibration_error(confidence, right, bins=1) == pytest.approx(abs(4 - 4.0) / 6)
+
+
+def test_a_model_for_other_data_is_refused() -> None:
+    images = np.zeros((1, 1, 8, 8), np.uint8)
+    check_fit(network(), images, CLASSES)
+    with pytest.raises(ValueError, match="takes images of 1x8x8, the data has 3x8x9"):
+        check_fit(network(), np.zeros((1, 3, 8, 9), np.uint8), CLASSES)
+    with pytest.raises(ValueError, match="tells a, b, c apart, the data has a, b, d"):
+        check_fit(network(), images, np.array(["a", "b", "d"]))
