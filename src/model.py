@@ -5,7 +5,7 @@ import math
 from typing import Annotated, NamedTuple
 
 import torch
-from pydantic import BaseModel, Field, PositiveInt
+from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ METADATA_KEY = "network"  # a single one: safetensors writes several in no fixed
 
 
 class ModelParams(Section):
+    crop: NonNegativeInt
     conv_channels: Annotated[list[Annotated[list[PositiveInt], Field(min_length=1)]], Field(min_length=1)]
     hidden_units: list[PositiveInt]
     dropout: Annotated[float, Field(ge=0, lt=1)]
@@ -41,6 +42,29 @@ class LayerSize(NamedTuple):
 def output_size(size: int, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:
     """Output size along one axis of a convolution or a pooling, as PyTorch's Conv2d and MaxPool2d define it."""
     return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+
+
+class Crop(nn.Module):
+    """A window of size x size pixels: anywhere in each image while training, in the middle otherwise."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, images: Tensor) -> Tensor:
+        count, channels, height, width = images.shape
+        spare = (height - self.size, width - self.size)
+        if not self.training:
+            top, left = spare[0] // 2, spare[1] // 2
+            return images[:, :, top : top + self.size, left : left + self.size]
+        window = torch.arange(self.size, device=images.device)
+        rows, columns = (
+            torch.randint(pixels + 1, (count, 1), device=images.device) + window  # (N, size)
+            for pixels in spare
+        )
+        each_image = torch.arange(count, device=images.device)[:, None, None, None]
+        each_channel = torch.arange(channels, device=images.device)[:, None, None]
+        return images[each_image, each_channel, rows[:, None, :, None], columns[:, None, None, :]]
 
 
 class Dropout(nn.Module):
@@ -87,6 +111,11 @@ class ConvNet(nn.Module):
             parameters = sum(parameter.numel() for parameter in layer.parameters())
             self.sizes.append(LayerSize(type(layer).__name__, shape, parameters))
 
+        if params.crop:
+            if params.crop > min(height, width):
+                raise ValueError(f"model.crop = {params.crop} does not fit images of {height}x{width}")
+            height = width = params.crop
+            add(Crop(params.crop), channels, height, width)
         for block, widths in enumerate(params.conv_channels, start=1):
             for out_channels in widths:
                 height, width = (output_size(size, kernel=3, padding=1) for size in (height, width))
@@ -98,7 +127,7 @@ class ConvNet(nn.Module):
             if min(pooled) < 1:
                 raise ValueError(
                     f"model.conv_channels: block {block} of {len(params.conv_channels)} ran out of pixels: its pooling"
-                    f" needs 2x2, and of {architecture.image_shape[1]}x{architecture.image_shape[2]} images only"
+                    f" needs 2x2, and of {'x'.join(map(str, architecture.image_shape[1:]))} pixels only"
                     f" {height}x{width} arrive there; take out a block"
                 )
             height, width = pooled

@@ -12,7 +12,7 @@ CLASSES = np.array(["a", "b", "c"])
 
 def network() -> ConvNet:
     torch.manual_seed(0)
-    model = ModelParams(conv_channels=[[4]], hidden_units=[], dropout=0.25, negative_slope=0.1)
+    model = ModelParams(crop=0, conv_channels=[[4]], hidden_units=[], dropout=0.25, negative_slope=0.1)
     return ConvNet(Architecture(model=model, image_shape=(1, 8, 8), classes=CLASSES.tolist()))
 
 

@@ -5,10 +5,22 @@ import pytest
 import torch
 from torch import nn
 
-from src.model import Architecture, ConvNet, Dropout, ModelParams, load_network, network_bytes, output_size
+from src.model import Architecture, ConvNet, Crop, Dropout, ModelParams, load_network, network_bytes, output_size
 
-PLAIN = {"conv_channels": [[32], [64], [128]], "hidden_units": [128, 64], "dropout": 0.0, "negative_slope": 0.1}
-DROPOUT = {"conv_channels": [[32, 32], [64, 64], [128]], "hidden_units": [128], "dropout": 0.25, "negative_slope": 0.1}
+PLAIN = {
+    "crop": 0,
+    "conv_channels": [[32], [64], [128]],
+    "hidden_units": [128, 64],
+    "dropout": 0.0,
+    "negative_slope": 0.1,
+}
+DROPOUT = {
+    "crop": 0,
+    "conv_channels": [[32, 32], [64, 64], [128]],
+    "hidden_units": [128],
+    "dropout": 0.25,
+    "negative_slope": 0.1,
+}
 
 
 def network(shape: tuple[int, int, int] = (1, 28, 28), classes: int = 10, **settings: Any) -> ConvNet:
@@ -58,8 +70,32 @@ def test_gives_log_probabilities() -> None:
     assert torch.allclose(output.exp().sum(1), torch.ones(4))
 
 
+def test_crop_is_the_middle_when_predicting_and_anywhere_when_training() -> None:
+    torch.manual_seed(0)
+    images = torch.arange(200 * 2 * 6 * 7.0).view(200, 2, 6, 7)
+    crop = Crop(4)
+    assert torch.equal(crop.eval()(images), images[:, :, 1:5, 1:5])
+    cropped = crop.train()(images)
+    corners = cropped[:, 0, 0, 0] - images[:, 0, 0, 0]
+    assert sorted(set(corners.tolist())) == [7 * row + column for row in range(3) for column in range(4)]
+    windows = {
+        7 * row + column: images[:, :, row : row + 4, column : column + 4] for row in range(3) for column in range(4)
+    }
+    assert all(torch.equal(cropped[i], windows[int(corner)][i]) for i, corner in enumerate(corners))
+
+
+def test_a_crop_keeps_the_notebooks_features() -> None:
+    made = network(crop=24)
+    assert [size.shape for size in made.sizes if size.layer == "Flatten"] == [(1152,)]
+    assert made.sizes[0] == ("Crop", (1, 24, 24), 0)
+    with pytest.raises(ValueError, match=r"model.crop = 29 does not fit images of 28x28"):
+        network(crop=29)
+
+
 def test_layers_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"block 4 of 5 ran out of pixels: its pooling needs 2x2, and of 8x12 images"):
+    with pytest.raises(
+        ValueError, match=r"block 4 of 5 ran out of pixels: its pooling needs 2x2, and of 8x12 pixels only 1x1 arrive"
+    ):
         network((1, 8, 12), conv_channels=[[8]] * 5)
 
 

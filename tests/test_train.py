@@ -30,7 +30,7 @@ def images(count: int, seed: int = 0) -> Images:
 
 def network(dropout: float = 0.25) -> ConvNet:
     torch.manual_seed(0)
-    model = ModelParams(conv_channels=[[4]], hidden_units=[], dropout=dropout, negative_slope=0.1)
+    model = ModelParams(crop=0, conv_channels=[[4]], hidden_units=[], dropout=dropout, negative_slope=0.1)
     return ConvNet(Architecture(model=model, image_shape=(1, 8, 8), classes=["left", "right"]))
 
 
