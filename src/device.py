@@ -1,6 +1,10 @@
-"""The device and precision that params.yaml asks for in, what this machine offers out."""
+"""The device, precision and threads that params.yaml asks for in, what this machine offers out."""
 
-from typing import Literal
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
 
 import torch
 
@@ -27,3 +31,33 @@ def choose_precision(wanted: Precision, device: torch.device) -> torch.dtype:
         )
         return torch.bfloat16 if fast else torch.float32
     return torch.bfloat16 if wanted == "bf16" else torch.float32
+
+
+def make_exact(device: torch.device, threads: int) -> None:
+    """Let the same work give the same bits again: fixed algorithms, and so many threads (0: one a core)."""
+    if threads:
+        torch.set_num_threads(threads)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
+    # On CUDA an operation without a fixed algorithm warns, rather than end the training.
+    torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # only costs time here
+
+
+def describe_environment(device: torch.device, precision: torch.dtype) -> dict[str, Any]:
+    """What results depend on besides code, data and parameters: versions, device, processor, threads, precision."""
+    return {
+        "python": platform.python_version(),
+        **{package: version(package) for package in ("torch", "numpy", "safetensors")},
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "threads": torch.get_num_threads(),
+        "precision": str(precision).removeprefix("torch."),
+    }
+
+
+def _processor() -> str:
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text().splitlines() if information.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0]}, {torch.backends.cpu.get_cpu_capability()}" if names else platform.processor()

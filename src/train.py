@@ -2,22 +2,19 @@
 
 import copy
 import math
-from collections.abc import Iterator
 from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from pydantic import Field, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import Tensor
 from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR
-from tqdm import tqdm
 
+from src.checkpoint import Checkpoint
 from src.device import Device, Precision
+from src.epoch import Images, train_epoch, validate
 from src.model import ConvNet
 from src.params import Section
-
-VALIDATION_BATCH = 250  # images; small enough for the processor's caches: twice as fast as 1,000
 
 
 class TrainParams(Section):
@@ -29,6 +26,7 @@ class TrainParams(Section):
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     device: Device
     precision: Precision
+    threads: NonNegativeInt
 
 
 class Epoch(NamedTuple):
@@ -41,32 +39,20 @@ class Epoch(NamedTuple):
     learning_rate: float
 
 
-class Images(NamedTuple):
-    """Images uint8 (N, C, H, W) and labels int64 (N,), resident on the device."""
-
-    images: Tensor
-    labels: Tensor
-
-    def batches(self, rows: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Float images in [0, 1] and labels, size rows at a time, in the order of rows.
-
-        A single row left over joins the batch before it: BatchNorm cannot train on one image.
-        """
-        parts = list(rows.split(size))
-        if len(parts) > 1 and len(parts[-1]) == 1:
-            parts[-2:] = [torch.cat(parts[-2:])]
-        for part in parts:
-            images = self.images[part].to(torch.float32).div_(255)
-            yield images.contiguous(memory_format=torch.channels_last), self.labels[part]
-
-
 def train(
-    network: ConvNet, training: Images, validation: Images, params: TrainParams, precision: torch.dtype
+    network: ConvNet,
+    training: Images,
+    validation: Images,
+    params: TrainParams,
+    precision: torch.dtype,
+    checkpoint: Checkpoint,
 ) -> list[Epoch]:
     """Train network in place, on the device of the images, and leave it with the weights of its best epoch.
 
     The best epoch has the lowest validation loss. Training stops early when params.patience epochs in a row have not
-    lowered it. Returns the history. ValueError when the loss stops being a finite number.
+    lowered it. After every epoch the checkpoint holds all that going on takes; one found there is gone on from, to
+    the same bits. Returns the history. ValueError when the loss stops being a finite number, OSError when the
+    checkpoint cannot be written.
     """
     device = training.images.device
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in PyTorch's stubs
@@ -74,27 +60,40 @@ def train(
     schedule = _schedule(optimizer, params, steps=math.ceil(len(training.labels) / params.batch_size))
     history: list[Epoch] = []
     best_weights: dict[str, Tensor] = {}
-    for number in range(1, params.epochs + 1):
+    if state := checkpoint.load(device):
+        network.load_state_dict(state["network"])
+        optimizer.load_state_dict(state["optimizer"])
+        schedule.load_state_dict(state["schedule"])
+        history = [Epoch(*row) for row in state["history"]]
+        best_weights = state["best_weights"]
+        print(f"train: going on after epoch {len(history)}, kept in {checkpoint.path}", flush=True)
+    while len(history) < params.epochs and not _out_of_patience(history, params.patience):
+        number = len(history) + 1
         torch.manual_seed(_epoch_seed(params.seed, number))
-        train_loss = _train_epoch(network, training, params, precision, optimizer, schedule, number)
-        validation_loss, accuracy = _validate(network, validation, precision)
-        if not math.isfinite(train_loss + validation_loss):
-            raise ValueError(
-                f"the loss is no longer a finite number in epoch {number}; try a train.learning_rate lower than"
-                f" {params.learning_rate}, or train.precision: fp32"
-            )
+        name = f"epoch {number}/{params.epochs}"
+        last = history[-1].validation_loss if history else math.nan
+        train_loss = train_epoch(network, training, params.batch_size, precision, optimizer, schedule, name, last)
+        validation_loss, accuracy = validate(network, validation, precision)
+        if not math.isfinite(validation_loss):
+            raise ValueError(f"the validation loss became {validation_loss} in {name}; try a lower train.learning_rate")
         history.append(Epoch(number, train_loss, validation_loss, accuracy, optimizer.param_groups[0]["lr"]))
+        if best_epoch(history).epoch == number:
+            best_weights = copy.deepcopy(network.state_dict())
+        checkpoint.save(
+            {
+                "network": network.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "schedule": schedule.state_dict(),
+                "history": [tuple(epoch) for epoch in history],
+                "best_weights": best_weights,
+            }
+        )
         print(
-            f"epoch {number:>3}/{params.epochs}: loss {train_loss:.4f} in training, {validation_loss:.4f} in"
-            f" validation; {accuracy:.2%} right",
+            f"{name}: loss {train_loss:.4f} in training, {validation_loss:.4f} in validation; {accuracy:.2%} right",
             flush=True,
         )
-        best = best_epoch(history)
-        if best.epoch == number:
-            best_weights = copy.deepcopy(network.state_dict())
-        elif params.patience and number - best.epoch >= params.patience:
-            print(f"train: stopped early, the validation loss has not fallen for {params.patience} epochs")
-            break
+    if len(history) < params.epochs:
+        print(f"train: stopped early, the validation loss has not fallen for {params.patience} epochs")
     network.load_state_dict(best_weights)
     return history
 
@@ -104,8 +103,12 @@ def best_epoch(history: list[Epoch]) -> Epoch:
     return min(history, key=lambda epoch: epoch.validation_loss)
 
 
+def _out_of_patience(history: list[Epoch], patience: int) -> bool:
+    return bool(patience and history) and history[-1].epoch - best_epoch(history).epoch >= patience
+
+
 def _epoch_seed(seed: int, epoch: int) -> int:
-    """Every epoch draws from a seed of its own: order and dropout then do not depend on the epochs before it."""
+    """Every epoch draws from a seed of its own: no generator's state has to outlive an epoch to go on exactly."""
     return int(np.random.SeedSequence((seed, epoch)).generate_state(1)[0])
 
 
@@ -114,50 +117,3 @@ def _schedule(optimizer: torch.optim.Optimizer, params: TrainParams, steps: int)
     if params.schedule == "one_cycle":
         return OneCycleLR(optimizer, max_lr=params.learning_rate, total_steps=params.epochs * steps + 1)
     return ConstantLR(optimizer, factor=1.0)
-
-
-def _train_epoch(
-    network: ConvNet,
-    data: Images,
-    params: TrainParams,
-    precision: torch.dtype,
-    optimizer: torch.optim.Optimizer,
-    schedule: LRScheduler,
-    epoch: int,
-) -> float:
-    """One pass over the data in a random order; the mean loss over its images, each as its batch met it."""
-    network.train()
-    total = torch.zeros((), dtype=torch.float64, device=data.labels.device)
-    order = torch.randperm(len(data.labels)).to(data.labels.device)
-    progress = tqdm(total=len(order), desc=f"epoch {epoch}/{params.epochs}", unit="image", leave=False, disable=None)
-    with progress:
-        for images, labels in data.batches(order, params.batch_size):
-            loss = F.nll_loss(_predict(network, images, precision), labels)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            total += loss.detach().double() * len(labels)
-            progress.update(len(labels))
-    return total.item() / len(order)
-
-
-def _predict(network: ConvNet, images: Tensor, precision: torch.dtype) -> Tensor:
-    # Entered anew for every batch: autocast keeps its copies of the weights until it is left.
-    with torch.autocast(images.device.type, precision, enabled=precision != torch.float32):
-        log_probabilities: Tensor = network(images)
-    return log_probabilities
-
-
-@torch.inference_mode()
-def _validate(network: ConvNet, data: Images, precision: torch.dtype) -> tuple[float, float]:
-    """Mean loss over images, and the share that is right."""
-    network.eval()
-    rows = torch.arange(len(data.labels), device=data.labels.device)
-    total = torch.zeros(2, dtype=torch.float64, device=rows.device)
-    for images, labels in data.batches(rows, VALIDATION_BATCH):
-        log_probabilities = _predict(network, images, precision)
-        total[0] += F.nll_loss(log_probabilities, labels, reduction="sum").double()
-        total[1] += (log_probabilities.argmax(1) == labels).sum()
-    loss, right = (total / len(rows)).tolist()
-    return loss, right

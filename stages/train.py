@@ -2,21 +2,24 @@
 
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from src.device import choose_device, choose_precision
+from src.checkpoint import Checkpoint, checkpoint_key
+from src.device import choose_device, choose_precision, describe_environment, make_exact
+from src.epoch import Images
 from src.files import load_arrays, write_bytes, write_csv, write_json
 from src.model import Architecture, ConvNet, ModelParams, network_bytes
 from src.params import Sections, read_params
 from src.run import run
-from src.train import Epoch, Images, TrainParams, best_epoch, train
+from src.train import Epoch, TrainParams, best_epoch, train
 
 IMAGES = Path("data/download/train.npz")
 INDICES = Path("data/split/indices.npz")
 MODEL = Path("data/train/model.safetensors")
 HISTORY = Path("data/train/history.csv")
 METRICS = Path("data/train/metrics.json")
+ENVIRONMENT = Path("data/train/environment.json")
+CHECKPOINTS = Path(".checkpoints")  # outside data: DVC removes a stage's outputs before it runs
 
 
 class Params(Sections):
@@ -29,24 +32,28 @@ def main() -> None:
     data, indices = load_arrays(IMAGES), load_arrays(INDICES)
     device = choose_device(params.train.device, "train.device")
     precision = choose_precision(params.train.precision, device)
-    torch.use_deterministic_algorithms(True)
+    make_exact(device, params.train.threads)
+    environment = describe_environment(device, precision)
+    checkpoint = Checkpoint(CHECKPOINTS, checkpoint_key(f"{params} {environment}", [IMAGES, INDICES]))
+
     torch.manual_seed(params.train.seed)
     image_shape = data["images"].shape[1:]
     network = ConvNet(Architecture(model=params.model, image_shape=image_shape, classes=data["classes"].tolist()))
     print(network.table())
-    print(f"train: on {device} in {str(precision).removeprefix('torch.')}, at most {params.train.epochs} epochs")
+    print(f"train: on {device} in {environment['precision']}, at most {params.train.epochs} epochs", flush=True)
+    training, validation = (
+        Images(*(torch.from_numpy(data[name][indices[side]]).to(device) for name in ("images", "labels")))
+        for side in ("train", "validation")
+    )
+    history = train(network, training, validation, params.train, precision, checkpoint)
 
-    def on_device(rows: np.ndarray) -> Images:
-        arrays = data["images"][rows], data["labels"][rows]
-        return Images(*(torch.from_numpy(array).to(device) for array in arrays))
-
-    training, validation = on_device(indices["train"]), on_device(indices["validation"])
-    history = train(network, training, validation, params.train, precision)
     best = best_epoch(history)
+    metrics = {name: getattr(best, name) for name in ("train_loss", "validation_loss", "validation_accuracy")}
     write_bytes(MODEL, network_bytes(network))
     write_csv(HISTORY, Epoch._fields, history)
-    metrics = {name: getattr(best, name) for name in ("train_loss", "validation_loss", "validation_accuracy")}
     write_json(METRICS, {"best_epoch": best.epoch, **metrics})
+    write_json(ENVIRONMENT, environment)
+    checkpoint.remove()
     print(f"train: kept epoch {best.epoch}, {best.validation_accuracy:.2%} of the validation images right")
 
 

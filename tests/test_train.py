@@ -1,11 +1,15 @@
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
 
+from src.checkpoint import Checkpoint
+from src.epoch import Images
 from src.model import Architecture, ConvNet, ModelParams
-from src.train import Epoch, Images, TrainParams, _epoch_seed, best_epoch, train
+from src.train import Epoch, TrainParams, _epoch_seed, best_epoch, train
 
 DEFAULTS = {
     "epochs": 3,
@@ -16,6 +20,7 @@ DEFAULTS = {
     "seed": 0,
     "device": "cpu",
     "precision": "fp32",
+    "threads": 0,
 }
 
 
@@ -37,7 +42,9 @@ def network(dropout: float = 0.25) -> ConvNet:
 def fit(precision: torch.dtype = torch.float32, training: Images | None = None, **changes: Any) -> Any:
     made = network()
     params = TrainParams.model_validate(DEFAULTS | changes)
-    return made, train(made, training or images(100), images(60, seed=1), params, precision)
+    with TemporaryDirectory() as folder:
+        checkpoint = Checkpoint(Path(folder), "test")
+        return made, train(made, training or images(100), images(60, seed=1), params, precision, checkpoint)
 
 
 def test_it_learns_and_reports_each_epoch(capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,12 +85,12 @@ def test_zero_patience_never_stops_early() -> None:
     assert len(history) == 12
 
 
-def test_training_loss_is_the_mean_over_images() -> None:
+def test_training_loss_is_the_mean_over_images(tmp_path: Path) -> None:
     """With a rate too small to change anything, a short last batch must weigh no more than its images."""
     made = network(dropout=0)
     data = images(40)
     params = TrainParams.model_validate(DEFAULTS | {"learning_rate": 1e-30, "batch_size": 32, "epochs": 1})
-    history = train(made, data, data, params, torch.float32)
+    history = train(made, data, data, params, torch.float32, Checkpoint(tmp_path, "test"))
     made.train()
     torch.manual_seed(_epoch_seed(0, 1))
     total = 0.0
@@ -112,8 +119,42 @@ def test_schedules() -> None:
 
 
 def test_a_loss_that_is_no_number_ends_training_with_advice() -> None:
-    with pytest.raises(ValueError, match=r"epoch 1; try a train.learning_rate lower than 1e\+30"):
+    with pytest.raises(ValueError, match=r"in epoch 1/3, step 2, at learning rate 1e\+30; try a lower"):
         fit(learning_rate=1e30, schedule="constant")
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("schedule", ["constant", "one_cycle"])
+def test_a_training_that_goes_on_gives_the_same_bits(tmp_path: Path, precision: torch.dtype, schedule: str) -> None:
+    params = TrainParams.model_validate(DEFAULTS | {"epochs": 5, "schedule": schedule})
+    data = images(100), images(60, seed=1)
+    whole = network()
+    history = train(whole, *data, params, precision, Checkpoint(tmp_path / "whole", "test"))
+
+    class StoppedError(Exception):
+        pass
+
+    class Stopping(Checkpoint):
+        def save(self, state: dict[str, Any]) -> None:
+            super().save(state)
+            raise StoppedError
+
+    for _ in range(5):
+        with pytest.raises(StoppedError):
+            train(network(), *data, params, precision, Stopping(tmp_path / "parts", "test"))
+    parts = network()
+    assert train(parts, *data, params, precision, Checkpoint(tmp_path / "parts", "test")) == history
+    assert all(torch.equal(a, b) for a, b in zip(whole.state_dict().values(), parts.state_dict().values(), strict=True))
+
+
+def test_a_training_that_stopped_early_does_not_go_on(tmp_path: Path) -> None:
+    params = TrainParams.model_validate(
+        DEFAULTS | {"epochs": 60, "learning_rate": 0.5, "schedule": "constant", "patience": 2}
+    )
+    data = images(100), images(60, seed=1)
+    checkpoint = Checkpoint(tmp_path, "test")
+    history = train(network(), *data, params, torch.float32, checkpoint)
+    assert train(network(), *data, params, torch.float32, checkpoint) == history
 
 
 def test_the_first_of_equal_epochs_is_best() -> None:

@@ -1,0 +1,65 @@
+"""The state of an unfinished training in, a file out, and back: whole, unchanged and of the same training, or not."""
+
+import hashlib
+import io
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from src.files import write_bytes
+
+FORMAT = "checkpoint 1"
+KEPT = 4  # files in a folder of checkpoints, those of abandoned trainings included
+
+
+def checkpoint_key(settings: str, inputs: Iterable[Path]) -> str:
+    """A name for a training: whatever could change one bit of its result gives another one.
+
+    settings: parameters and environment; inputs: data files. The code is what has been imported from src.
+    """
+    code = (
+        Path(module.__file__) for name, module in sys.modules.items() if name.startswith("src.") and module.__file__
+    )
+    digest = hashlib.sha256(settings.encode())
+    for path in [*inputs, *sorted(code)]:
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+class Checkpoint:
+    """One training's file. Loading it runs no code from it."""
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self.path = folder / f"{key}.checkpoint"
+        self.header = f"{FORMAT} {key}\n".encode()
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Write the state, or leave the earlier one and raise OSError; then remove the oldest files of the folder."""
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        payload = buffer.getvalue()
+        write_bytes(self.path, self.header + hashlib.sha256(payload).digest() + payload)
+        for path in sorted(self.path.parent.iterdir(), key=lambda path: path.stat().st_mtime)[:-KEPT]:
+            path.unlink(missing_ok=True)
+
+    def load(self, device: torch.device) -> dict[str, Any] | None:
+        """The state, or None when there is none; a file that is not whole or not this training's is set aside."""
+        try:
+            data = self.path.read_bytes()
+        except FileNotFoundError:
+            return None
+        payload = data[len(self.header) + 32 :]
+        if data[: -len(payload)] != self.header + hashlib.sha256(payload).digest():
+            aside = self.path.with_suffix(".damaged")
+            self.path.replace(aside)
+            print(f"warning: {self.path} is damaged or of another version: set aside as {aside}, starting afresh")
+            return None
+        state: dict[str, Any] = torch.load(io.BytesIO(payload), map_location=device, weights_only=True)
+        return state
+
+    def remove(self) -> None:
+        """Forget a training that has ended."""
+        self.path.unlink(missing_ok=True)
