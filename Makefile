@@ -1,32 +1,32 @@
 # Every target sets up .venv first, and only when the requirements have changed.
 PYTHON ?= python3
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
+BIN := .venv/bin
+# dvc runs `python`:
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: repro test check format
 
-repro: .venv/installed ## run what has changed of the pipeline
-	dvc repro
+repro: .venv/installed
+	$(BIN)/dvc repro
 
-test: .venv/installed-dev ## run all tests
-	pytest
+test: .venv/installed-dev
+	$(BIN)/pytest
 
-check: .venv/installed-dev ## linter, formatter and type checker
-	ruff check
-	ruff format --check
-	mypy
+check: .venv/installed-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
 
-format: .venv/installed-dev ## let linter and formatter mend what they can
-	ruff check --fix
-	ruff format
+format: .venv/installed-dev
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
 
 .venv/installed: requirements.txt constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
-	pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
 .venv/installed-dev: requirements-dev.txt .venv/installed
-	pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@
-
-constraints.txt: ## after a direct pin has changed: make --always-make constraints.txt

@@ -46,7 +46,7 @@ def check_fit(network: ConvNet, images: np.ndarray, classes: np.ndarray) -> None
 @torch.inference_mode()
 def predict(network: ConvNet, images: np.ndarray, batch_size: int, device: torch.device) -> Predictions:
     """Predict uint8 images (N, C, H, W) in float32."""
-    network.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.eval().to(device)
     log_probabilities = []
     for batch in torch.from_numpy(images).split(batch_size):
         on_device = batch.to(device, torch.float32, memory_format=torch.channels_last).div_(255)

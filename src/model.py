@@ -143,6 +143,7 @@ class ConvNet(nn.Module):
             add(nn.BatchNorm1d(units), units)
         add(nn.Linear(features, len(architecture.classes)), len(architecture.classes))
         self.layers = nn.Sequential(*layers)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in PyTorch's stubs
 
     def forward(self, images: Tensor) -> Tensor:
         logits = self.layers(images)

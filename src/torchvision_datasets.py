@@ -1,4 +1,4 @@
-"""torchvision's dataset classes, importable also beside a PyTorch without CUDA.
+"""torchvision's datasets, importable also beside a PyTorch without CUDA.
 
 torchvision's published wheel is built for CUDA. Beside a CPU-only PyTorch its compiled part does not load, and the
 import then fails on two operators that this part would have registered. Only torchvision's Python part is needed

@@ -55,7 +55,7 @@ def train(
     checkpoint cannot be written.
     """
     device = training.images.device
-    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in PyTorch's stubs
+    network.to(device)
     optimizer = torch.optim.Adam(network.parameters(), lr=params.learning_rate, fused=True)
     schedule = _schedule(optimizer, params, steps=math.ceil(len(training.labels) / params.batch_size))
     history: list[Epoch] = []
