@@ -15,7 +15,8 @@ OUTPUTS = ("model.safetensors", "history.csv", "metrics.json", "environment.json
 STAGE = (sys.executable, "-m", "stages.train")
 # Runs the stage and does something to it at the n-th call of a function: a real kill, at a chosen moment.
 AT_CALL = """
-import os, runpy, signal, sys, torch
+import os, runpy, signal, sys, threading, torch
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell starts with it ignored
 owner, name, number, act = {owner}, {name!r}, {number}, lambda: {act}
 original, calls = getattr(owner, name), 0
 def counting(*arguments, **named):
@@ -96,7 +97,7 @@ def test_other_parameters_start_afresh(project: Path, unharmed: dict[str, bytes]
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_ends_with_one_line(project: Path, unharmed: dict[str, bytes], number: signal.Signals) -> None:
     with subprocess.Popen(
-        at_call("torch.optim.Adam", "step", 13, 'print("stepping", flush=True) or signal.pause()'),
+        at_call("torch.optim.Adam", "step", 13, 'print("stepping", flush=True) or threading.Event().wait(30)'),
         cwd=project,
         env=ENVIRONMENT,
         stdout=subprocess.PIPE,
@@ -104,8 +105,7 @@ def test_interrupted_ends_with_one_line(project: Path, unharmed: dict[str, bytes
         text=True,
     ) as process:
         assert process.stdout is not None
-        while "stepping" not in process.stdout.readline():
-            pass
+        assert any("stepping" in line for line in process.stdout)
         process.send_signal(number)
         _, errors = process.communicate(timeout=5)
     assert process.returncode == 130
