@@ -38,8 +38,7 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         copy = Path(folder)
         for name in ("src", "stages", "data/download", "data/split"):
-            (copy / name).parent.mkdir(exist_ok=True)
-            (copy / name).symlink_to(Path(name).absolute())
+            shutil.copytree(name, copy / name)
         for seed in range(SEEDS):
             for precision in PRECISIONS:
                 trainings.append(train(copy, precision, seed))

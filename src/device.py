@@ -1,5 +1,6 @@
 """The device, precision and threads that params.yaml asks for in, what this machine offers out."""
 
+import ctypes
 import os
 import platform
 from importlib.metadata import version
@@ -41,6 +42,14 @@ def make_exact(device: torch.device, threads: int) -> None:
     # On CUDA an operation without a fixed algorithm warns, rather than end the training.
     torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # only costs time here
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep what one training step frees for the next; handing it back and forth costs 4 ms of 53 a step."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt:
+        mallopt(ctypes.c_int(-1), ctypes.c_int(2**31 - 1))  # M_TRIM_THRESHOLD: never shrink the heap
+        mallopt(ctypes.c_int(-3), ctypes.c_int(2**25))  # M_MMAP_THRESHOLD: the highest, so that all tensors are in it
 
 
 def describe_environment(device: torch.device, precision: torch.dtype) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from src.checkpoint import Checkpoint, checkpoint_key
-from src.device import choose_device, choose_precision, describe_environment, make_exact
+from src.device import choose_device, choose_precision, describe_environment, keep_freed_memory, make_exact
 from src.epoch import Images
 from src.files import load_arrays, write_bytes, write_csv, write_json
 from src.model import Architecture, ConvNet, ModelParams, network_bytes
@@ -33,6 +33,7 @@ def main() -> None:
     device = choose_device(params.train.device, "train.device")
     precision = choose_precision(params.train.precision, device)
     make_exact(device, params.train.threads)
+    keep_freed_memory()
     environment = describe_environment(device, precision)
     checkpoint = Checkpoint(CHECKPOINTS, checkpoint_key(f"{params} {environment}", [IMAGES, INDICES]))
 
