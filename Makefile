@@ -4,7 +4,10 @@ BIN := .venv/bin
 # dvc runs `python`:
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test check format
+.PHONY: repro test check format compare summary gate
+
+# What compare, summary and gate compare the workspace with.
+BASE ?= main
 
 repro: .venv/installed
 	$(BIN)/dvc repro
@@ -20,6 +23,19 @@ check: .venv/installed-dev
 format: .venv/installed-dev
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+compare: .venv/installed
+	@$(BIN)/python -m tools.compare $(BASE)
+
+summary: .venv/installed
+	@echo '# Metrics'
+	@$(BIN)/python -m tools.compare $(BASE) --html comparison.html
+	@echo '## Parameters and metrics, as DVC sees them'
+	@$(BIN)/dvc params diff --md $(BASE)
+	@$(BIN)/dvc metrics diff --md $(BASE)
+
+gate: .venv/installed
+	@$(BIN)/python -m tools.compare $(BASE) --gate --min-accuracy 0.99
 
 .venv/installed: requirements.txt constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'

@@ -1,10 +1,14 @@
 """Training speed side by side: the notebook's loop, PyTorch's example, this project, and the machine's own limit.
 
 From the project's root, on a machine that does nothing else, after `dvc repro split`: python -m benchmarks.speed
-They take turns, so that a slow minute slows all of them. Writes benchmarks/speed.md. Takes about five minutes.
+They take turns, so that a slow minute slows all of them, each turn in a process of its own, so that none runs in what
+another has set up. Writes benchmarks/speed.md. Takes about six minutes on two cores.
 """
 
+import json
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -19,7 +23,7 @@ from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
 from benchmarks.rivals import example_network, notebook_network, one_pass
-from src.device import choose_precision, describe_environment, keep_freed_memory, make_exact
+from src.device import describe_environment, keep_freed_memory, make_exact
 from src.download import PARTS
 from src.epoch import Images, train_epoch
 from src.files import load_arrays
@@ -31,53 +35,71 @@ from stages.train import IMAGES, Params
 TABLE = Path("benchmarks/speed.md")
 CPU = torch.device("cpu")
 ROUNDS = 7
-BATCHES = 40  # a turn
+BATCHES = 40  # a turn, after as many to warm up
 MATRIX = 4096  # rows and columns
-
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 NOTEBOOK = "the notebook's loop, float32"
 EXAMPLE = "pytorch/examples' mnist, float32"
+OURS = {f"this project, {crop or 28}x{crop or 28}, {dtype}": (crop, dtype) for crop in (0, 24) for dtype in DTYPES}
+LIMITS = {f"matrix product, {dtype}": dtype for dtype in DTYPES}
 
 
 def main() -> None:
-    params = read_params(Params)
-    make_exact(CPU, params.train.threads)
-    keep_freed_memory()  # the others gain by it too
-    precision = choose_precision(params.train.precision, CPU)
-    data = load_arrays(IMAGES)
-    turns: dict[str, tuple[float, Callable[[], Any]]] = {}
-    work: dict[str, float] = {}
-    for dtype in (torch.float32, torch.bfloat16):
-        left, right = torch.rand(2, MATRIX, MATRIX).to(dtype)
-        turns[str(dtype)] = (2 * MATRIX**3 / 1e9, partial(torch.matmul, left, right))
-    with TemporaryDirectory() as folder:
-        dataset = torchvision_mnist(Path(folder), data)
-    for name, network, size, make_optimizer in (
-        (NOTEBOOK, notebook_network(), 128, torch.optim.Adam),
-        (EXAMPLE, example_network(), 64, partial(torch.optim.Adadelta, lr=1.0)),
-    ):
-        batches = DataLoader(Subset(dataset, range(BATCHES * size)), size, shuffle=True)
-        optimizer = make_optimizer(network.parameters())
-        turns[name] = (BATCHES * size, partial(one_pass, network, optimizer, batches))
-    size = params.train.batch_size
-    images = Images(*(torch.from_numpy(data[name][: BATCHES * size]) for name in ("images", "labels")))
-    for crop in (0, 24):
-        for dtype in dict.fromkeys((torch.float32, precision)):
-            ours = ConvNet(
-                Architecture(
-                    model=params.model.model_copy(update={"crop": crop}),
-                    image_shape=data["images"].shape[1:],
-                    classes=data["classes"].tolist(),
-                )
-            )
-            fused = torch.optim.Adam(ours.parameters(), lr=params.train.learning_rate, fused=True)
-            constant = torch.optim.lr_scheduler.ConstantLR(fused, 1.0)
-            name = f"this project, {crop or 28}x{crop or 28}, {str(dtype).removeprefix('torch.')}"
-            arguments = (ours, images, size, dtype, fused, constant, name, 0.0)
-            turns[name] = (BATCHES * size, partial(train_epoch, *arguments))
-            work[name] = flop_per_image(ours)
-    rates = take_turns(turns)
-    TABLE.write_text(table(rates, work, describe_environment(CPU, precision)))
+    rates: dict[str, list[float]] = {name: [] for name in (*LIMITS, NOTEBOOK, EXAMPLE, *OURS)}
+    for _ in tqdm(range(ROUNDS), desc="rounds"):
+        for name, values in rates.items():
+            command = [sys.executable, "-m", "benchmarks.speed", name]
+            values.append(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout))
+    TABLE.write_text(table(rates))
     print(TABLE.read_text())
+
+
+def measure(name: str) -> float:
+    """Images a second of one turn, or GFLOP a second of a matrix product."""
+    units, turn = ours(name) if name in OURS else limit(name) if name in LIMITS else rival(name)
+    turn()
+    start = time.perf_counter()
+    turn()
+    return units / (time.perf_counter() - start)
+
+
+def limit(name: str) -> tuple[float, Callable[[], Any]]:
+    left, right = torch.rand(2, MATRIX, MATRIX).to(DTYPES[LIMITS[name]])
+    return 2 * MATRIX**3 / 1e9, partial(torch.matmul, left, right)
+
+
+def rival(name: str) -> tuple[float, Callable[[], Any]]:
+    with TemporaryDirectory() as folder:
+        dataset = torchvision_mnist(Path(folder), load_arrays(IMAGES))
+    optimizer: torch.optim.Optimizer
+    if name == NOTEBOOK:
+        network, size = notebook_network(), 128
+        optimizer = torch.optim.Adam(network.parameters())
+    else:
+        network, size = example_network(), 64
+        optimizer = torch.optim.Adadelta(network.parameters(), lr=1.0)
+    batches = DataLoader(Subset(dataset, range(BATCHES * size)), size, shuffle=True)
+    return BATCHES * size, partial(one_pass, network, optimizer, batches)
+
+
+def our_network(crop: int) -> ConvNet:
+    model = read_params(Params).model.model_copy(update={"crop": crop})
+    return ConvNet(Architecture(model=model, image_shape=(1, 28, 28), classes=[str(digit) for digit in range(10)]))
+
+
+def ours(name: str) -> tuple[float, Callable[[], Any]]:
+    crop, dtype = OURS[name]
+    params = read_params(Params).train
+    make_exact(CPU, params.threads)
+    keep_freed_memory()
+    data = load_arrays(IMAGES)
+    count = BATCHES * params.batch_size
+    images = Images(*(torch.from_numpy(data[key][:count]) for key in ("images", "labels")))
+    network = our_network(crop)
+    optimizer = torch.optim.Adam(network.parameters(), lr=params.learning_rate, fused=True)
+    constant = torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0)
+    arguments = (network, images, params.batch_size, DTYPES[dtype], optimizer, constant, name, 0.0)
+    return count, partial(train_epoch, *arguments)
 
 
 def torchvision_mnist(folder: Path, data: dict[str, np.ndarray]) -> Any:
@@ -104,48 +126,26 @@ def flop_per_image(network: ConvNet) -> float:
     return 2.0 * (3 * sum(products) - products[0])
 
 
-def take_turns(turns: dict[str, tuple[float, Callable[[], Any]]]) -> dict[str, list[float]]:
-    """Units a second of every contestant, a figure a round; the round before the first only warms up."""
-    rates: dict[str, list[float]] = {name: [] for name in turns}
-    for number in tqdm(range(ROUNDS + 1), desc="rounds"):
-        for name, (units, turn) in turns.items():
-            start = time.perf_counter()
-            turn()
-            if number:
-                rates[name].append(units / (time.perf_counter() - start))
-    return rates
-
-
-def table(rates: dict[str, list[float]], work: dict[str, float], environment: dict[str, Any]) -> str:
-    notebook = rates[NOTEBOOK]
+def table(rates: dict[str, list[float]]) -> str:
+    environment = describe_environment(CPU, torch.bfloat16)
     lines = [
-        "Made by `python -m benchmarks.speed`: "
-        f"medians of {ROUNDS} turns of {BATCHES} batches each, lowest and highest in brackets.\n",
-        f"{environment['processor']}, {environment['threads']} threads, PyTorch {environment['torch']}.\n",
+        f"Made by `python -m benchmarks.speed`: medians of {ROUNDS} turns of {BATCHES} batches each, in brackets the"
+        " lowest and the highest.",
+        f"{environment['processor']}, {environment['threads']} threads, PyTorch {environment['torch']}.",
+        "",
         "| | images a second | against the notebook's loop | of the machine's matrix rate |",
         "|---|---|---|---|",
     ]
-    for name, values in rates.items():
-        if name.startswith("torch."):
-            continue
-        ratios = [value / base for value, base in zip(values, notebook, strict=True)]
+    for name in (NOTEBOOK, EXAMPLE, *OURS):
+        ratios = [value / base for value, base in zip(rates[name], rates[NOTEBOOK], strict=True)]
         share = ""
-        if name in work:
-            limit = statistics.median(rates[f"torch.{name.rsplit(' ', 1)[1]}"])
-            share = f"{statistics.median(values) * work[name] / 1e9 / limit:.0%}"
-        lines.append(f"| {name} | {spread(values, '.0f')} | {spread(ratios, '.2f')} | {share} |")
-    lines += [
-        "",
-        f"The machine's own limit, a product of two {MATRIX}x{MATRIX} matrices: "
-        + " and ".join(
-            f"{spread(values, '.0f')} GFLOP/s in {name.removeprefix('torch.')}"
-            for name, values in rates.items()
-            if name.startswith("torch.")
-        )
-        + ".",
-        "",
-    ]
-    return "\n".join(lines)
+        if name in OURS:
+            crop, dtype = OURS[name]
+            most = statistics.median(rates[f"matrix product, {dtype}"])
+            share = f"{statistics.median(rates[name]) * flop_per_image(our_network(crop)) / 1e9 / most:.0%}"
+        lines.append(f"| {name} | {spread(rates[name], '.0f')} | {spread(ratios, '.2f')} | {share} |")
+    limits = " and ".join(f"{spread(rates[name], '.0f')} GFLOP/s in {dtype}" for name, dtype in LIMITS.items())
+    return "\n".join([*lines, "", f"The machine's limit, a product of two {MATRIX}x{MATRIX} matrices: {limits}.", ""])
 
 
 def spread(values: list[float], form: str) -> str:
@@ -153,4 +153,4 @@ def spread(values: list[float], form: str) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    print(measure(sys.argv[1])) if len(sys.argv) > 1 else main()

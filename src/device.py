@@ -57,7 +57,7 @@ def describe_environment(device: torch.device, precision: torch.dtype) -> dict[s
     return {
         "python": platform.python_version(),
         **{package: version(package) for package in ("torch", "numpy", "safetensors")},
-        "platform": platform.platform(),
+        "platform": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "threads": torch.get_num_threads(),

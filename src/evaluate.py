@@ -74,6 +74,14 @@ def measure(predictions: Predictions, labels: np.ndarray, classes: np.ndarray, b
     }
 
 
+def describe_likeliest(probabilities: np.ndarray, classes: np.ndarray, count: int = 3) -> list[str]:
+    """The likeliest classes of each row of probabilities (N, K) in words: `4: 61.2% · 9: 38.1% · 7: 0.4%`."""
+    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :count]
+    return [
+        " · ".join(f"{classes[i]}: {row[i]:.1%}" for i in best) for row, best in zip(probabilities, order, strict=True)
+    ]
+
+
 def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int) -> float:
     """Expected calibration error: |share right - mean confidence| of each bin, weighted by its images.
 

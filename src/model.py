@@ -32,7 +32,7 @@ class Architecture(BaseModel):
 
 
 class LayerSize(NamedTuple):
-    """A layer as the table shows it; shape without the batch's dimension."""
+    """A layer, its output's shape without the batch's dimension, and its number of trainable parameters."""
 
     layer: str
     shape: tuple[int, ...]
@@ -149,16 +149,20 @@ class ConvNet(nn.Module):
         logits = self.layers(images)
         return torch.log_softmax(logits.float(), dim=1)
 
+    def layer_rows(self) -> list[tuple[str, str, int]]:
+        """Name, output shape as `32x14x14` and parameters of every layer, from the input to the log-probabilities."""
+        first = LayerSize("input", self.architecture.image_shape, 0)
+        last = LayerSize("LogSoftmax", self.sizes[-1].shape, 0)
+        return [(size.layer, "x".join(map(str, size.shape)), size.parameters) for size in (first, *self.sizes, last)]
+
     def table(self) -> str:
-        """Every layer's output shape and number of trainable parameters, a line each."""
-        rows = [("input", self.architecture.image_shape, 0), *self.sizes]
-        rows.append(LayerSize("LogSoftmax", self.sizes[-1].shape, 0))
-        lines = [
-            f"  {layer:<12}{'x'.join(map(str, shape)):>12}{parameters or '':>12{',' * bool(parameters)}}"
+        """The same for reading, with the sum of the parameters."""
+        rows = self.layer_rows()
+        rows.append(("parameters", "", sum(parameters for *_, parameters in rows)))
+        return "\n".join(
+            f"  {layer:<12}{shape:>12}{f'{parameters:,}' if parameters else '':>12}"
             for layer, shape, parameters in rows
-        ]
-        total = sum(size.parameters for size in self.sizes)
-        return "\n".join([*lines, f"  {'parameters':<12}{'':>12}{total:>12,}"])
+        )
 
 
 def network_bytes(network: ConvNet) -> bytes:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 from pydantic import Field
 
 from src.params import Section
@@ -48,20 +48,46 @@ def error_plot(mistakes: Mistakes, classes: np.ndarray, params: ReportParams) ->
     return figure
 
 
-def loss_plot(epochs: np.ndarray, train: np.ndarray, validation: np.ndarray) -> Figure:
-    """Both losses (E,) by epoch, the best epoch marked."""
-    figure = Figure(figsize=(8, 5), layout="constrained")
+def curves_plot(
+    epochs: np.ndarray, train_loss: np.ndarray, validation_loss: np.ndarray, accuracy: np.ndarray
+) -> Figure:
+    """Both losses and the validation accuracy (E,) by epoch, the best epoch marked."""
+    figure = Figure(figsize=(8, 7), layout="constrained")
+    losses, accuracies = figure.subplots(2, sharex=True)
+    losses.plot(epochs, train_loss, marker=".", label="training")
+    losses.plot(epochs, validation_loss, marker=".", label="validation")
+    accuracies.plot(epochs, 100 * accuracy, "C1", marker=".")
+    best = validation_loss.argmin()
+    for axes, values in ((losses, validation_loss), (accuracies, 100 * accuracy)):
+        axes.plot(epochs[best], values[best], "C1o", fillstyle="none", markersize=12, label="best epoch, kept")
+        axes.grid(alpha=0.3)
+    losses.set(ylabel="loss (mean over images)", yscale="log")
+    losses.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))  # more labels would run into each other
+    losses.yaxis.set_major_formatter("{x:g}")
+    losses.yaxis.set_minor_formatter("{x:g}")
+    losses.legend()
+    accuracies.set(xlabel="epoch", ylabel="validation images right (%)")
+    accuracies.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return figure
+
+
+def reliability_plot(confidence: np.ndarray, right: np.ndarray, bins: int = 10) -> Figure:
+    """Share of images that are right, by the confidence of the prediction; confidence float, right bool (N,)."""
+    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
+    images = np.bincount(bin_of, minlength=bins)
+    filled = images > 0
+    middle, share = (
+        np.bincount(bin_of, weights=of, minlength=bins)[filled] / images[filled] for of in (confidence, right)
+    )
+    figure = Figure(figsize=(8, 7), layout="constrained")
     axes = figure.subplots()
-    axes.plot(epochs, train, marker=".", label="training")
-    axes.plot(epochs, validation, marker=".", label="validation")
-    best = validation.argmin()
-    axes.plot(epochs[best], validation[best], "C1o", fillstyle="none", markersize=12, label="best epoch, kept")
-    axes.set(xlabel="epoch", ylabel="loss (mean over images)", yscale="log")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter("{x:g}")
+    axes.plot([0, 100], [0, 100], color="grey", linestyle="--", label="as sure as right")
+    axes.plot(100 * middle, 100 * share, "C0o-", label="this network")
+    for x, y, count in zip(100 * middle, 100 * share, images[filled], strict=True):
+        axes.annotate(f"{count:,}", (x, y), (0, -14), textcoords="offset points", ha="center", fontsize=9)
+    axes.set(xlabel="confidence (%)", ylabel="right (%)", title="Images in each tenth of confidence", ylim=(-6, 104))
     axes.grid(alpha=0.3)
-    axes.legend()
+    axes.legend(loc="upper left")
     return figure
 
 

@@ -4,19 +4,25 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call main and turn what a user can cause into one message on stderr, `<stage>: <message>`.
-
-    ValueError and OSError: exit code 1. SIGINT and SIGTERM: exit code 130.
-    """
+    """Call main; ValueError and OSError end the process with exit code 1 and `<stage>: <message>` on stderr."""
     stage = Path(sys.argv[0]).stem
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         main()
     except (ValueError, OSError) as error:
         sys.exit(f"{stage}: {error}")
-    except KeyboardInterrupt:
-        print(f"{stage}: interrupted; `dvc repro` goes on from the last whole epoch or stage", file=sys.stderr)
-        sys.exit(130)
+
+
+def exit_when_interrupted() -> None:
+    """From now on SIGINT, unless it is being ignored, and SIGTERM end the process with exit code 130 and one line."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _exit)
+
+
+def _exit(_number: int, _frame: FrameType | None) -> None:
+    print("interrupted; `dvc repro` goes on from the last whole epoch or stage", file=sys.stderr)
+    sys.exit(130)

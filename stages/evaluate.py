@@ -5,17 +5,18 @@ from pathlib import Path
 import numpy as np
 
 from src.device import choose_device
-from src.evaluate import EvaluateParams, check_fit, measure, predict
-from src.files import load_arrays, read_bytes, save_arrays, write_csv, write_json
+from src.evaluate import EvaluateParams, check_fit, describe_likeliest, measure, predict
+from src.files import load_arrays, read_bytes, write_bytes, write_csv, write_json
 from src.model import load_network
 from src.params import Sections, read_params
 from src.run import run
+from src.tiles import to_sheet
 
 MODEL = Path("data/train/model.safetensors")
 TEST = Path("data/download/test.npz")
 PREDICTIONS = Path("data/evaluate/predictions.csv")
 ERRORS = Path("data/evaluate/errors.csv")
-ERROR_IMAGES = Path("data/evaluate/error_images.npz")
+ERROR_IMAGES = Path("data/evaluate/errors.png")
 METRICS = Path("data/evaluate/metrics.json")
 
 
@@ -32,15 +33,22 @@ def main() -> None:
     predictions = predict(network, images, params.batch_size, device)
     metrics = measure(predictions, labels, classes, params.calibration_bins)
     wrong = np.flatnonzero(predictions.predicted != labels)
+    names = classes[labels], classes[predictions.predicted]
+    rows = list(zip(range(len(labels)), *names, map(decimals, predictions.confidence), strict=True))
+    likeliest = describe_likeliest(predictions.probabilities[wrong], classes)
+    losses = -np.log(predictions.probabilities[wrong, labels[wrong]])
+    errors = [(*rows[i], decimals(loss), text) for i, loss, text in zip(wrong, losses, likeliest, strict=True)]
     header = ("index", "actual", "predicted", "confidence")
-    confidence = [f"{value:.6f}" for value in predictions.confidence]
-    rows = list(zip(range(len(labels)), classes[labels], classes[predictions.predicted], confidence, strict=True))
     write_csv(PREDICTIONS, header, rows)
-    write_csv(ERRORS, header, [rows[index] for index in wrong])
-    save_arrays(ERROR_IMAGES, images=images[wrong], classes=classes)
+    write_csv(ERRORS, (*header, "loss", "likeliest"), errors)
+    write_bytes(ERROR_IMAGES, to_sheet(images[wrong]))
     write_json(METRICS, metrics)
     share = f"{len(labels) - len(wrong):,} of {len(labels):,} test images right ({metrics['accuracy']:.2%})"
     print(f"evaluate: {share}, {len(wrong):,} wrong, mean loss {metrics['loss']:.4f}")
+
+
+def decimals(value: float) -> str:
+    return f"{value:.6f}"
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ INDICES = Path("data/split/indices.npz")
 MODEL = Path("data/train/model.safetensors")
 HISTORY = Path("data/train/history.csv")
 METRICS = Path("data/train/metrics.json")
+LAYERS = Path("data/train/layers.csv")
 ENVIRONMENT = Path("data/train/environment.json")
 CHECKPOINTS = Path(".checkpoints")  # outside data: DVC removes a stage's outputs before it runs
 
@@ -52,6 +53,7 @@ def main() -> None:
     metrics = {name: getattr(best, name) for name in ("train_loss", "validation_loss", "validation_accuracy")}
     write_bytes(MODEL, network_bytes(network))
     write_csv(HISTORY, Epoch._fields, history)
+    write_csv(LAYERS, ("layer", "shape", "parameters"), network.layer_rows())
     write_json(METRICS, {"best_epoch": best.epoch, **metrics})
     write_json(ENVIRONMENT, environment)
     checkpoint.remove()

@@ -109,7 +109,7 @@ def test_interrupted_ends_with_one_line(project: Path, unharmed: dict[str, bytes
         process.send_signal(number)
         _, errors = process.communicate(timeout=5)
     assert process.returncode == 130
-    assert errors == "train: interrupted; `dvc repro` goes on from the last whole epoch or stage\n"
+    assert errors == "interrupted; `dvc repro` goes on from the last whole epoch or stage\n"
     assert "going on after epoch 1" in run(*STAGE, cwd=project)
     assert outputs(project) == unharmed
 

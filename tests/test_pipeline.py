@@ -2,13 +2,17 @@
 
 import ast
 import json
+import re
 import shutil
+import sys
+import time
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
-from tests.project import ROOT, SMALL, commit, copy_project, run, set_params, stages_run
+from src.params import SECTIONS
+from tests.project import ROOT, SMALL, attempt, commit, copy_project, run, set_params, stages_run
 
 STAGES = ["download", "split", "train", "evaluate", "report"]
 PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")
@@ -46,6 +50,19 @@ def imported_modules(path: Path) -> set[str]:
     return found.union(*(imported_modules(ROOT / file) for file in found))
 
 
+def templates(modules: set[str]) -> set[str]:
+    """The templates that modules name, and what these extend."""
+    texts = [(ROOT / module).read_text() for module in modules]
+    found: set[str] = set()
+    while texts:
+        for name in re.findall(r'"([a-z]+\.html)"', texts.pop()):
+            path = f"src/templates/{name}"
+            if path not in found and (ROOT / path).is_file():
+                found.add(path)
+                texts.append((ROOT / path).read_text())
+    return found
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_dvc_yaml_lists_exactly_what_a_stage_imports_reads_and_writes(stage: str) -> None:
     script = ROOT / f"stages/{stage}.py"
@@ -53,7 +70,8 @@ def test_dvc_yaml_lists_exactly_what_a_stage_imports_reads_and_writes(stage: str
     assert entry["cmd"] == f"python -m stages.{stage}"
     assert entry["desc"]
     code = {dep for dep in entry["deps"] if not dep.startswith("data/")}
-    assert code == {f"stages/{stage}.py"} | imported_modules(script)
+    modules = imported_modules(script)
+    assert code == {f"stages/{stage}.py"} | modules | templates(modules)
     files = {dep for dep in entry["deps"] if dep.startswith("data/")}
     for kind in ("outs", "metrics", "plots"):
         files |= {next(iter(out)) if isinstance(out, dict) else out for out in entry.get(kind, [])}
@@ -61,7 +79,9 @@ def test_dvc_yaml_lists_exactly_what_a_stage_imports_reads_and_writes(stage: str
     constants = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
     assert files == {value for value in constants if isinstance(value, str) and value.startswith("data/")}
     (sections,) = (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Params")
-    assert entry["params"] == [field.target.id for field in sections.body if isinstance(field, ast.AnnAssign)]  # type: ignore[union-attr]
+    typed = [field.target.id for field in sections.body if isinstance(field, ast.AnnAssign)]  # type: ignore[union-attr]
+    assert entry["params"][: len(typed)] == typed
+    assert set(entry["params"]) == (SECTIONS if "read_yaml(PARAMS)" in script.read_text() else set(typed))
 
 
 def test_only_evaluate_reads_the_test_set() -> None:
@@ -101,7 +121,7 @@ def test_split_change_reruns_split_and_after(project: Path) -> None:
 
 def test_experiment_reaches_its_accuracy_and_shows_in_the_diffs(project: Path) -> None:
     output = run(
-        "dvc", "exp", "run", "-S", "model.dropout=0.3", "-S", "model.conv_channels=[[16],[32]]",
+        "dvc", "exp", "run", "--name", "mine", "-S", "model.dropout=0.3", "-S", "model.conv_channels=[[16],[32]]",
         "-S", "model.hidden_units=[64]", "-S", "train.epochs=16", cwd=project,
     )  # fmt: skip
     assert stages_run(output) == ["train", "evaluate", "report"]
@@ -109,6 +129,35 @@ def test_experiment_reaches_its_accuracy_and_shows_in_the_diffs(project: Path) -
     assert "model.dropout" in run("dvc", "params", "diff", cwd=project)
     assert "accuracy" in run("dvc", "metrics", "diff", cwd=project)
     assert "model.dropout" in run("dvc", "exp", "show", "--md", cwd=project)
+    start = time.monotonic()
+    comparison = run(sys.executable, "-m", "tools.compare", "HEAD", "mine", "--html", "page.html", cwd=project)
+    assert time.monotonic() - start < 4  # seconds; 2 on a machine that does nothing else
+    assert "## mine against HEAD: better" in comparison
+    assert "| model.dropout | 0.25 | 0.3 |" in comparison
+
+
+def test_the_metrics_workflow_runs_here(project: Path) -> None:
+    set_params(project, {"train": {"seed": 1}})
+    commit(project)
+    bin_folder = project / ".venv/bin"
+    bin_folder.parent.mkdir()
+    bin_folder.symlink_to(Path(sys.executable).parent)
+    for marker in ("installed", "installed-dev"):
+        (project / ".venv" / marker).touch()
+    job = YAML(typ="safe").load(ROOT / ".github/workflows/metrics.yml")["jobs"]["metrics"]
+    commands = [step["run"] for step in job["steps"] if "run" in step]
+    assert commands[-1] == "make gate"
+    for command in commands[:-1]:
+        run("bash", "-e", "-c", command, cwd=project, BASE="HEAD~1", GITHUB_STEP_SUMMARY=str(project / "step"))
+    summary = (project / "step").read_text()
+    assert "## workspace against HEAD~1: " in summary
+    assert "train.seed" in summary
+    assert "data/evaluate/metrics.json" in summary
+    assert (project / "comparison.html").is_file()
+    result = attempt("bash", "-e", "-c", commands[-1], cwd=project, BASE="HEAD~1")
+    assert result.returncode == 2  # make's code for a recipe that failed: so small a network stays below the gate
+    assert "gate closed: " in result.stdout
+    assert "is below 0.99" in result.stdout
 
 
 def test_experiment_in_a_copy_uses_the_copys_code_and_leaves_the_workspace(project: Path) -> None:
@@ -126,7 +175,14 @@ def test_plots_and_graph(project: Path) -> None:
     output = run("dvc", "plots", "show", cwd=project)
     page = (project / "dvc_plots/index.html").read_text()
     assert "dvc_plots/index.html" in output
-    for shown in ("train_loss", "validation_loss", "Confusion of mistakes", "errors.png", "confusion.png", "loss.png"):
+    for shown in (
+        "train_loss",
+        "validation_loss",
+        "Confusion of mistakes",
+        "errors.png",
+        "confusion.png",
+        "curves.png",
+    ):
         assert shown in page
     graph = run("dvc", "dag", "--dot", cwd=project)
     assert all(f'"{stage}"' in graph for stage in STAGES)

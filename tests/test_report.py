@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from src.report import Mistakes, ReportParams, confusion_plot, error_plot, loss_plot
+from src.report import Mistakes, ReportParams, confusion_plot, curves_plot, error_plot, reliability_plot
 
 DIGITS = np.array(list("0123456789"))
 
@@ -77,8 +77,19 @@ def test_confusion_counts_every_mistake(count: int) -> None:
         assert sum(int(text.get_text()) for text in figure.axes[0].texts) == count
 
 
-def test_loss_plot_marks_the_best_epoch() -> None:
-    figure = loss_plot(np.array([1, 2, 3]), np.array([0.3, 0.2, 0.1]), np.array([0.3, 0.1, 0.2]))
+def test_curves_mark_the_best_epoch() -> None:
+    losses = np.array([0.3, 0.2, 0.1]), np.array([0.3, 0.1, 0.2])
+    figure = curves_plot(np.array([1, 2, 3]), *losses, np.array([0.8, 0.9, 0.85]))
     png(figure)
-    assert [line.get_label() for line in figure.axes[0].lines] == ["training", "validation", "best epoch, kept"]
+    labels = [line.get_label() for line in figure.axes[0].lines]
+    assert labels == ["training", "validation", "best epoch, kept"]
     assert np.asarray(figure.axes[0].lines[2].get_xydata()).tolist() == [[2, 0.1]]
+    assert np.asarray(figure.axes[1].lines[1].get_xydata()).tolist() == [[2, 90]]
+
+
+def test_reliability_shows_the_share_that_is_right() -> None:
+    confidence = np.array([0.95, 0.95, 0.95, 0.95, 0.55, 1.0])
+    right = np.array([True, True, True, False, False, True])
+    figure = reliability_plot(confidence, right)
+    png(figure)
+    assert np.allclose(np.asarray(figure.axes[0].lines[1].get_xydata()), [[55, 0], [96, 80]])
