@@ -139,11 +139,11 @@ def test_experiment_reaches_its_accuracy_and_shows_in_the_diffs(project: Path) -
 def test_the_metrics_workflow_runs_here(project: Path) -> None:
     set_params(project, {"train": {"seed": 1}})
     commit(project)
-    bin_folder = project / ".venv/bin"
-    bin_folder.parent.mkdir()
-    bin_folder.symlink_to(Path(sys.executable).parent)
-    for marker in ("installed", "installed-dev"):
-        (project / ".venv" / marker).touch()
+    environment = project / ".venv"
+    environment.mkdir()
+    for name in ("bin", "lib", "pyvenv.cfg"):
+        (environment / name).symlink_to(Path(sys.prefix) / name)
+    (environment / "installed").touch()
     job = YAML(typ="safe").load(ROOT / ".github/workflows/metrics.yml")["jobs"]["metrics"]
     commands = [step["run"] for step in job["steps"] if "run" in step]
     assert commands[-1] == "make gate"
