@@ -70,7 +70,7 @@ def limit(name: str) -> tuple[float, Callable[[], Any]]:
 
 def rival(name: str) -> tuple[float, Callable[[], Any]]:
     with TemporaryDirectory() as folder:
-        dataset = torchvision_mnist(Path(folder), load_arrays(IMAGES))
+        dataset = torchvision_mnist(Path(folder), load_arrays(IMAGES, "images", "labels"))
     optimizer: torch.optim.Optimizer
     if name == NOTEBOOK:
         network, size = notebook_network(), 128
@@ -92,7 +92,7 @@ def ours(name: str) -> tuple[float, Callable[[], Any]]:
     params = read_params(Params).train
     make_exact(CPU, params.threads)
     keep_freed_memory()
-    data = load_arrays(IMAGES)
+    data = load_arrays(IMAGES, "images", "labels")
     count = BATCHES * params.batch_size
     images = Images(*(torch.from_numpy(data[key][:count]) for key in ("images", "labels")))
     network = our_network(crop)

@@ -19,13 +19,14 @@ class Mistake(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What one revision says of itself: dotted parameters and metrics, mistakes by test image, the test set's hash."""
+    """What one revision says of itself: dotted parameters and metrics, mistakes by test image, test set and code."""
 
     name: str
     params: Mapping[str, Any]
     metrics: Mapping[str, float]
     mistakes: Mapping[int, Mistake]
     test_set: str
+    code: Mapping[str, str]
 
 
 class Comparison(NamedTuple):

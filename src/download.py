@@ -39,7 +39,10 @@ def _url(mirror: str) -> str:
         return mirror.rstrip("/") + "/"
     if scheme:
         raise ValueError("must be an https, http or file URL, or a folder")
-    return Path(mirror).expanduser().absolute().as_uri() + "/"
+    try:
+        return Path(mirror).expanduser().absolute().as_uri() + "/"
+    except RuntimeError as error:  # of another user's home
+        raise ValueError(str(error)) from None
 
 
 class DownloadParams(Section):

@@ -43,8 +43,9 @@ def train_epoch(
     schedule: LRScheduler,
     name: str,
     validation_loss: float,
-) -> float:
-    """One pass over the data in a random order; the mean loss over its images, each as its batch met it.
+) -> tuple[float, float]:
+    """One pass over the data in a random order; the mean loss over its images, each as its batch met it, and the last
+    learning rate.
 
     name: what the progress bar and errors call the pass; the bar shows validation_loss, the last one known, beside the
     loss. ValueError when a loss is no longer a finite number.
@@ -69,7 +70,7 @@ def train_epoch(
                 _check_finite(losses, rates, name)
                 progress.set_postfix(loss=f"{losses[-1]:.4f}", validation_loss=f"{validation_loss:.4f}")
     _check_finite(losses, rates, name)
-    return (torch.stack(losses).double().cpu() @ torch.tensor(sizes).double() / len(order)).item()
+    return (torch.stack(losses).double().cpu() @ torch.tensor(sizes).double() / len(order)).item(), rates[-1]
 
 
 @torch.inference_mode()

@@ -1,10 +1,10 @@
 """A network and labelled images in, a prediction per image out; and predictions in, metrics out."""
 
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import torch
-from pydantic import PositiveInt
+from pydantic import Field
 from sklearn.metrics import accuracy_score, f1_score, log_loss, recall_score
 
 from src.device import Device
@@ -13,9 +13,9 @@ from src.params import Section
 
 
 class EvaluateParams(Section):
-    batch_size: PositiveInt
+    batch_size: Annotated[int, Field(ge=1, le=10**6)]
     device: Device
-    calibration_bins: PositiveInt
+    calibration_bins: Annotated[int, Field(ge=1, le=1000)]
 
 
 class Predictions(NamedTuple):

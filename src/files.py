@@ -44,13 +44,15 @@ def save_arrays(path: Path, **arrays: np.ndarray) -> None:
     write_bytes(path, buffer.getvalue())
 
 
-def load_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Every array of an .npz; ValueError when the file is missing or damaged. Loads no pickles."""
+def load_arrays(path: Path, *names: str) -> dict[str, np.ndarray]:
+    """These arrays of an .npz; ValueError when the file is missing, damaged or lacks one. Loads no pickles."""
+    data = read_bytes(path)
     try:
-        with np.load(io.BytesIO(read_bytes(path)), allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (zipfile.BadZipFile, EOFError) as error:
-        raise ValueError(f"{path} is damaged ({error}): `dvc repro --force {path.parent.name}` makes it anew") from None
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in names}
+    except (zipfile.BadZipFile, EOFError, KeyError, TypeError, ValueError) as error:
+        advice = f"`dvc repro --force {path.parent.name}` makes it anew"
+        raise ValueError(f"{path} is damaged or another file ({error}): {advice}") from None
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:

@@ -21,8 +21,10 @@ def comparison_markdown(made: Comparison) -> str:
         f" (McNemar's exact test at {made.alpha:g}). {len(made.wrong_in_both)} wrong in both,"
         f" of {made.images:,} test images.",
         "",
-        f"With so many images changing, a net change of {made.detectable} ({points:.2f} percentage points)"
-        " would be found four times out of five; a smaller one is likely to go unseen.",
+        f"With {len(made.fixed) + len(made.broken)} images changing, a net change of {made.detectable} ({points:.2f}"
+        " percentage points) would be found four times out of five; a smaller one is likely to go unseen."
+        if len(made.fixed) + len(made.broken) >= made.detectable
+        else f"Too few images changed to tell: {made.detectable} or more would have to, all of them one way.",
         "",
         *_table(("parameter", base.name, other.name), _changed(base.params, other.params), "No parameter differs."),
         *_table(("metric", base.name, other.name, "change"), _metrics(base, other), ""),

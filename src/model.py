@@ -75,7 +75,7 @@ class Dropout(nn.Module):
 
     def __init__(self, probability: float) -> None:
         super().__init__()
-        self.threshold = round(probability * 2**16)
+        self.threshold = min(round(probability * 2**16), 2**16 - 1)
 
     def forward(self, values: Tensor) -> Tensor:
         dropped = self.threshold / 2**16

@@ -45,7 +45,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         document = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ValueError(f"{path} is missing: run from the project's root, or copy one from recipes/") from None
-    except (YAMLError, UnicodeDecodeError) as error:
+    except (YAMLError, ValueError) as error:
         raise ValueError(f"{path} is not valid YAML: {error}") from None
     if not isinstance(document, dict):
         raise ValueError(f"{path} must hold sections ({_listed(SECTIONS)}), found {type(document).__name__}")
@@ -56,9 +56,11 @@ def _describe(problem: Any, sections: type[Sections]) -> str:
     key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "missing":
         return f"{key}: missing"
+    section = sections.model_fields[problem["loc"][0]].annotation
+    assert section is not None
+    if problem["type"] == "model_type":
+        return f"{key} = {problem['input']!r}: must hold the keys {_listed(section.model_fields)}"
     if problem["type"] == "extra_forbidden":
-        section = sections.model_fields[problem["loc"][0]].annotation
-        assert section is not None
         return f"{key} = {problem['input']!r}: unknown key; known: {_listed(section.model_fields)}"
     return f"{key} = {problem['input']!r}: {problem['msg'].removeprefix('Value error, ')}"
 

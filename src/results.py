@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from src.compare import Mistake, Result
 from src.tiles import from_sheet
@@ -42,6 +43,8 @@ def read_result(revision: str) -> Result:
         for stage in stages.values():
             params |= _flatten(stage.get("params", {}).get("params.yaml", {}))
         metrics = _flatten({stage: json.loads(texts[path]) for stage, path in METRICS.items()})
+        if not all(isinstance(value, int | float) for value in metrics.values()):
+            raise ValueError("a metric is not a number")
         rows = csv.DictReader(io.StringIO(texts[MISTAKES], newline=""))
         mistakes = {
             int(row["index"]): Mistake(row["actual"], row["predicted"], float(row["confidence"])) for row in rows
@@ -50,32 +53,37 @@ def read_result(revision: str) -> Result:
             if needed not in metrics:
                 raise ValueError(f"the metric {needed} is missing")
         hashes = {out["path"]: out["md5"] for out in stages["download"]["outs"]}
-        return Result(revision, params, metrics, mistakes, hashes[TEST_SET])
-    except (KeyError, TypeError, ValueError) as error:
+        made_from = {dep["path"]: dep["md5"] for stage in stages.values() for dep in stage.get("deps", [])}
+        code = {path: md5 for path, md5 in made_from.items() if not path.startswith("data/")}
+        return Result(revision, params, metrics, mistakes, hashes[TEST_SET], code)
+    except (AttributeError, KeyError, TypeError, ValueError, YAMLError) as error:
         raise ValueError(f"{revision}: its result cannot be read: {error!r}") from None
 
 
 def read_images(result: Result) -> np.ndarray:
     """The images of a result's mistakes, uint8 (E, C, H, W), in their order."""
-    return from_sheet(_read(result.name, IMAGES), len(result.mistakes))
+    try:
+        return from_sheet(_read(result.name, IMAGES), len(result.mistakes))
+    except OSError:
+        raise ValueError(f"{result.name}: {IMAGES} is damaged") from None
 
 
 def read_seeds(revision: str) -> list[Result]:
     """The results of a revision and of all experiments that differ from it in nothing but train.seed, one a seed."""
     first = read_result(revision)
-    found = {first.params[SEED]: first}
+    found = {first.params.get(SEED): first}
     for name in sorted(_experiments()):
         try:
             result = read_result(name)
         except ValueError:
             continue  # an experiment without a result, of an earlier layout, say
-        if result.test_set == first.test_set and _but_seed(result) == _but_seed(first):
-            found.setdefault(result.params[SEED], result)
+        if _but_seed(result) == _but_seed(first):
+            found.setdefault(result.params.get(SEED), result)
     return list(found.values())
 
 
-def _but_seed(result: Result) -> dict[str, Any]:
-    return {key: value for key, value in result.params.items() if key != SEED}
+def _but_seed(result: Result) -> tuple[Any, ...]:
+    return {key: value for key, value in result.params.items() if key != SEED}, result.code, result.test_set
 
 
 def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

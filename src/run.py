@@ -8,12 +8,14 @@ from types import FrameType
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call main; ValueError and OSError end the process with exit code 1 and `<stage>: <message>` on stderr."""
+    """Call main; ValueError, OSError and MemoryError end the process with exit code 1 and `<stage>: <message>`."""
     stage = Path(sys.argv[0]).stem
     try:
         main()
     except (ValueError, OSError) as error:
         sys.exit(f"{stage}: {error}")
+    except MemoryError as error:
+        sys.exit(f"{stage}: out of memory: {error}")
 
 
 def exit_when_interrupted() -> None:

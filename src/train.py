@@ -6,7 +6,7 @@ from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 import torch
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, PositiveInt
 from torch import Tensor
 from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR
 
@@ -19,14 +19,14 @@ from src.params import Section
 
 class TrainParams(Section):
     epochs: PositiveInt
-    batch_size: Annotated[int, Field(ge=2)]
+    batch_size: Annotated[int, Field(ge=2, le=10**6)]
     learning_rate: Annotated[float, Field(gt=0)]
     schedule: Literal["constant", "one_cycle"]
     patience: Annotated[int, Field(ge=0)]
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     device: Device
     precision: Precision
-    threads: NonNegativeInt
+    threads: Annotated[int, Field(ge=0, le=1024)]
 
 
 class Epoch(NamedTuple):
@@ -72,11 +72,11 @@ def train(
         torch.manual_seed(_epoch_seed(params.seed, number))
         name = f"epoch {number}/{params.epochs}"
         last = history[-1].validation_loss if history else math.nan
-        train_loss = train_epoch(network, training, params.batch_size, precision, optimizer, schedule, name, last)
+        train_loss, rate = train_epoch(network, training, params.batch_size, precision, optimizer, schedule, name, last)
         validation_loss, accuracy = validate(network, validation, precision)
         if not math.isfinite(validation_loss):
             raise ValueError(f"the validation loss became {validation_loss} in {name}; try a lower train.learning_rate")
-        history.append(Epoch(number, train_loss, validation_loss, accuracy, optimizer.param_groups[0]["lr"]))
+        history.append(Epoch(number, train_loss, validation_loss, accuracy, rate))
         if best_epoch(history).epoch == number:
             best_weights = copy.deepcopy(network.state_dict())
         checkpoint.save(

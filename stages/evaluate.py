@@ -26,7 +26,7 @@ class Params(Sections):
 
 def main() -> None:
     params = read_params(Params).evaluate
-    data, network = load_arrays(TEST), load_network(read_bytes(MODEL))
+    data, network = load_arrays(TEST, "images", "labels", "classes"), load_network(read_bytes(MODEL))
     images, labels, classes = data["images"], data["labels"], data["classes"]
     check_fit(network, images, classes)
     device = choose_device(params.device, "evaluate.device")
@@ -36,7 +36,8 @@ def main() -> None:
     names = classes[labels], classes[predictions.predicted]
     rows = list(zip(range(len(labels)), *names, map(decimals, predictions.confidence), strict=True))
     likeliest = describe_likeliest(predictions.probabilities[wrong], classes)
-    losses = -np.log(predictions.probabilities[wrong, labels[wrong]])
+    likelihoods = predictions.probabilities[wrong, labels[wrong]]
+    losses = -np.log(likelihoods.clip(np.finfo(float).eps))  # finite, as scikit-learn's mean of them
     errors = [(*rows[i], decimals(loss), text) for i, loss, text in zip(wrong, losses, likeliest, strict=True)]
     header = ("index", "actual", "predicted", "confidence")
     write_csv(PREDICTIONS, header, rows)

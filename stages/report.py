@@ -60,7 +60,8 @@ def main() -> None:
         ),
         Chart(pictures[RELIABILITY_PLOT], f"Confidence against share right; error {metrics['calibration_error']:.2%}"),
     ]
-    settings = {f"{section}.{key}": value for section, keys in read_yaml(PARAMS).items() for key, value in keys.items()}
+    sections = {section: keys for section, keys in read_yaml(PARAMS).items() if isinstance(keys, dict)}
+    settings = {f"{section}.{key}": value for section, keys in sections.items() for key, value in keys.items()}
     tile = (images.shape[2], images.shape[3])
     page = report_page(rows, sheet, tile, metrics, charts, read_csv(LAYERS), settings, environment)
     for path, picture in pictures.items():

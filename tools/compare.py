@@ -53,7 +53,7 @@ def share(text: str) -> float:
     """A number above 0 and below 1."""
     value = float(text)
     if not 0 < value < 1:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"{text} must be above 0 and below 1")
     return value
 
 
