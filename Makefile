@@ -30,6 +30,7 @@ compare: .venv/installed
 summary: .venv/installed
 	@echo '# Metrics'
 	@$(BIN)/python -m tools.compare $(BASE) --html comparison.html 2>&1 || true # what is wrong belongs here as well
+	@$(BIN)/python -m tools.plots
 	@echo '## Parameters and metrics, as DVC sees them'
 	@$(BIN)/dvc params diff --md $(BASE)
 	@$(BIN)/dvc metrics diff --md $(BASE)

@@ -1,6 +1,7 @@
 """A comparison in, Markdown that says what it means out."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import mean, stdev
 from typing import Any
 
@@ -55,6 +56,29 @@ def seeds_markdown(base: str, other: str, made: SeedComparison) -> str:
             *_table(("", "seeds", "mean accuracy", "deviation"), rows, ""),
         ]
     )
+
+
+def curves_markdown(history: Sequence[Mapping[str, str]]) -> str:
+    """Both losses by epoch, as a Mermaid chart; history: rows of history.csv."""
+    lines = [
+        f"    line [{', '.join(f'{float(row[key]):.6f}' for row in history)}]"
+        for key in ("train_loss", "validation_loss")
+    ]
+    axis = f"    x-axis epoch [{', '.join(row['epoch'] for row in history)}]"
+    colours = '%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "#1f77b4, #ff7f0e"}}}}%%'
+    title = '    title "Loss in training (blue) and validation (orange)"'
+    return "\n".join(["```mermaid", colours, "xychart-beta", title, axis, *lines, "```", ""])
+
+
+def confusion_markdown(mistakes: Sequence[tuple[str, str]]) -> str:
+    """How often each class was taken for another, as a table; mistakes: (actual, predicted)."""
+    counts = Counter(mistakes)
+    columns = sorted({predicted for _, predicted in mistakes})
+    rows = [
+        (actual, *(counts[actual, predicted] or "" for predicted in columns))
+        for actual in sorted({actual for actual, _ in mistakes})
+    ]
+    return "\n".join(_table(("true \\ taken for", *columns), rows, "No mistakes."))
 
 
 def _changed(base: Any, other: Any) -> list[tuple[Any, ...]]:

@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import binomtest
 
 from src.compare import Mistake, Result, compare, compare_seeds, mcnemar, smallest_detectable
-from src.markdown import comparison_markdown, seeds_markdown
+from src.markdown import comparison_markdown, confusion_markdown, curves_markdown, seeds_markdown
 
 
 def result(name: str, wrong: set[int], params: dict[str, Any] | None = None, test_set: str = "a") -> Result:
@@ -84,6 +84,22 @@ def test_seeds() -> None:
     assert compare_seeds([0.5, 0.5], [0.75, 0.75], 0.05).interval == (0.25, 0.25)
     with pytest.raises(ValueError, match=r"1 and 2 results that differ in train.seed alone"):
         compare_seeds([0.5], [0.5, 0.6], 0.05)
+
+
+def test_plots_as_markdown() -> None:
+    epochs = [{"epoch": str(epoch), "train_loss": "0.25", "validation_loss": "0.125"} for epoch in (1, 2)]
+    chart = curves_markdown(epochs)
+    assert "x-axis epoch [1, 2]" in chart
+    assert chart.count("line [") == 2
+    table = confusion_markdown([("4", "9"), ("4", "9"), ("7", "1")])
+    assert table.splitlines() == [
+        "| true \\ taken for | 1 | 9 |",
+        "| --- | --- | --- |",
+        "| 4 |  | 2 |",
+        "| 7 | 1 |  |",
+        "",
+    ]
+    assert "No mistakes." in confusion_markdown([])
 
 
 def test_markdown_says_what_it_means() -> None:

@@ -152,6 +152,8 @@ def test_the_metrics_workflow_runs_here(project: Path) -> None:
     summary = (project / "step").read_text()
     assert "## workspace against HEAD~1: " in summary
     assert "train.seed" in summary
+    assert "xychart-beta" in summary
+    assert "true \\ taken for" in summary
     assert "data/evaluate/metrics.json" in summary
     assert (project / "comparison.html").is_file()
     result = attempt("bash", "-e", "-c", commands[-1], cwd=project, BASE="HEAD~1")
