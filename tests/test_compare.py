@@ -97,7 +97,6 @@ def test_plots_as_markdown() -> None:
         "| --- | --- | --- |",
         "| 4 |  | 2 |",
         "| 7 | 1 |  |",
-        "",
     ]
     assert "No mistakes." in confusion_markdown([])
 
