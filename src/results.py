@@ -69,10 +69,15 @@ def read_images(result: Result) -> np.ndarray:
 
 
 def read_seeds(revision: str) -> list[Result]:
-    """The results of a revision and of all experiments that differ from it in nothing but train.seed, one a seed."""
+    """The result of a revision, and of all that differ from it in nothing but train.seed, one a seed.
+
+    Looked through are the experiments and the commits that they began at.
+    """
     first = read_result(revision)
     found = {first.params.get(SEED): first}
-    for name in sorted(_experiments()):
+    experiments = _experiments()
+    baselines = {"".join(ref.split("/")[2:4]) for ref in experiments.values()}
+    for name in (*sorted(experiments), *sorted(baselines)):
         try:
             result = read_result(name)
         except ValueError:

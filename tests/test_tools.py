@@ -116,25 +116,28 @@ def test_what_cannot_be_compared_is_said(project: Path, tmp_path: Path) -> None:
 
 
 def test_experiments_and_seeds(project: Path) -> None:
+    baseline = run("git", "rev-parse", "HEAD", cwd=project).strip()
+
     def experiment(name: str, wrong: range, **params: Any) -> None:
         write_result(project, wrong, **params)
         run("git", "add", "--all", cwd=project)
         run("git", "commit", "--quiet", "--allow-empty", "--message", name, cwd=project)
-        run("git", "update-ref", f"refs/exps/ab/cdef/{name}", "HEAD", cwd=project)
+        run("git", "update-ref", f"refs/exps/{baseline[:2]}/{baseline[2:]}/{name}", "HEAD", cwd=project)
 
-    for seed in (0, 1, 2):
+    for seed in (1, 2):
         experiment(f"plain-{seed}", range(30 + seed), seed=seed)
+    for seed in (0, 1, 2):
         experiment(f"better-{seed}", range(10 + seed), seed=seed, dropout=0.3)
     experiment("other", range(3), seed=9, dropout=0.7)
     experiment("plain-of-other-code", range(3), code="b", seed=7)
     assert "## better-2 against plain-1: better" in compare(project, "plain-1", "better-2")[1]
-    code, text = compare(project, "plain-0", "better-1", "--seeds", "--gate")
+    code, text = compare(project, "plain-1", "better-1", "--seeds", "--gate")
     assert code == 0
-    assert "## better-1 against plain-0, over seeds: better" in text
-    assert "| plain-0 | 3 | 96.900% | 0.100 |" in text
+    assert "## better-1 against plain-1, over seeds: better" in text
+    assert "| plain-1 | 3 | 96.900% | 0.100 |" in text  # the third is the commit that they began at
     assert "Difference of the mean accuracies: +2.000 percentage points" in text
-    assert compare(project, "better-0", "plain-0", "--seeds", "--gate")[0] == 1
-    code, text = compare(project, "plain-0", "other", "--seeds")
+    assert compare(project, "better-0", "base", "--seeds", "--gate")[0] == 1
+    code, text = compare(project, "base", "other", "--seeds")
     assert (code, "3 and 1 results that differ in train.seed alone" in text) == (1, True)
 
 
