@@ -23,6 +23,7 @@ from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
 from benchmarks.rivals import example_network, notebook_network, one_pass
+from src.augment import augment
 from src.device import describe_environment, keep_freed_memory, make_exact
 from src.download import PARTS
 from src.epoch import Images, train_epoch
@@ -40,7 +41,17 @@ MATRIX = 4096  # rows and columns
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 NOTEBOOK = "the notebook's loop, float32"
 EXAMPLE = "pytorch/examples' mnist, float32"
-OURS = {f"this project, {crop or 28}x{crop or 28}, {dtype}": (crop, dtype) for crop in (0, 24) for dtype in DTYPES}
+OURS = {
+    f"this project, {crop or 28}x{crop or 28}, {dtype}{', augmented' * augmented}": (crop, dtype, augmented)
+    for crop, dtype, augmented in (
+        (0, "float32", False),
+        (0, "bfloat16", False),
+        (24, "float32", False),
+        (24, "bfloat16", False),
+        (24, "bfloat16", True),
+    )
+}
+AUGMENTED = Path("recipes/accurate.yaml")
 LIMITS = {f"matrix product, {dtype}": dtype for dtype in DTYPES}
 
 
@@ -88,18 +99,20 @@ def our_network(crop: int) -> ConvNet:
 
 
 def ours(name: str) -> tuple[float, Callable[[], Any]]:
-    crop, dtype = OURS[name]
-    params = read_params(Params).train
-    make_exact(CPU, params.threads)
+    crop, dtype, augmented = OURS[name]
+    params = read_params(Params)
+    augmentation = read_params(Params, AUGMENTED).augment if augmented else params.augment
+    make_exact(CPU, params.train.threads)
     keep_freed_memory()
     data = load_arrays(IMAGES, "images", "labels")
-    count = BATCHES * params.batch_size
+    size = params.train.batch_size
+    count = BATCHES * size
     images = Images(*(torch.from_numpy(data[key][:count]) for key in ("images", "labels")))
     network = our_network(crop)
-    optimizer = torch.optim.Adam(network.parameters(), lr=params.learning_rate, fused=True)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=params.train.learning_rate, fused=True)
     constant = torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0)
-    arguments = (network, images, params.batch_size, DTYPES[dtype], optimizer, constant, name, 0.0)
-    return count, partial(train_epoch, *arguments)
+    transform = partial(augment, params=augmentation)
+    return count, partial(train_epoch, network, images, size, transform, DTYPES[dtype], optimizer, constant, name, None)
 
 
 def torchvision_mnist(folder: Path, data: dict[str, np.ndarray]) -> Any:
@@ -140,7 +153,7 @@ def table(rates: dict[str, list[float]]) -> str:
         ratios = [value / base for value, base in zip(rates[name], rates[NOTEBOOK], strict=True)]
         share = ""
         if name in OURS:
-            crop, dtype = OURS[name]
+            crop, dtype, _ = OURS[name]
             most = statistics.median(rates[f"matrix product, {dtype}"])
             share = f"{statistics.median(rates[name]) * flop_per_image(our_network(crop)) / 1e9 / most:.0%}"
         lines.append(f"| {name} | {spread(rates[name], '.0f')} | {spread(ratios, '.2f')} | {share} |")

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,8 +12,8 @@ import torch
 
 from src.files import write_bytes
 
-FORMAT = "checkpoint 1"
-KEPT = 4  # files in a folder of checkpoints, those of abandoned trainings included
+FORMAT = "checkpoint 2"
+KEPT = 4  # trainings in a folder of checkpoints, abandoned ones included
 
 
 def checkpoint_key(settings: str, inputs: Iterable[Path]) -> str:
@@ -30,20 +31,21 @@ def checkpoint_key(settings: str, inputs: Iterable[Path]) -> str:
 
 
 class Checkpoint:
-    """One training's file. Loading it runs no code from it."""
+    """The file of one member of a training: <folder>/<key>/<member>.checkpoint. Loading it runs no code from it."""
 
-    def __init__(self, folder: Path, key: str) -> None:
-        self.path = folder / f"{key}.checkpoint"
-        self.header = f"{FORMAT} {key}\n".encode()
+    def __init__(self, folder: Path, key: str, member: int = 0) -> None:
+        self.path = folder / key / f"{member}.checkpoint"
+        self.header = f"{FORMAT} {key} {member}\n".encode()
 
     def save(self, state: dict[str, Any]) -> None:
-        """Write the state, or leave the earlier one and raise OSError; then remove the oldest files of the folder."""
+        """Write the state, or leave the earlier one and raise OSError; then remove the oldest trainings."""
         buffer = io.BytesIO()
         torch.save(state, buffer)
         payload = buffer.getvalue()
         write_bytes(self.path, self.header + hashlib.sha256(payload).digest() + payload)
-        for path in sorted(self.path.parent.iterdir(), key=lambda path: path.stat().st_mtime)[:-KEPT]:
-            path.unlink(missing_ok=True)
+        trainings = self.path.parent.parent.iterdir()
+        for training in sorted(trainings, key=lambda path: path.stat().st_mtime)[:-KEPT]:
+            shutil.rmtree(training, ignore_errors=True)
 
     def load(self, device: torch.device) -> dict[str, Any] | None:
         """The state, or None when there is none; a file that is not whole or not this training's is set aside."""
@@ -61,5 +63,5 @@ class Checkpoint:
         return state
 
     def remove(self) -> None:
-        """Forget a training that has ended."""
-        self.path.unlink(missing_ok=True)
+        """Forget a training that has ended, with all of its members."""
+        shutil.rmtree(self.path.parent, ignore_errors=True)

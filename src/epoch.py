@@ -1,6 +1,6 @@
 """A network and labelled images in; after one pass over them to train, or to validate, the mean loss out."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -38,26 +38,28 @@ def train_epoch(
     network: ConvNet,
     data: Images,
     batch_size: int,
+    transform: Callable[[Tensor], Tensor],
     precision: torch.dtype,
     optimizer: torch.optim.Optimizer,
     schedule: LRScheduler,
     name: str,
-    validation_loss: float,
+    validation_loss: float | None,
 ) -> tuple[float, float]:
     """One pass over the data in a random order; the mean loss over its images, each as its batch met it, and the last
     learning rate.
 
-    name: what the progress bar and errors call the pass; the bar shows validation_loss, the last one known, beside the
-    loss. ValueError when a loss is no longer a finite number.
+    transform: what each batch of images goes through first. name: what the progress bar and errors call the pass; the
+    bar shows validation_loss, the last one known, beside the loss. ValueError when a loss is no longer a finite number.
     """
     network.train()
     order = torch.randperm(len(data.labels)).to(data.labels.device)
     sizes: list[int] = []
     rates: list[float] = []
     losses: list[Tensor] = []
+    shown = {} if validation_loss is None else {"validation_loss": f"{validation_loss:.4f}"}
     with tqdm(total=len(order), desc=name, unit="image", leave=False, disable=None) as progress:
         for images, labels in data.batches(order, batch_size):
-            loss = F.nll_loss(_predict(network, images, precision), labels)
+            loss = F.nll_loss(_predict(network, transform(images), precision), labels)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -68,7 +70,7 @@ def train_epoch(
             progress.update(len(labels))
             if len(losses) % LOOK_EVERY == 0:
                 _check_finite(losses, rates, name)
-                progress.set_postfix(loss=f"{losses[-1]:.4f}", validation_loss=f"{validation_loss:.4f}")
+                progress.set_postfix(loss=f"{losses[-1]:.4f}", **shown)
     _check_finite(losses, rates, name)
     return (torch.stack(losses).double().cpu() @ torch.tensor(sizes).double() / len(order)).item(), rates[-1]
 

@@ -1,5 +1,6 @@
-"""A network and labelled images in, a prediction per image out; and predictions in, metrics out."""
+"""Networks and images in, their probabilities and the vote out; and predictions in, metrics out."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
@@ -44,15 +45,22 @@ def check_fit(network: ConvNet, images: np.ndarray, classes: np.ndarray) -> None
 
 
 @torch.inference_mode()
-def predict(network: ConvNet, images: np.ndarray, batch_size: int, device: torch.device) -> Predictions:
-    """Predict uint8 images (N, C, H, W) in float32."""
-    network.eval().to(device)
-    log_probabilities = []
+def predict(networks: Sequence[ConvNet], images: np.ndarray, batch_size: int, device: torch.device) -> np.ndarray:
+    """Each network's probabilities float64 (M, N, K) for uint8 images (N, C, H, W), computed in float32."""
+    for network in networks:
+        network.eval().to(device)
+    log_probabilities = []  # (M, batch, K)
     for batch in torch.from_numpy(images).split(batch_size):
         on_device = batch.to(device, torch.float32, memory_format=torch.channels_last).div_(255)
-        log_probabilities.append(network(on_device).double().cpu())
-    probabilities = torch.softmax(torch.cat(log_probabilities), dim=1).numpy()  # sums to 1 in float64 as well
-    return Predictions(probabilities.argmax(1), probabilities)
+        log_probabilities.append(torch.stack([network(on_device).double().cpu() for network in networks]))
+    probabilities: np.ndarray = torch.softmax(torch.cat(log_probabilities, dim=1), dim=2).numpy()  # sums to 1 again
+    return probabilities
+
+
+def vote(probabilities: np.ndarray) -> Predictions:
+    """The mean of the members' probabilities (M, N, K), and its likeliest classes."""
+    mean = probabilities.mean(0)
+    return Predictions(mean.argmax(1), mean)
 
 
 def measure(predictions: Predictions, labels: np.ndarray, classes: np.ndarray, bins: int) -> dict[str, Any]:
@@ -71,6 +79,16 @@ def measure(predictions: Predictions, labels: np.ndarray, classes: np.ndarray, b
         "macro_f1": float(f1_score(labels, predictions.predicted, labels=indices, average="macro", zero_division=0)),
         "calibration_error": calibration_error(predictions.confidence, right, bins),
         "recall": dict(zip(classes.tolist(), recall.tolist(), strict=True)),
+    }
+
+
+def measure_members(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """Accuracy of each of several members, their mean and their sample deviation; probabilities (M, N, K)."""
+    accuracies = (probabilities.argmax(2) == labels).mean(1)
+    return {
+        "mean_accuracy": float(accuracies.mean()),
+        "deviation": float(accuracies.std(ddof=1)),
+        "accuracy": {str(member): accuracy for member, accuracy in enumerate(accuracies.tolist())},
     }
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from typing import Annotated, NamedTuple
 
 import torch
@@ -165,19 +166,32 @@ class ConvNet(nn.Module):
         )
 
 
-def network_bytes(network: ConvNet) -> bytes:
-    """The weights, and in the metadata the architecture, as a safetensors file."""
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    return save(weights, {METADATA_KEY: network.architecture.model_dump_json()})
+def networks_bytes(networks: Sequence[ConvNet]) -> bytes:
+    """The weights of networks of one architecture, and in the metadata that architecture, as a safetensors file.
+
+    A name is the network's number, a point, and the name in the network.
+    """
+    weights = {
+        f"{number}.{name}": tensor.detach().cpu().contiguous()
+        for number, network in enumerate(networks)
+        for name, tensor in network.state_dict().items()
+    }
+    return save(weights, {METADATA_KEY: networks[0].architecture.model_dump_json()})
 
 
-def load_network(data: bytes) -> ConvNet:
-    """The network in a safetensors file, on the CPU, ready to predict; ValueError when there is none in it."""
+def load_networks(data: bytes) -> list[ConvNet]:
+    """The networks in a safetensors file, on the CPU, ready to predict; ValueError when there are none in it."""
     try:
         header_length = int.from_bytes(data[:8], "little")
         metadata = json.loads(data[8 : 8 + header_length])["__metadata__"]
-        network = ConvNet(Architecture.model_validate_json(metadata[METADATA_KEY]))
-        network.load_state_dict(load(data))
+        architecture = Architecture.model_validate_json(metadata[METADATA_KEY])
+        weights: dict[int, dict[str, Tensor]] = {}
+        for full_name, tensor in load(data).items():
+            number, _, name = full_name.partition(".")
+            weights.setdefault(int(number), {})[name] = tensor
+        networks = [ConvNet(architecture).eval() for _ in weights]
+        for network, (_, state) in zip(networks, sorted(weights.items()), strict=True):
+            network.load_state_dict(state)
     except (ValueError, SafetensorError, KeyError, TypeError, RuntimeError) as error:
         raise ValueError(f"not a network of this project: {error}") from None
-    return network.eval()
+    return networks

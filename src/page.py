@@ -30,13 +30,15 @@ def report_page(
     tile: tuple[int, int],
     metrics: Mapping[str, Any],
     charts: Sequence[Chart],
+    augmented: bytes | None,
     layers: Sequence[Mapping[str, str]],
     params: Mapping[str, Any],
     environment: Mapping[str, Any],
 ) -> str:
     """The page.
 
-    mistakes: rows of errors.csv; sheet: their images, in the same order, each of tile (height, width) pixels.
+    mistakes: rows of errors.csv; sheet: their images, in the same order, each of tile (height, width) pixels;
+    augmented: a PNG of training images, and in the rows below of what augmentation makes of them.
     """
     rows = max(1, -(-len(mistakes) // COLUMNS))
     shown = [_shown(mistake, place, rows) for place, mistake in enumerate(mistakes)]
@@ -60,6 +62,7 @@ def report_page(
         sheet=_base64(sheet),
         tile={"height": tile[0], "width": tile[1], "columns": COLUMNS, "rows": rows},
         charts=[{"png": _base64(chart.png), "text": chart.text} for chart in charts],
+        augmented=augmented and _base64(augmented),
         recall_floor=min(0.95, min(metrics["recall"].values()) // 0.05 * 0.05),
         layers=layers,
         params=params,

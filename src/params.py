@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 PARAMS = Path("params.yaml")
-SECTIONS = {"download", "split", "model", "train", "evaluate", "report"}
+SECTIONS = {"download", "split", "model", "augment", "train", "evaluate", "report"}
 
 
 class Section(BaseModel):

@@ -51,15 +51,19 @@ def error_plot(mistakes: Mistakes, classes: np.ndarray, params: ReportParams) ->
 def curves_plot(
     epochs: np.ndarray, train_loss: np.ndarray, validation_loss: np.ndarray, accuracy: np.ndarray
 ) -> Figure:
-    """Both losses and the validation accuracy (E,) by epoch, the best epoch marked."""
+    """Both losses and the validation accuracy (E,) by epoch, the best epoch marked; NaN where nothing was validated."""
     figure = Figure(figsize=(8, 7), layout="constrained")
     losses, accuracies = figure.subplots(2, sharex=True)
     losses.plot(epochs, train_loss, marker=".", label="training")
-    losses.plot(epochs, validation_loss, marker=".", label="validation")
-    accuracies.plot(epochs, 100 * accuracy, "C1", marker=".")
-    best = validation_loss.argmin()
-    for axes, values in ((losses, validation_loss), (accuracies, 100 * accuracy)):
-        axes.plot(epochs[best], values[best], "C1o", fillstyle="none", markersize=12, label="best epoch, kept")
+    if np.isfinite(validation_loss).all():
+        losses.plot(epochs, validation_loss, marker=".", label="validation")
+        accuracies.plot(epochs, 100 * accuracy, "C1", marker=".")
+        best = validation_loss.argmin()
+        for axes, values in ((losses, validation_loss), (accuracies, 100 * accuracy)):
+            axes.plot(epochs[best], values[best], "C1o", fillstyle="none", markersize=12, label="best epoch, kept")
+    else:
+        accuracies.text(0.5, 0.5, "nothing was held out to validate on", ha="center", transform=accuracies.transAxes)
+    for axes in (losses, accuracies):
         axes.grid(alpha=0.3)
     losses.set(ylabel="loss (mean over images)", yscale="log")
     losses.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))  # more labels would run into each other

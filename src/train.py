@@ -1,7 +1,10 @@
-"""A network and labelled images in, the network with the weights of its best epoch and a row per epoch out."""
+"""A network and labelled images in, the network as it is to be kept and a row per epoch out."""
 
 import copy
 import math
+from collections.abc import Sequence
+from functools import partial
+from statistics import mean
 from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
@@ -10,6 +13,7 @@ from pydantic import Field, PositiveInt
 from torch import Tensor
 from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR
 
+from src.augment import AugmentParams, augment
 from src.checkpoint import Checkpoint
 from src.device import Device, Precision
 from src.epoch import Images, train_epoch, validate
@@ -22,7 +26,10 @@ class TrainParams(Section):
     batch_size: Annotated[int, Field(ge=2, le=10**6)]
     learning_rate: Annotated[float, Field(gt=0)]
     schedule: Literal["constant", "one_cycle"]
+    weight_decay: Annotated[float, Field(ge=0, lt=1)]
     patience: Annotated[int, Field(ge=0)]
+    refit: bool
+    members: Annotated[int, Field(ge=1, le=1000)]
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     device: Device
     precision: Precision
@@ -30,33 +37,39 @@ class TrainParams(Section):
 
 
 class Epoch(NamedTuple):
-    """One row of the history; losses are means over images, accuracy is a share, learning_rate the epoch's last."""
+    """One row of the history; losses are means over images, accuracy is a share, learning_rate the epoch's last.
+
+    None where nothing was held out to validate on.
+    """
 
     epoch: int
     train_loss: float
-    validation_loss: float
-    validation_accuracy: float
+    validation_loss: float | None
+    validation_accuracy: float | None
     learning_rate: float
 
 
 def train(
     network: ConvNet,
     training: Images,
-    validation: Images,
+    validation: Images | None,
     params: TrainParams,
+    augmentation: AugmentParams,
     precision: torch.dtype,
     checkpoint: Checkpoint,
 ) -> list[Epoch]:
     """Train network in place, on the device of the images, and leave it with the weights of its best epoch.
 
-    The best epoch has the lowest validation loss. Training stops early when params.patience epochs in a row have not
-    lowered it. After every epoch the checkpoint holds all that going on takes; one found there is gone on from, to
-    the same bits. Returns the history. ValueError when the loss stops being a finite number, OSError when the
-    checkpoint cannot be written.
+    The best epoch has the lowest validation loss; without validation images it is the last. Training stops early when
+    params.patience epochs in a row have not lowered that loss. After every epoch the checkpoint holds all that going
+    on takes; one found there is gone on from, to the same bits. Returns the history. ValueError when the loss stops
+    being a finite number, OSError when the checkpoint cannot be written.
     """
     device = training.images.device
     network.to(device)
-    optimizer = torch.optim.Adam(network.parameters(), lr=params.learning_rate, fused=True)
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=params.learning_rate, weight_decay=params.weight_decay, fused=True
+    )
     schedule = _schedule(optimizer, params, steps=math.ceil(len(training.labels) / params.batch_size))
     history: list[Epoch] = []
     best_weights: dict[str, Tensor] = {}
@@ -71,10 +84,13 @@ def train(
         number = len(history) + 1
         torch.manual_seed(_epoch_seed(params.seed, number))
         name = f"epoch {number}/{params.epochs}"
-        last = history[-1].validation_loss if history else math.nan
-        train_loss, rate = train_epoch(network, training, params.batch_size, precision, optimizer, schedule, name, last)
-        validation_loss, accuracy = validate(network, validation, precision)
-        if not math.isfinite(validation_loss):
+        last = history[-1].validation_loss if history else None
+        transform = partial(augment, params=augmentation)
+        train_loss, rate = train_epoch(
+            network, training, params.batch_size, transform, precision, optimizer, schedule, name, last
+        )
+        validation_loss, accuracy = validate(network, validation, precision) if validation else (None, None)
+        if validation_loss is not None and not math.isfinite(validation_loss):
             raise ValueError(f"the validation loss became {validation_loss} in {name}; try a lower train.learning_rate")
         history.append(Epoch(number, train_loss, validation_loss, accuracy, rate))
         if best_epoch(history).epoch == number:
@@ -88,10 +104,8 @@ def train(
                 "best_weights": best_weights,
             }
         )
-        print(
-            f"{name}: loss {train_loss:.4f} in training, {validation_loss:.4f} in validation; {accuracy:.2%} right",
-            flush=True,
-        )
+        validated = "" if accuracy is None else f", {validation_loss:.4f} in validation; {accuracy:.2%} right"
+        print(f"{name}: loss {train_loss:.4f} in training{validated}", flush=True)
     if len(history) < params.epochs:
         print(f"train: stopped early, the validation loss has not fallen for {params.patience} epochs")
     network.load_state_dict(best_weights)
@@ -99,8 +113,19 @@ def train(
 
 
 def best_epoch(history: list[Epoch]) -> Epoch:
-    """The epoch with the lowest validation loss, the first of equals."""
-    return min(history, key=lambda epoch: epoch.validation_loss)
+    """The epoch with the lowest validation loss, the first of equals; the last where nothing was validated."""
+    return min(history, key=lambda epoch: -epoch.epoch if epoch.validation_loss is None else epoch.validation_loss)
+
+
+def mean_history(histories: Sequence[list[Epoch]]) -> list[Epoch]:
+    """The mean over members, epoch by epoch, of those that came so far."""
+    longest = max(map(len, histories))
+    return [mean_epoch([history[row] for history in histories if row < len(history)]) for row in range(longest)]
+
+
+def mean_epoch(epochs: Sequence[Epoch]) -> Epoch:
+    """The mean of every column."""
+    return Epoch._make(None if None in column else mean(column) for column in zip(*epochs, strict=True))
 
 
 def _out_of_patience(history: list[Epoch], patience: int) -> bool:

@@ -1,13 +1,13 @@
-"""Stage 4, evaluate: a trained network and the test images -> predictions, the mistakes among them, and metrics."""
+"""Stage 4, evaluate: trained networks and the test images -> predictions, the mistakes among them, and metrics."""
 
 from pathlib import Path
 
 import numpy as np
 
 from src.device import choose_device
-from src.evaluate import EvaluateParams, check_fit, describe_likeliest, measure, predict
+from src.evaluate import EvaluateParams, check_fit, describe_likeliest, measure, measure_members, predict, vote
 from src.files import load_arrays, read_bytes, write_bytes, write_csv, write_json
-from src.model import load_network
+from src.model import load_networks
 from src.params import Sections, read_params
 from src.run import run
 from src.tiles import to_sheet
@@ -26,12 +26,15 @@ class Params(Sections):
 
 def main() -> None:
     params = read_params(Params).evaluate
-    data, network = load_arrays(TEST, "images", "labels", "classes"), load_network(read_bytes(MODEL))
+    data, networks = load_arrays(TEST, "images", "labels", "classes"), load_networks(read_bytes(MODEL))
     images, labels, classes = data["images"], data["labels"], data["classes"]
-    check_fit(network, images, classes)
+    check_fit(networks[0], images, classes)
     device = choose_device(params.device, "evaluate.device")
-    predictions = predict(network, images, params.batch_size, device)
+    probabilities = predict(networks, images, params.batch_size, device)
+    predictions = vote(probabilities)
     metrics = measure(predictions, labels, classes, params.calibration_bins)
+    if len(networks) > 1:
+        metrics["members"] = measure_members(probabilities, labels)
     wrong = np.flatnonzero(predictions.predicted != labels)
     names = classes[labels], classes[predictions.predicted]
     rows = list(zip(range(len(labels)), *names, map(decimals, predictions.confidence), strict=True))
@@ -46,6 +49,9 @@ def main() -> None:
     write_json(METRICS, metrics)
     share = f"{len(labels) - len(wrong):,} of {len(labels):,} test images right ({metrics['accuracy']:.2%})"
     print(f"evaluate: {share}, {len(wrong):,} wrong, mean loss {metrics['loss']:.4f}")
+    if members := metrics.get("members"):
+        single = f"{members['mean_accuracy']:.3%} ± {100 * members['deviation']:.3f}"
+        print(f"evaluate: that is the vote of {len(networks)} networks; one of them alone gets {single}")
 
 
 def decimals(value: float) -> str:

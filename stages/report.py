@@ -20,6 +20,7 @@ PREDICTIONS = Path("data/evaluate/predictions.csv")
 METRICS = Path("data/evaluate/metrics.json")
 HISTORY = Path("data/train/history.csv")
 LAYERS = Path("data/train/layers.csv")
+AUGMENTED = Path("data/train/augmented.png")
 ENVIRONMENT = Path("data/train/environment.json")
 ERROR_PLOT = Path("data/report/errors.png")
 CONFUSION_PLOT = Path("data/report/confusion.png")
@@ -43,7 +44,7 @@ def main() -> None:
     actual, predicted = (np.array([index_of[row[key]] for row in rows], np.int64) for key in ("actual", "predicted"))
     mistakes = Mistakes(images, actual, predicted, np.array([float(row["confidence"]) for row in rows]))
     columns = ("epoch", "train_loss", "validation_loss", "validation_accuracy")
-    epochs, *curves = (np.array([float(row[key]) for row in history]) for key in columns)
+    epochs, *curves = (np.array([float(row[key] or "nan") for row in history]) for key in columns)
     confidence = np.array([float(row["confidence"]) for row in predictions])
     right = np.array([row["actual"] == row["predicted"] for row in predictions])
 
@@ -53,17 +54,17 @@ def main() -> None:
         CURVES_PLOT: png(curves_plot(epochs, *curves)),
         RELIABILITY_PLOT: png(reliability_plot(confidence, right)),
     }
-    best = int(epochs[curves[1].argmin()])
+    validated = np.isfinite(curves[1]).all()
+    kept = f"epoch {epochs[curves[1].argmin()]:.0f} is the best" if validated else "nothing was validated"
     charts = [
-        Chart(
-            pictures[CURVES_PLOT], f"Loss and validation accuracy over {len(epochs)} epochs; epoch {best} is the best"
-        ),
+        Chart(pictures[CURVES_PLOT], f"Loss and validation accuracy over {len(epochs)} epochs; {kept}"),
         Chart(pictures[RELIABILITY_PLOT], f"Confidence against share right; error {metrics['calibration_error']:.2%}"),
     ]
     sections = {section: keys for section, keys in read_yaml(PARAMS).items() if isinstance(keys, dict)}
     settings = {f"{section}.{key}": value for section, keys in sections.items() for key, value in keys.items()}
     tile = (images.shape[2], images.shape[3])
-    page = report_page(rows, sheet, tile, metrics, charts, read_csv(LAYERS), settings, environment)
+    augmented = read_bytes(AUGMENTED) if any(sections["augment"].values()) else None
+    page = report_page(rows, sheet, tile, metrics, charts, augmented, read_csv(LAYERS), settings, environment)
     for path, picture in pictures.items():
         write_bytes(path, picture)
     write_bytes(PAGE, page.encode())

@@ -1,17 +1,21 @@
-"""Stage 3, train: images, labels and the split -> a trained network, its history and its metrics."""
+"""Stage 3, train: images, labels and the split -> trained networks, their history and their metrics."""
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 
+from src.augment import AugmentParams, augment
 from src.checkpoint import Checkpoint, checkpoint_key
 from src.device import choose_device, choose_precision, describe_environment, keep_freed_memory, make_exact
 from src.epoch import Images
 from src.files import load_arrays, write_bytes, write_csv, write_json
-from src.model import Architecture, ConvNet, ModelParams, network_bytes
+from src.model import Architecture, ConvNet, ModelParams, networks_bytes
 from src.params import Sections, read_params
 from src.run import run
-from src.train import Epoch, TrainParams, best_epoch, train
+from src.tiles import COLUMNS, to_sheet
+from src.train import Epoch, TrainParams, best_epoch, mean_epoch, mean_history, train
 
 IMAGES = Path("data/download/train.npz")
 INDICES = Path("data/split/indices.npz")
@@ -19,12 +23,14 @@ MODEL = Path("data/train/model.safetensors")
 HISTORY = Path("data/train/history.csv")
 METRICS = Path("data/train/metrics.json")
 LAYERS = Path("data/train/layers.csv")
+AUGMENTED = Path("data/train/augmented.png")
 ENVIRONMENT = Path("data/train/environment.json")
 CHECKPOINTS = Path(".checkpoints")  # outside data: DVC removes a stage's outputs before it runs
 
 
 class Params(Sections):
     model: ModelParams
+    augment: AugmentParams
     train: TrainParams
 
 
@@ -36,28 +42,53 @@ def main() -> None:
     make_exact(device, params.train.threads)
     keep_freed_memory()
     environment = describe_environment(device, precision)
-    checkpoint = Checkpoint(CHECKPOINTS, checkpoint_key(f"{params} {environment}", [IMAGES, INDICES, Path(__file__)]))
+    key = checkpoint_key(f"{params} {environment}", [IMAGES, INDICES, Path(__file__)])
 
-    torch.manual_seed(params.train.seed)
-    image_shape = data["images"].shape[1:]
-    network = ConvNet(Architecture(model=params.model, image_shape=image_shape, classes=data["classes"].tolist()))
-    print(network.table())
-    print(f"train: on {device} in {environment['precision']}, at most {params.train.epochs} epochs", flush=True)
+    def images(rows: Any) -> Images:
+        return Images(*(torch.from_numpy(data[name][rows]).to(device) for name in ("images", "labels")))
+
     training, validation = (
-        Images(*(torch.from_numpy(data[name][indices[side]]).to(device) for name in ("images", "labels")))
-        for side in ("train", "validation")
+        (images(slice(None)), None) if params.train.refit else (images(indices["train"]), images(indices["validation"]))
     )
-    history = train(network, training, validation, params.train, precision, checkpoint)
+    shape, classes = data["images"].shape[1:], data["classes"].tolist()
+    architecture = Architecture(model=params.model, image_shape=shape, classes=classes)
+    seeds = range(params.train.seed, params.train.seed + params.train.members)
+    networks, histories = [], []
+    for seed in seeds:
+        torch.manual_seed(seed)
+        networks.append(ConvNet(architecture))
+        if seed == params.train.seed:
+            print(networks[0].table())
+            most = "" if params.train.refit else "at most "
+            print(f"train: on {device} in {environment['precision']}, {most}{params.train.epochs} epochs")
+            if params.train.refit:
+                print(f"train: a refit on all {len(training.labels):,} images: no validation, no early stopping")
+        if len(seeds) > 1:
+            print(f"train: member {len(networks)} of {len(seeds)}, seed {seed}", flush=True)
+        settings = params.train.model_copy(update={"seed": seed})
+        checkpoint = Checkpoint(CHECKPOINTS, key, seed)
+        histories.append(train(networks[-1], training, validation, settings, params.augment, precision, checkpoint))
 
-    best = best_epoch(history)
-    metrics = {name: getattr(best, name) for name in ("train_loss", "validation_loss", "validation_accuracy")}
-    write_bytes(MODEL, network_bytes(network))
-    write_csv(HISTORY, Epoch._fields, history)
-    write_csv(LAYERS, ("layer", "shape", "parameters"), network.layer_rows())
-    write_json(METRICS, {"best_epoch": best.epoch, **metrics})
+    best = mean_epoch([best_epoch(history) for history in histories])
+    write_bytes(MODEL, networks_bytes(networks))
+    write_csv(HISTORY, Epoch._fields, mean_history(histories))
+    write_csv(LAYERS, ("layer", "shape", "parameters"), networks[0].layer_rows())
+    write_bytes(AUGMENTED, augmented_sheet(data["images"][:COLUMNS], params))
+    measured = {name: getattr(best, name) for name in ("train_loss", "validation_loss", "validation_accuracy")}
+    known = {name: value for name, value in measured.items() if value is not None}
+    write_json(METRICS, {"best_epoch": best.epoch, **known})
     write_json(ENVIRONMENT, environment)
     checkpoint.remove()
-    print(f"train: kept epoch {best.epoch}, {best.validation_accuracy:.2%} of the validation images right")
+    validated = "" if validation is None else f", {best.validation_accuracy:.2%} of the validation images right"
+    print(f"train: kept epoch {best.epoch}{validated}")
+
+
+def augmented_sheet(images: np.ndarray, params: Params) -> bytes:
+    """The images, and below them four rows of what augmentation makes of them."""
+    torch.manual_seed(params.train.seed)
+    shown = torch.from_numpy(images).repeat(5, 1, 1, 1) / 255
+    shown[COLUMNS:] = augment(shown[COLUMNS:], params.augment)
+    return to_sheet(shown.mul(255).round().to(torch.uint8).numpy())
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def damaged(data: bytes) -> list[bytes]:
         data[:-1],
         data + b"0",
         changed,
-        data.replace(b"checkpoint 1", b"checkpoint 0"),
+        data.replace(b"checkpoint 2", b"checkpoint 1"),
         data.replace(b"key", b"yek"),
     ]
 
@@ -49,8 +49,8 @@ def test_what_is_not_whole_or_not_this_trainings_is_set_aside(
     checkpoint.path.write_bytes(data)
     assert checkpoint.load(CPU) is None
     assert "warning: " in capsys.readouterr().out
-    assert [path.name for path in tmp_path.iterdir()] == ["key.damaged"]
-    assert (tmp_path / "key.damaged").read_bytes() == data
+    assert [path.name for path in checkpoint.path.parent.iterdir()] == ["0.damaged"]
+    assert (tmp_path / "key/0.damaged").read_bytes() == data
 
 
 def test_code_in_the_file_is_not_run(tmp_path: Path) -> None:
@@ -65,10 +65,19 @@ def test_code_in_the_file_is_not_run(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+def test_members_have_files_of_their_own_that_go_together(tmp_path: Path) -> None:
+    for member in range(2 * KEPT):
+        Checkpoint(tmp_path, "key", member).save({"member": member})
+    assert Checkpoint(tmp_path, "key", 3).load(CPU) == {"member": 3}
+    assert Checkpoint(tmp_path, "key", 2 * KEPT).load(CPU) is None
+    Checkpoint(tmp_path, "key", 2 * KEPT).remove()
+    assert not any(tmp_path.iterdir())
+
+
 def test_abandoned_states_are_bounded(tmp_path: Path) -> None:
     for number in range(2 * KEPT):
         Checkpoint(tmp_path, f"key{number}").save(STATE)
-        os.utime(tmp_path / f"key{number}.checkpoint", (number, number))
+        os.utime(tmp_path / f"key{number}", (number, number))
     Checkpoint(tmp_path, "last").save(STATE)
     expected = ["last", *(f"key{number}" for number in range(KEPT + 1, 2 * KEPT))]
     assert sorted(path.stem for path in tmp_path.iterdir()) == sorted(expected)
@@ -82,7 +91,7 @@ def test_a_full_disk_leaves_the_earlier_state(tmp_path: Path, monkeypatch: pytes
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match=r"cannot write .*key.checkpoint: No space left on device"):
+    with pytest.raises(OSError, match=r"cannot write .*0.checkpoint: No space left on device"):
         checkpoint.save({})
     loaded = checkpoint.load(CPU)
     assert loaded is not None

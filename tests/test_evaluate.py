@@ -4,14 +4,23 @@ import numpy as np
 import pytest
 import torch
 
-from src.evaluate import Predictions, calibration_error, check_fit, describe_likeliest, measure, predict
+from src.evaluate import (
+    Predictions,
+    calibration_error,
+    check_fit,
+    describe_likeliest,
+    measure,
+    measure_members,
+    predict,
+    vote,
+)
 from src.model import Architecture, ConvNet, ModelParams
 
 CLASSES = np.array(["a", "b", "c"])
 
 
-def network() -> ConvNet:
-    torch.manual_seed(0)
+def network(seed: int = 0) -> ConvNet:
+    torch.manual_seed(seed)
     model = ModelParams(crop=0, conv_channels=[[4]], hidden_units=[], dropout=0.25, negative_slope=0.1)
     return ConvNet(Architecture(model=model, image_shape=(1, 8, 8), classes=CLASSES.tolist()))
 
@@ -23,10 +32,30 @@ def predictions(probabilities: list[list[float]]) -> Predictions:
 
 def test_predictions_do_not_depend_on_the_batch_size() -> None:
     images = np.random.default_rng(0).integers(0, 256, (10, 1, 8, 8), np.uint8)
-    whole, parts = (predict(network(), images, size, torch.device("cpu")) for size in (10, 3))
-    assert np.allclose(whole.probabilities, parts.probabilities)
-    assert whole.probabilities.sum(1) == pytest.approx(np.ones(10), abs=1e-12)
-    assert np.array_equal(whole.confidence, whole.probabilities.max(1))
+    networks = [network(seed) for seed in range(2)]
+    whole, parts = (predict(networks, images, size, torch.device("cpu")) for size in (10, 3))
+    assert whole.shape == (2, 10, 3)
+    assert np.allclose(whole, parts)
+    assert whole.sum(2) == pytest.approx(np.ones((2, 10)), abs=1e-12)
+    assert np.allclose(whole[1], predict(networks[1:], images, 10, torch.device("cpu"))[0])
+    assert not np.allclose(whole[0], whole[1])
+
+
+def test_the_vote_is_the_mean_of_the_probabilities() -> None:
+    members = np.array([[[0.6, 0.4, 0.0], [0.5, 0.5, 0.0]], [[0.1, 0.5, 0.4], [0.0, 0.3, 0.7]]])
+    voted = vote(members)
+    assert voted.probabilities == pytest.approx(np.array([[0.35, 0.45, 0.2], [0.25, 0.4, 0.35]]))
+    assert voted.predicted.tolist() == [1, 1]
+    assert voted.confidence == pytest.approx([0.45, 0.4])
+
+
+def test_members_are_measured_one_by_one() -> None:
+    members = np.eye(3)[[[0, 1, 2, 0], [0, 1, 1, 1]]]  # classes predicted by two members, of four images
+    assert measure_members(members, np.array([0, 1, 2, 2])) == {
+        "mean_accuracy": pytest.approx(0.625),
+        "deviation": pytest.approx(0.25 / np.sqrt(2)),
+        "accuracy": {"0": 0.75, "1": 0.5},
+    }
 
 
 def test_metrics_worked_out_by_hand() -> None:

@@ -67,10 +67,10 @@ def project(prepared: Path, unharmed: dict[str, bytes], tmp_path: Path) -> Path:
 def test_killed_at_every_kind_of_moment_it_gives_the_same_bytes(project: Path, unharmed: dict[str, bytes]) -> None:
     """One training, killed six times: 9 steps an epoch; synced are a checkpoint an epoch, then the four outputs."""
     for owner, name, number, epochs_kept in (
-        ("torch.optim.Adam", "step", 4, 0),  # in the first epoch
+        ("torch.optim.AdamW", "step", 4, 0),  # in the first epoch
         ("os", "fsync", 1, 0),  # while the first checkpoint is being written
         ("os", "fsync", 2, 0),  # while the second replaces it
-        ("torch.optim.Adam", "step", 4, 1),  # in an epoch after one that was kept
+        ("torch.optim.AdamW", "step", 4, 1),  # in an epoch after one that was kept
         ("os", "fsync", 3, 1),  # between the last epoch and the outputs
         ("os", "fsync", 3, 3),  # with some of the outputs written
     ):
@@ -82,6 +82,18 @@ def test_killed_at_every_kind_of_moment_it_gives_the_same_bytes(project: Path, u
     assert ": loss " not in output
     assert outputs(project) == unharmed
     assert not list(project.glob("data/train/.*"))
+    assert not list(project.glob(".checkpoints/*"))
+
+
+def test_members_that_have_ended_are_not_trained_again(project: Path, unharmed: dict[str, bytes]) -> None:
+    set_params(project, {"train": {"members": 2, "epochs": 2}})
+    left_alone = Path(shutil.copytree(project, project.parent / "left alone"))
+    run(*STAGE, cwd=left_alone)
+    attempt(*at_call("os", "fsync", 4, KILL), cwd=project)  # when the second member's last epoch is to be kept
+    output = run(*STAGE, cwd=project)
+    assert output.count("going on after epoch") == 2
+    assert output.count(": loss ") == 1
+    assert outputs(project) == outputs(left_alone)
     assert not list(project.glob(".checkpoints/*"))
 
 
@@ -97,7 +109,7 @@ def test_other_parameters_start_afresh(project: Path, unharmed: dict[str, bytes]
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_ends_with_one_line(project: Path, unharmed: dict[str, bytes], number: signal.Signals) -> None:
     with subprocess.Popen(
-        at_call("torch.optim.Adam", "step", 13, 'print("stepping", flush=True) or threading.Event().wait(30)'),
+        at_call("torch.optim.AdamW", "step", 13, 'print("stepping", flush=True) or threading.Event().wait(30)'),
         cwd=project,
         env=ENVIRONMENT,
         stdout=subprocess.PIPE,
@@ -116,7 +128,7 @@ def test_interrupted_ends_with_one_line(project: Path, unharmed: dict[str, bytes
 
 def test_a_damaged_checkpoint_is_set_aside(project: Path, unharmed: dict[str, bytes]) -> None:
     attempt(*at_call("os", "fsync", 2, KILL), cwd=project)
-    (checkpoint,) = project.glob(".checkpoints/*.checkpoint")
+    (checkpoint,) = project.glob(".checkpoints/*/*.checkpoint")
     checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
     output = run(*STAGE, cwd=project)
     assert "set aside as" in output

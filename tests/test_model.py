@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from src.model import Architecture, ConvNet, Crop, Dropout, ModelParams, load_network, network_bytes, output_size
+from src.model import Architecture, ConvNet, Crop, Dropout, ModelParams, load_networks, networks_bytes, output_size
 
 PLAIN = {
     "crop": 0,
@@ -134,24 +134,28 @@ def test_zero_slope_is_relu() -> None:
     assert made.layers[1](torch.tensor([-1.0, 1.0])).tolist() == [0.0, 1.0]
 
 
-def test_a_network_comes_back_from_its_file() -> None:
-    made = network((3, 20, 24), classes=4).eval()
-    data = network_bytes(made)
-    assert data == network_bytes(made)
-    loaded = load_network(data)
-    assert loaded.architecture == made.architecture
+def test_networks_come_back_from_their_file() -> None:
+    made = [network((3, 20, 24), classes=4).eval() for _ in range(12)]
+    for number, single in enumerate(made):
+        nn.init.constant_(next(single.parameters()), number / 12)
+    data = networks_bytes(made)
+    assert data == networks_bytes(made)
+    loaded = load_networks(data)
+    assert len(loaded) == 12
     images = torch.rand(2, 3, 20, 24)
-    assert torch.equal(loaded(images), made(images))
+    for before, after in zip(made, loaded, strict=True):
+        assert after.architecture == before.architecture
+        assert torch.equal(after(images), before(images))
 
 
 @pytest.mark.parametrize("keep", [0, 4, 100, -1])
 def test_a_damaged_file_is_refused(keep: int) -> None:
     with pytest.raises(ValueError, match="not a network of this project"):
-        load_network(network_bytes(network())[:keep])
+        load_networks(networks_bytes([network()])[:keep])
 
 
 def test_a_file_whose_weights_and_settings_disagree_is_refused() -> None:
-    data = network_bytes(network())
+    data = networks_bytes([network()])
     changed = re.sub(rb"\[128\]\],", b"[129]],", data)
     with pytest.raises(ValueError, match="not a network of this project"):
-        load_network(changed)
+        load_networks(changed)

@@ -52,7 +52,8 @@ def show(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Page]]:
     assert noise == []
 
 
-def page_text(count: int, classes: list[str] = CLASSES) -> str:
+def page_text(count: int, classes: list[str] = CLASSES, members: int = 1) -> str:
+    """The report of so many mistakes; of several members, also with augmentation."""
     rng = np.random.default_rng(0)
     actual = rng.integers(0, len(classes), count)
     predicted = (actual + rng.integers(1, len(classes), count)) % len(classes)
@@ -67,7 +68,7 @@ def page_text(count: int, classes: list[str] = CLASSES) -> str:
         }
         for place in range(count)
     ]
-    metrics = {
+    metrics: dict[str, Any] = {
         "loss": 0.1,
         "accuracy": 1 - count / 20_000,
         "errors": count,
@@ -76,6 +77,9 @@ def page_text(count: int, classes: list[str] = CLASSES) -> str:
         "calibration_error": 0.01,
         "recall": dict.fromkeys(classes, 0.99),
     }
+    if members > 1:
+        accuracy = {str(member): 0.991 for member in range(members)}
+        metrics["members"] = {"mean_accuracy": 0.991, "deviation": 0.0002, "accuracy": accuracy}
     sheet = to_sheet(rng.integers(0, 256, (count, 1, 28, 28), np.uint8))
     layers = [{"layer": "Conv2d", "shape": "32x28x28", "parameters": "320"}]
     return report_page(
@@ -84,6 +88,7 @@ def page_text(count: int, classes: list[str] = CLASSES) -> str:
         (28, 28),
         metrics,
         [Chart(b"", "a chart")],
+        sheet if members > 1 else None,
         layers,
         {"model.dropout": 0.25},
         {"torch": "2", "processor": "P"},
@@ -132,6 +137,15 @@ def test_names_are_shown_not_run_and_pictures_have_words(show: Callable[..., Pag
     assert page.locator("[role=img]:not([aria-label])").count() == 0
     assert page.locator("img:not([alt])").count() == 0
     assert page.locator("#gallery [role=img]").first.get_attribute("aria-label").startswith("Test image ")  # type: ignore[union-attr]
+
+
+def test_members_and_augmented_images_are_shown_where_there_are_any(show: Callable[..., Page]) -> None:
+    page = show(page_text(30, members=5))
+    assert "one of 5 networks alone\n99.10%" in page.inner_text("dl")
+    assert page.locator("img.sheet").evaluate("image => image.naturalWidth") > 0
+    page = show(page_text(30))
+    assert "networks alone" not in page.inner_text("dl")
+    assert page.locator("img.sheet").count() == 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

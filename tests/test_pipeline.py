@@ -109,6 +109,21 @@ def test_model_change_reruns_train_and_after_and_changing_back_restores(project:
     assert run("dvc", "status", cwd=project).strip() == "Data and pipelines are up to date."
 
 
+def test_augmented_refitted_members_vote(project: Path) -> None:
+    augmentation = {"rotation": 10.0, "translation": 1.0, "scaling": 0.1, "shear": 0.1}
+    set_params(project, {"augment": augmentation, "train": {"refit": True, "members": 2}})
+    output = run("dvc", "repro", cwd=project)
+    assert "a refit on all 1,437 images: no validation, no early stopping" in output
+    members = json.loads((project / "data/evaluate/metrics.json").read_text())["members"]
+    assert members["mean_accuracy"] == pytest.approx(sum(members["accuracy"].values()) / 2)
+    assert set(json.loads((project / "data/train/metrics.json").read_text())) == {"best_epoch", "train_loss"}
+    assert ",,," in (project / "data/train/history.csv").read_text()
+    assert "one of 2 networks alone" in (project / "data/report/index.html").read_text()
+    run("dvc", "plots", "show", cwd=project)
+    gate = attempt(sys.executable, "-m", "tools.compare", "HEAD", "--gate", cwd=project)
+    assert "lacks the metric train.validation_loss" in gate.stdout
+
+
 def test_report_change_reruns_report_alone(project: Path) -> None:
     set_params(project, {"report": {"order": "confidence"}})
     assert stages_run(run("dvc", "repro", cwd=project)) == ["report"]

@@ -87,6 +87,14 @@ def test_curves_mark_the_best_epoch() -> None:
     assert np.asarray(figure.axes[1].lines[1].get_xydata()).tolist() == [[2, 90]]
 
 
+def test_curves_of_a_refit_have_no_validation() -> None:
+    nothing = np.full(3, np.nan)
+    figure = curves_plot(np.array([1, 2, 3]), np.array([0.3, 0.2, 0.1]), nothing, nothing)
+    png(figure)
+    assert [line.get_label() for line in figure.axes[0].lines] == ["training"]
+    assert figure.axes[1].texts[0].get_text() == "nothing was held out to validate on"
+
+
 def test_reliability_shows_the_share_that_is_right() -> None:
     confidence = np.array([0.95, 0.95, 0.95, 0.95, 0.55, 1.0])
     right = np.array([True, True, True, False, False, True])

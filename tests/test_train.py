@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from src.augment import AugmentParams
 from src.checkpoint import Checkpoint
 from src.epoch import Images
 from src.model import Architecture, ConvNet, ModelParams
@@ -16,12 +17,18 @@ DEFAULTS = {
     "batch_size": 16,
     "learning_rate": 0.01,
     "schedule": "one_cycle",
+    "weight_decay": 0.01,
     "patience": 0,
+    "refit": False,
+    "members": 1,
     "seed": 0,
     "device": "cpu",
     "precision": "fp32",
     "threads": 0,
 }
+
+OFF = AugmentParams(rotation=0, translation=0, scaling=0, shear=0)
+ON = AugmentParams(rotation=10, translation=1, scaling=0.1, shear=0.1)
 
 
 def images(count: int, seed: int = 0) -> Images:
@@ -44,7 +51,7 @@ def fit(precision: torch.dtype = torch.float32, training: Images | None = None, 
     params = TrainParams.model_validate(DEFAULTS | changes)
     with TemporaryDirectory() as folder:
         checkpoint = Checkpoint(Path(folder), "test")
-        return made, train(made, training or images(100), images(60, seed=1), params, precision, checkpoint)
+        return made, train(made, training or images(100), images(60, seed=1), params, OFF, precision, checkpoint)
 
 
 def test_it_learns_and_reports_each_epoch(capsys: pytest.CaptureFixture[str]) -> None:
@@ -90,7 +97,7 @@ def test_training_loss_is_the_mean_over_images(tmp_path: Path) -> None:
     made = network(dropout=0)
     data = images(40)
     params = TrainParams.model_validate(DEFAULTS | {"learning_rate": 1e-30, "batch_size": 32, "epochs": 1})
-    history = train(made, data, data, params, torch.float32, Checkpoint(tmp_path, "test"))
+    history = train(made, data, data, params, OFF, torch.float32, Checkpoint(tmp_path, "test"))
     made.train()
     torch.manual_seed(_epoch_seed(0, 1))
     total = 0.0
@@ -129,7 +136,7 @@ def test_a_training_that_goes_on_gives_the_same_bits(tmp_path: Path, precision: 
     params = TrainParams.model_validate(DEFAULTS | {"epochs": 5, "schedule": schedule})
     data = images(100), images(60, seed=1)
     whole = network()
-    history = train(whole, *data, params, precision, Checkpoint(tmp_path / "whole", "test"))
+    history = train(whole, *data, params, ON, precision, Checkpoint(tmp_path / "whole", "test"))
 
     class StoppedError(Exception):
         pass
@@ -141,9 +148,9 @@ def test_a_training_that_goes_on_gives_the_same_bits(tmp_path: Path, precision: 
 
     for _ in range(5):
         with pytest.raises(StoppedError):
-            train(network(), *data, params, precision, Stopping(tmp_path / "parts", "test"))
+            train(network(), *data, params, ON, precision, Stopping(tmp_path / "parts", "test"))
     parts = network()
-    assert train(parts, *data, params, precision, Checkpoint(tmp_path / "parts", "test")) == history
+    assert train(parts, *data, params, ON, precision, Checkpoint(tmp_path / "parts", "test")) == history
     assert all(torch.equal(a, b) for a, b in zip(whole.state_dict().values(), parts.state_dict().values(), strict=True))
 
 
@@ -153,8 +160,8 @@ def test_a_training_that_stopped_early_does_not_go_on(tmp_path: Path) -> None:
     )
     data = images(100), images(60, seed=1)
     checkpoint = Checkpoint(tmp_path, "test")
-    history = train(network(), *data, params, torch.float32, checkpoint)
-    assert train(network(), *data, params, torch.float32, checkpoint) == history
+    history = train(network(), *data, params, OFF, torch.float32, checkpoint)
+    assert train(network(), *data, params, OFF, torch.float32, checkpoint) == history
 
 
 def test_the_first_of_equal_epochs_is_best() -> None:
