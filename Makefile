@@ -4,10 +4,14 @@ BIN := .venv/bin
 # dvc runs `python`:
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test check format compare summary gate
+.PHONY: repro test check format compare summary gate accuracy
 
 # What compare, summary and gate compare the workspace with.
 BASE ?= main
+
+# What accuracy trains, and how often.
+RECIPE ?= params.yaml
+SEEDS ?= 5
 
 repro: .venv/installed
 	$(BIN)/dvc repro
@@ -37,6 +41,10 @@ summary: .venv/installed
 
 gate: .venv/installed
 	@$(BIN)/python -m tools.compare $(BASE) --gate --min-accuracy 0.99
+
+accuracy: .venv/installed
+	$(BIN)/dvc repro --quiet split
+	$(BIN)/python -m benchmarks.accuracy $(RECIPE) $(SEEDS)
 
 .venv/installed: requirements.txt constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'

@@ -5,8 +5,10 @@ from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from pydantic import Field
 from sklearn.metrics import accuracy_score, f1_score, log_loss, recall_score
+from torch import Tensor
 
 from src.device import Device
 from src.model import ConvNet
@@ -16,6 +18,7 @@ from src.params import Section
 class EvaluateParams(Section):
     batch_size: Annotated[int, Field(ge=1, le=10**6)]
     device: Device
+    shift: Annotated[int, Field(ge=0, le=10)]
     calibration_bins: Annotated[int, Field(ge=1, le=1000)]
 
 
@@ -45,16 +48,29 @@ def check_fit(network: ConvNet, images: np.ndarray, classes: np.ndarray) -> None
 
 
 @torch.inference_mode()
-def predict(networks: Sequence[ConvNet], images: np.ndarray, batch_size: int, device: torch.device) -> np.ndarray:
-    """Each network's probabilities float64 (M, N, K) for uint8 images (N, C, H, W), computed in float32."""
+def predict(
+    networks: Sequence[ConvNet], images: np.ndarray, params: EvaluateParams, device: torch.device
+) -> np.ndarray:
+    """Each network's probabilities float64 (M, N, K) for uint8 images (N, C, H, W), computed in float32.
+
+    They are means over the image moved by up to params.shift pixels, zeros coming in from outside.
+    """
+    height, width = images.shape[2:]
+    places = range(2 * params.shift + 1)
     for network in networks:
         network.eval().to(device)
-    log_probabilities = []  # (M, batch, K)
-    for batch in torch.from_numpy(images).split(batch_size):
-        on_device = batch.to(device, torch.float32, memory_format=torch.channels_last).div_(255)
-        log_probabilities.append(torch.stack([network(on_device).double().cpu() for network in networks]))
-    probabilities: np.ndarray = torch.softmax(torch.cat(log_probabilities, dim=1), dim=2).numpy()  # sums to 1 again
-    return probabilities
+    probabilities = []  # (M, batch, K)
+    for batch in torch.from_numpy(images).split(params.batch_size):
+        on_device = F.pad(batch.to(device, torch.float32).div_(255), [params.shift] * 4)
+        views = [on_device[:, :, y : y + height, x : x + width] for y in places for x in places]
+        probabilities.append(torch.stack([_mean_probabilities(network, views) for network in networks]))
+    joined: np.ndarray = torch.cat(probabilities, dim=1).numpy()
+    return joined
+
+
+def _mean_probabilities(network: ConvNet, views: list[Tensor]) -> Tensor:
+    log_probabilities = [network(view.contiguous(memory_format=torch.channels_last)).double() for view in views]
+    return torch.softmax(torch.stack(log_probabilities), dim=2).mean(0).cpu()  # softmax: their sum is 1 in float64 too
 
 
 def vote(probabilities: np.ndarray) -> Predictions:

@@ -30,7 +30,7 @@ def main() -> None:
     images, labels, classes = data["images"], data["labels"], data["classes"]
     check_fit(networks[0], images, classes)
     device = choose_device(params.device, "evaluate.device")
-    probabilities = predict(networks, images, params.batch_size, device)
+    probabilities = predict(networks, images, params, device)
     predictions = vote(probabilities)
     metrics = measure(predictions, labels, classes, params.calibration_bins)
     if len(networks) > 1:

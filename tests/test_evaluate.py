@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from src.evaluate import (
+    EvaluateParams,
     Predictions,
     calibration_error,
     check_fit,
@@ -16,6 +17,7 @@ from src.evaluate import (
 )
 from src.model import Architecture, ConvNet, ModelParams
 
+CPU = torch.device("cpu")
 CLASSES = np.array(["a", "b", "c"])
 
 
@@ -30,15 +32,28 @@ def predictions(probabilities: list[list[float]]) -> Predictions:
     return Predictions(array.argmax(1), array)
 
 
+def params(**changes: int) -> EvaluateParams:
+    return EvaluateParams(**({"batch_size": 10, "device": "cpu", "shift": 0, "calibration_bins": 10} | changes))  # type: ignore[arg-type]
+
+
 def test_predictions_do_not_depend_on_the_batch_size() -> None:
     images = np.random.default_rng(0).integers(0, 256, (10, 1, 8, 8), np.uint8)
     networks = [network(seed) for seed in range(2)]
-    whole, parts = (predict(networks, images, size, torch.device("cpu")) for size in (10, 3))
+    whole, parts = (predict(networks, images, params(batch_size=size), CPU) for size in (10, 3))
     assert whole.shape == (2, 10, 3)
     assert np.allclose(whole, parts)
     assert whole.sum(2) == pytest.approx(np.ones((2, 10)), abs=1e-12)
-    assert np.allclose(whole[1], predict(networks[1:], images, 10, torch.device("cpu"))[0])
+    assert np.allclose(whole[1], predict(networks[1:], images, params(), CPU)[0])
     assert not np.allclose(whole[0], whole[1])
+
+
+def test_shifted_predictions_are_the_mean_over_moved_images() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (4, 1, 8, 8), np.uint8)
+    padded = np.pad(images, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    moved = [
+        predict([network()], padded[:, :, y : y + 8, x : x + 8], params(), CPU) for y in range(3) for x in range(3)
+    ]
+    assert np.allclose(predict([network()], images, params(shift=1), CPU), np.mean(moved, axis=0), atol=1e-7)
 
 
 def test_the_vote_is_the_mean_of_the_probabilities() -> None:

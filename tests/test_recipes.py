@@ -26,7 +26,7 @@ def test_the_readme_lists_every_parameter_with_its_default() -> None:
     readme = (ROOT / "README.md").read_text()
     for section, values in YAML(typ="safe").load(ROOT / "params.yaml").items():
         for key, value in values.items():
-            assert f"| `{section}.{key}` | `{str(value).replace(chr(39), '')}` |" in readme
+            assert f"| `{section}.{key}` | `{str(value).lower().replace(chr(39), '')}` |" in readme
 
 
 def test_every_recipe_is_in_the_readme() -> None:
