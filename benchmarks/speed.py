@@ -2,15 +2,17 @@
 
 From the project's root, on a machine that does nothing else, after `dvc repro split`: python -m benchmarks.speed
 They take turns, so that a slow minute slows all of them, each turn in a process of its own, so that none runs in what
-another has set up. Writes benchmarks/speed.md. Takes about six minutes on two cores.
+another has set up. Then whole trainings: an epoch of the notebook's, and this project's train stage from start to end.
+Writes benchmarks/speed.md. Takes about a quarter of an hour on two cores.
 """
 
 import json
+import shutil
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,7 +24,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
-from benchmarks.rivals import example_network, notebook_network, one_pass
+from benchmarks.rivals import example_network, notebook_network, one_pass, validation_pass
 from src.augment import augment
 from src.device import describe_environment, keep_freed_memory, make_exact
 from src.download import PARTS
@@ -31,12 +33,14 @@ from src.files import load_arrays
 from src.model import Architecture, ConvNet
 from src.params import read_params
 from src.torchvision_datasets import MNIST
-from stages.train import IMAGES, Params
+from stages.train import IMAGES, INDICES, Params
 
 TABLE = Path("benchmarks/speed.md")
 CPU = torch.device("cpu")
 ROUNDS = 7
 BATCHES = 40  # a turn, after as many to warm up
+TRAININGS = 3  # rounds of whole trainings
+NOTEBOOK_EPOCHS = 43  # after which its patience ends it: the lowest validation loss comes at the 12th
 MATRIX = 4096  # rows and columns
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 NOTEBOOK = "the notebook's loop, float32"
@@ -52,21 +56,30 @@ OURS = {
     )
 }
 AUGMENTED = Path("recipes/accurate.yaml")
+STAGE = "this project's train stage"
+WHOLE = ("the notebook's training", STAGE)
 LIMITS = {f"matrix product, {dtype}": dtype for dtype in DTYPES}
 
 
 def main() -> None:
-    rates: dict[str, list[float]] = {name: [] for name in (*LIMITS, NOTEBOOK, EXAMPLE, *OURS)}
-    for _ in tqdm(range(ROUNDS), desc="rounds"):
-        for name, values in rates.items():
-            command = [sys.executable, "-m", "benchmarks.speed", name]
-            values.append(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout))
-    TABLE.write_text(table(rates))
+    rates = take_turns((*LIMITS, NOTEBOOK, EXAMPLE, *OURS), ROUNDS)
+    TABLE.write_text(table(rates, take_turns(WHOLE, TRAININGS)))
     print(TABLE.read_text())
 
 
+def take_turns(names: Iterable[str], rounds: int) -> dict[str, list[float]]:
+    rates: dict[str, list[float]] = {name: [] for name in names}
+    for _ in tqdm(range(rounds), desc="rounds"):
+        for name, values in rates.items():
+            command = [sys.executable, "-m", "benchmarks.speed", name]
+            values.append(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout))
+    return rates
+
+
 def measure(name: str) -> float:
-    """Images a second of one turn, or GFLOP a second of a matrix product."""
+    """Images a second of one turn, GFLOP a second of a matrix product, or minutes of a whole training."""
+    if name in WHOLE:
+        return minutes(name)
     units, turn = ours(name) if name in OURS else limit(name) if name in LIMITS else rival(name)
     turn()
     start = time.perf_counter()
@@ -91,6 +104,26 @@ def rival(name: str) -> tuple[float, Callable[[], Any]]:
         optimizer = torch.optim.Adadelta(network.parameters(), lr=1.0)
     batches = DataLoader(Subset(dataset, range(BATCHES * size)), size, shuffle=True)
     return BATCHES * size, partial(one_pass, network, optimizer, batches)
+
+
+def minutes(name: str) -> float:
+    """Of the train stage, start-up included; of the notebook's training, after a single epoch."""
+    with TemporaryDirectory() as folder:
+        if name == STAGE:
+            for part in ("src", "stages", "data/download", "data/split"):
+                shutil.copytree(part, Path(folder, part))
+            shutil.copy("params.yaml", folder)
+            start = time.perf_counter()
+            subprocess.run([sys.executable, "-m", "stages.train"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+            return (time.perf_counter() - start) / 60
+        dataset = torchvision_mnist(Path(folder), load_arrays(IMAGES, "images", "labels"))
+    rows = load_arrays(INDICES, "train", "validation")
+    training, validation = (DataLoader(Subset(dataset, rows[side].tolist()), 128, shuffle=True) for side in rows)
+    network = notebook_network()
+    start = time.perf_counter()
+    one_pass(network, torch.optim.Adam(network.parameters()), training)
+    validation_pass(network, validation)
+    return NOTEBOOK_EPOCHS * (time.perf_counter() - start) / 60
 
 
 def our_network(crop: int) -> ConvNet:
@@ -139,7 +172,7 @@ def flop_per_image(network: ConvNet) -> float:
     return 2.0 * (3 * sum(products) - products[0])
 
 
-def table(rates: dict[str, list[float]]) -> str:
+def table(rates: dict[str, list[float]], whole: dict[str, list[float]]) -> str:
     environment = describe_environment(CPU, torch.bfloat16)
     lines = [
         f"Made by `python -m benchmarks.speed`: medians of {ROUNDS} turns of {BATCHES} batches each, in brackets the"
@@ -158,6 +191,14 @@ def table(rates: dict[str, list[float]]) -> str:
             share = f"{statistics.median(rates[name]) * flop_per_image(our_network(crop)) / 1e9 / most:.0%}"
         lines.append(f"| {name} | {spread(rates[name], '.0f')} | {spread(ratios, '.2f')} | {share} |")
     limits = " and ".join(f"{spread(rates[name], '.0f')} GFLOP/s in {dtype}" for name, dtype in LIMITS.items())
+    lines += ["", "| a whole training | minutes | times as fast |", "|---|---|---|"]
+    for name, values in whole.items():
+        ratios = [base / value for value, base in zip(values, whole[WHOLE[0]], strict=True)]
+        lines.append(f"| {name} | {spread(values, '.2f')} | {spread(ratios, '.1f')} |")
+    lines += [
+        "",
+        f"Medians of {TRAININGS}; the notebook's is {NOTEBOOK_EPOCHS} times one of its epochs with validation.",
+    ]
     return "\n".join([*lines, "", f"The machine's limit, a product of two {MATRIX}x{MATRIX} matrices: {limits}.", ""])
 
 

@@ -87,6 +87,10 @@ def test_dvc_yaml_lists_exactly_what_a_stage_imports_reads_and_writes(stage: str
 def test_only_evaluate_reads_the_test_set() -> None:
     readers = [name for name, entry in PIPELINE["stages"].items() if "data/download/test.npz" in entry["deps"]]
     assert readers == ["evaluate"]
+    sources = [path for folder in ("src", "stages", "tools", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
+    naming = {path.relative_to(ROOT).as_posix() for path in sources if "test.npz" in path.read_text()}
+    # results.py looks its hash up in dvc.lock: two results are compared on the same test set only.
+    assert naming == {"stages/download.py", "stages/evaluate.py", "src/results.py"}
 
 
 def test_second_repro_runs_nothing(project: Path) -> None:

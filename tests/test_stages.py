@@ -96,7 +96,8 @@ def test_a_split_that_leaves_a_class_out(project: Path) -> None:
     fails(project, "split", "split.validation_fraction = 0.001")
 
 
-def test_a_model_for_other_data(project: Path) -> None:
+def test_training_needs_no_test_set_and_evaluate_refuses_another(project: Path) -> None:
+    (project / "data/download/test.npz").unlink()
     run(sys.executable, "-m", "stages.train", cwd=project)
     images, classes = np.zeros((3, 1, 8, 8), np.uint8), np.array(list("abc"))
     save_arrays(project / "data/download/test.npz", images=images, labels=np.arange(3), classes=classes)
