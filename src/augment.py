@@ -12,21 +12,22 @@ from src.params import Section
 
 
 class AugmentParams(Section):
-    """How far at most, either way; every image draws its own values, uniformly."""
+    """How far at most, either way, and when; every image draws its own values, uniformly."""
 
     rotation: Annotated[float, Field(ge=0, le=180)]  # degrees
     translation: Annotated[float, Field(ge=0, le=1000)]  # pixels, along each axis
     scaling: Annotated[float, Field(ge=0, lt=1)]  # share, along each axis
     shear: Annotated[float, Field(ge=0, lt=1)]  # pixels a pixel
+    clean_epochs: Annotated[int, Field(ge=0)]  # the last so many are trained on the images as they are
 
 
 @torch.no_grad()
 def augment(images: Tensor, params: AugmentParams) -> Tensor:
     """Images float (N, C, H, W), each under an affine map of its own about its middle, drawn on their device.
 
-    Bilinear, with zeros for what comes from outside. The same object when every parameter is 0.
+    Bilinear, with zeros for what comes from outside. The same object when there is nothing to draw.
     """
-    if not any(params.model_dump().values()):
+    if not (params.rotation or params.translation or params.scaling or params.shear):
         return images
     count, _, height, width = images.shape
 

@@ -51,27 +51,31 @@ def error_plot(mistakes: Mistakes, classes: np.ndarray, params: ReportParams) ->
 def curves_plot(
     epochs: np.ndarray, train_loss: np.ndarray, validation_loss: np.ndarray, accuracy: np.ndarray
 ) -> Figure:
-    """Both losses and the validation accuracy (E,) by epoch, the best epoch marked; NaN where nothing was validated."""
+    """Both losses and the validation accuracy (E,) by epoch, the best epoch marked.
+
+    NaN where nothing was validated: then the training loss alone.
+    """
     figure = Figure(figsize=(8, 7), layout="constrained")
-    losses, accuracies = figure.subplots(2, sharex=True)
+    validated = bool(np.isfinite(validation_loss).all())
+    panels = figure.subplots(1 + validated, sharex=True, squeeze=False)[:, 0]
+    losses = panels[0]
     losses.plot(epochs, train_loss, marker=".", label="training")
-    if np.isfinite(validation_loss).all():
+    if validated:
         losses.plot(epochs, validation_loss, marker=".", label="validation")
-        accuracies.plot(epochs, 100 * accuracy, "C1", marker=".")
+        panels[1].plot(epochs, 100 * accuracy, "C1", marker=".")
+        panels[1].set(ylabel="validation images right (%)")
         best = validation_loss.argmin()
-        for axes, values in ((losses, validation_loss), (accuracies, 100 * accuracy)):
+        for axes, values in zip(panels, (validation_loss, 100 * accuracy), strict=True):
             axes.plot(epochs[best], values[best], "C1o", fillstyle="none", markersize=12, label="best epoch, kept")
-    else:
-        accuracies.text(0.5, 0.5, "nothing was held out to validate on", ha="center", transform=accuracies.transAxes)
-    for axes in (losses, accuracies):
-        axes.grid(alpha=0.3)
     losses.set(ylabel="loss (mean over images)", yscale="log")
     losses.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))  # more labels would run into each other
     losses.yaxis.set_major_formatter("{x:g}")
     losses.yaxis.set_minor_formatter("{x:g}")
     losses.legend()
-    accuracies.set(xlabel="epoch", ylabel="validation images right (%)")
-    accuracies.xaxis.set_major_locator(MaxNLocator(integer=True))
+    for axes in panels:
+        axes.grid(alpha=0.3)
+    panels[-1].set(xlabel="epoch")
+    panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 

@@ -85,7 +85,8 @@ def train(
         torch.manual_seed(_epoch_seed(params.seed, number))
         name = f"epoch {number}/{params.epochs}"
         last = history[-1].validation_loss if history else None
-        transform = partial(augment, params=augmentation)
+        augmented = number <= params.epochs - augmentation.clean_epochs
+        transform = partial(augment, params=augmentation) if augmented else _unchanged
         train_loss, rate = train_epoch(
             network, training, params.batch_size, transform, precision, optimizer, schedule, name, last
         )
@@ -126,6 +127,10 @@ def mean_history(histories: Sequence[list[Epoch]]) -> list[Epoch]:
 def mean_epoch(epochs: Sequence[Epoch]) -> Epoch:
     """The mean of every column."""
     return Epoch._make(None if None in column else mean(column) for column in zip(*epochs, strict=True))
+
+
+def _unchanged(images: Tensor) -> Tensor:
+    return images
 
 
 def _out_of_patience(history: list[Epoch], patience: int) -> bool:

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from src.augment import AugmentParams, augment
 
-OFF = {"rotation": 0.0, "translation": 0.0, "scaling": 0.0, "shear": 0.0}
+OFF = {"rotation": 0.0, "translation": 0.0, "scaling": 0.0, "shear": 0.0, "clean_epochs": 0}
 HEIGHT, WIDTH = 41, 61  # not square: pixels must stay square all the same
 
 
@@ -62,7 +62,7 @@ def test_shear_moves_rows_against_each_other() -> None:
 
 
 def test_the_seed_decides_and_no_gradient_is_kept() -> None:
-    params = AugmentParams(rotation=10, translation=2, scaling=0.1, shear=0.1)
+    params = AugmentParams(rotation=10, translation=2, scaling=0.1, shear=0.1, clean_epochs=1)
     images = blobs(5, 5, 3).requires_grad_()
     results = []
     for seed in (0, 0, 1):
@@ -78,4 +78,4 @@ def test_the_seed_decides_and_no_gradient_is_kept() -> None:
 @pytest.mark.parametrize("key", OFF)
 def test_values_out_of_range_are_refused(key: str) -> None:
     with pytest.raises(ValueError, match=key):
-        AugmentParams.model_validate(OFF | {key: -1.0})
+        AugmentParams.model_validate(OFF | {key: -1})

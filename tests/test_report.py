@@ -92,7 +92,7 @@ def test_curves_of_a_refit_have_no_validation() -> None:
     figure = curves_plot(np.array([1, 2, 3]), np.array([0.3, 0.2, 0.1]), nothing, nothing)
     png(figure)
     assert [line.get_label() for line in figure.axes[0].lines] == ["training"]
-    assert figure.axes[1].texts[0].get_text() == "nothing was held out to validate on"
+    assert len(figure.axes) == 1
 
 
 def test_reliability_shows_the_share_that_is_right() -> None:

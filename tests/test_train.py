@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from src.augment import AugmentParams
 from src.checkpoint import Checkpoint
 from src.epoch import Images
 from src.model import Architecture, ConvNet, ModelParams
-from src.train import Epoch, TrainParams, _epoch_seed, best_epoch, train
+from src.train import Epoch, TrainParams, _epoch_seed, best_epoch, mean_history, train
 
 DEFAULTS = {
     "epochs": 3,
@@ -27,8 +28,8 @@ DEFAULTS = {
     "threads": 0,
 }
 
-OFF = AugmentParams(rotation=0, translation=0, scaling=0, shear=0)
-ON = AugmentParams(rotation=10, translation=1, scaling=0.1, shear=0.1)
+OFF = AugmentParams(rotation=0, translation=0, scaling=0, shear=0, clean_epochs=0)
+ON = AugmentParams(rotation=10, translation=1, scaling=0.1, shear=0.1, clean_epochs=1)
 
 
 def images(count: int, seed: int = 0) -> Images:
@@ -68,6 +69,34 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(precision: to
     assert history == history_again
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
     assert not all(torch.equal(a, b) for a, b in zip(first.parameters(), other.parameters(), strict=True))
+
+
+def test_the_last_epochs_are_clean(tmp_path: Path) -> None:
+    def weights(augmentation: AugmentParams, epochs: int) -> Tensor:
+        made, data = network(), images(100)
+        params = TrainParams.model_validate(DEFAULTS | {"epochs": epochs, "schedule": "constant"})
+        checkpoint = Checkpoint(tmp_path, f"{augmentation} {epochs}")
+        train(made, data, None, params, augmentation, torch.float32, checkpoint)
+        return torch.cat([parameter.flatten() for parameter in made.parameters()])
+
+    assert torch.equal(weights(ON, 1), weights(OFF, 1))
+    assert not torch.equal(weights(ON, 2), weights(OFF, 2))
+
+
+def test_a_refit_keeps_the_last_epoch(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    made, data = network(), images(100)
+    params = TrainParams.model_validate(DEFAULTS | {"patience": 1})
+    history = train(made, data, None, params, OFF, torch.float32, Checkpoint(tmp_path, "test"))
+    assert [epoch[2:4] for epoch in history] == [(None, None)] * 3
+    assert best_epoch(history).epoch == 3
+    assert "in validation" not in capsys.readouterr().out
+
+
+def test_the_mean_over_members_is_of_those_that_came_so_far() -> None:
+    long = [Epoch(1, 4.0, 2.0, 0.5, 0.1), Epoch(2, 2.0, 1.0, 0.75, 0.1)]
+    short = [Epoch(1, 2.0, 4.0, 0.25, 0.1)]
+    assert mean_history([long, short]) == [Epoch(1, 3.0, 3.0, 0.375, 0.1), long[1]]
+    assert mean_history([[Epoch(1, 4.0, None, None, 0.1)]] * 2) == [Epoch(1, 4.0, None, None, 0.1)]
 
 
 def test_the_best_epochs_weights_are_kept() -> None:
