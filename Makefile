@@ -9,9 +9,9 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # What compare, summary and gate compare the workspace with.
 BASE ?= main
 
-# What accuracy trains, and how often.
+# What accuracy trains, and how often; by default 5 times, or as often as the recipe has members.
 RECIPE ?= params.yaml
-SEEDS ?= 5
+SEEDS ?=
 
 repro: .venv/installed
 	$(BIN)/dvc repro

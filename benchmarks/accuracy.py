@@ -1,11 +1,14 @@
-"""Accuracy of a recipe over seeds: trains it with each, scores all of them on the test set, once, and writes the table.
+"""Accuracy of a recipe over seeds: trains it with each, scores them on the test set, and writes the table.
 
-From the project's root: python -m benchmarks.accuracy RECIPE SEEDS, or make accuracy RECIPE=... SEEDS=...
-The seeds are members of one training, so their vote is measured too, and a run that was killed goes on where it was.
-Keeps the figures in benchmarks/accuracy/ and writes benchmarks/accuracy.md from all that are there.
+From the project's root, after `dvc repro split`: python -m benchmarks.accuracy RECIPE [SEEDS], or `make accuracy`
+The seeds are the members of one training, by default 5 or as many as the recipe has, so their vote is measured too.
+Killed and called again, it goes on where it was. Keeps the figures in benchmarks/accuracy/, and writes
+benchmarks/accuracy.md from all that are there.
 """
 
+import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -19,8 +22,9 @@ from ruamel.yaml import YAML
 from scipy.stats import binomtest, t
 
 from src.compare import compare_seeds, mcnemar
-from src.files import read_csv, write_bytes, write_json
-from src.params import PARAMS, read_yaml
+from src.files import read_bytes, read_csv, write_bytes, write_json
+from src.params import read_yaml
+from src.run import run
 
 WORK = Path(".accuracy")  # a copy of the project for each recipe, with the training that it has begun
 RESULTS = Path("benchmarks/accuracy")
@@ -28,96 +32,121 @@ TABLE = Path("benchmarks/accuracy.md")
 BASE = "params"  # what the others are compared with
 
 
-def main(recipe: Path, seeds: int) -> None:
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy")
+    parser.add_argument("recipe", metavar="RECIPE", type=Path)
+    parser.add_argument("seeds", metavar="SEEDS", type=int, nargs="?")
+    recipe = parser.parse_args().recipe
+    params = read_yaml(recipe)
+    seeds = parser.parse_args().seeds or max(5, params["train"]["members"])
+    params["train"]["members"] = seeds
     project = WORK / recipe.stem
-    copy_project(project, recipe, seeds)
-    fresh = not (project / ".checkpoints").exists()
+    begun = project.exists()
+    copy_project(project, params)
     start = time.perf_counter()
-    for stage in ("train", "evaluate"):
-        subprocess.run([sys.executable, "-m", f"stages.{stage}"], cwd=project, check=True)
-        if stage == "train":
-            seconds = time.perf_counter() - start
-    metrics = json.loads((project / "data/evaluate/metrics.json").read_text())
-    members = metrics.get("members", {"accuracy": {"0": metrics["accuracy"]}})["accuracy"]
-    environment = json.loads((project / "data/train/environment.json").read_text())
+    dvc(project, "repro", "--allow-missing", "train")
+    minutes = (time.perf_counter() - start) / 60
+    dvc(project, "repro", "--allow-missing", "evaluate")
+
+    metrics, environment = (
+        json.loads(read_bytes(project / path)) for path in ("data/evaluate/metrics.json", "data/train/environment.json")
+    )
+    outs = read_yaml(project / "dvc.lock")["stages"]["download"]["outs"]
+    on_cpu = f"{environment['processor']}, {environment['threads']} threads"
     result = {
         "command": f"make accuracy RECIPE={recipe} SEEDS={seeds}",
-        "accuracy": list(members.values()),
+        "seed": params["train"]["seed"],  # the first
+        "accuracy": list(metrics.get("members", {"accuracy": {"0": metrics["accuracy"]}})["accuracy"].values()),
         "images": metrics["images"],
         "wrong": [int(row["index"]) for row in read_csv(project / "data/evaluate/errors.csv")],  # of the vote
-        "minutes": seconds / 60 / seeds if fresh else None,  # a seed; None: the training went on from an earlier call
-        "machine": f"{environment['processor']}, {environment['threads']} threads, {environment['precision']}",
+        "minutes": None if begun else minutes / seeds,  # a network; None: part of it was trained by an earlier call
+        "machine": f"{on_cpu if environment['device'] == 'cpu' else environment['device']}, {environment['precision']}",
+        "test_set": next(out["md5"] for out in outs if out["path"] == "data/download/test.npz"),
+        "params": params,
     }
     write_json(RESULTS / f"{recipe.stem}.json", result)
-    shutil.rmtree(project)
     write_bytes(TABLE, table({path.stem: json.loads(path.read_text()) for path in RESULTS.glob("*.json")}).encode())
+    shutil.rmtree(project)
     print(TABLE.read_text())
 
 
-def copy_project(project: Path, recipe: Path, seeds: int) -> None:
-    """The code and data as they are now, and the recipe with so many members; what is kept of a training stays."""
-    params = read_yaml(recipe)
-    for section in ("download", "split"):
-        if params[section] != read_yaml(PARAMS)[section]:
-            raise SystemExit(f"accuracy: {recipe} has another {section} than params.yaml, whose data is taken")
-    for name in ("src", "stages", "data/download", "data/split"):
+def copy_project(project: Path, params: dict[str, Any]) -> None:
+    """The pipeline and its data as they are now, and params; what is kept of a training that has begun stays."""
+    if not project.exists():
+        shutil.copytree("data/download", project / "data/download")
+        shutil.copytree("data/split", project / "data/split")
+        shutil.copy("dvc.lock", project)
+        dvc(project, "init", "--no-scm", "--quiet")
+    for name in ("src", "stages"):
         shutil.rmtree(project / name, ignore_errors=True)
         shutil.copytree(name, project / name)
-    params["train"]["members"] = seeds
+    shutil.copy("dvc.yaml", project)
     YAML().dump(params, project / "params.yaml")
+
+
+def dvc(project: Path, *arguments: str) -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # dvc runs `python`
+    environment = os.environ | {"PATH": path, "DVC_NO_ANALYTICS": "1"}
+    if subprocess.run([sys.executable, "-m", "dvc", *arguments], cwd=project, env=environment).returncode:
+        raise ValueError(f"`dvc {' '.join(arguments)}` failed in {project}; the same call goes on where it was")
 
 
 def table(results: dict[str, dict[str, Any]]) -> str:
     """The results in order of their accuracy, how they compare with the default's, and every single score."""
     results = dict(sorted(results.items(), key=lambda item: mean(item[1]["accuracy"])))
     lines = [
-        "Made by the commands below. Every network was scored on the test set once, with its recipe as it stands; none"
-        " was left out or chosen by its score.\n",
-        "| recipe | networks | one alone: mean ± deviation | 95% interval of the mean | vote of all | 95% interval"
-        " | minutes a network | machine | command |",
+        "Made by the commands below. No network was left out or chosen by these scores, and no recipe changed.",
+        "",
+        "| recipe | networks | one alone: mean ± deviation | 95% interval of that mean (t) | vote of all"
+        " | 95% interval of the vote (Wilson) | minutes a network | machine | command |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for name, result in results.items():
-        accuracy, images, wrong = result["accuracy"], result["images"], len(result["wrong"])
-        count = len(accuracy)
-        interval = binomtest(images - wrong, images).proportion_ci(0.95, method="wilson")
-        voted = [f"{1 - wrong / images:.2%}, n = 1" if count > 1 else "", f"{interval.low:.2%} to {interval.high:.2%}"]
-        alone = [f"{mean(accuracy):.2%}, n = 1", ""]
-        if count > 1:
-            margin = float(t.ppf(0.975, count - 1)) * stdev(accuracy) / sqrt(count)
-            alone = [
-                f"**{mean(accuracy):.3%} ± {100 * stdev(accuracy):.3f}**",
-                f"{mean(accuracy) - margin:.3%} to {mean(accuracy) + margin:.3%}",
-            ]
         minutes = "" if result["minutes"] is None else f"{result['minutes']:.1f}"
-        cells = [name, str(count), *alone, *voted, minutes, result["machine"], f"`{result['command']}`"]
-        lines.append(f"| {' | '.join(cells)} |")
-    lines += [
-        "",
-        f"| against `{BASE}` | mean of one alone (Welch, 95%) | votes, image by image (McNemar) |",
-        "|---|---|---|",
-    ]
-    lines += [f"| {name} | {' | '.join(against(results[BASE], results[name]))} |" for name in results if name != BASE]
-    most = max(len(result["accuracy"]) for result in results.values())
-    lines += ["", f"| seed | {' | '.join(map(str, range(most)))} |", f"|{'---|' * (most + 1)}"]
+        cells = [name, str(len(result["accuracy"])), *scores(result), minutes, result["machine"]]
+        lines.append(f"| {' | '.join(cells)} | `{result['command']}` |")
+    base = results.get(BASE, {"test_set": None})
+    others = [name for name in results if name != BASE and results[name]["test_set"] == base["test_set"]]
+    if others:
+        lines += ["", f"| against {BASE} | one alone, mean (Welch) | vote, image by image (McNemar) |", "|---|---|---|"]
+        lines += [f"| {name} | {' | '.join(against(base, results[name]))} |" for name in others]
+    seeds = sorted(
+        {result["seed"] + number for result in results.values() for number in range(len(result["accuracy"]))}
+    )
+    lines += ["", f"| seed | {' | '.join(map(str, seeds))} |", f"|{'---|' * (len(seeds) + 1)}"]
     for name, result in results.items():
-        scores = [f"{accuracy:.2%}" for accuracy in result["accuracy"]]
-        lines.append(f"| {name} | {' | '.join(scores + [''] * (most - len(scores)))} |")
+        by_seed = {result["seed"] + number: f"{value:.2%}" for number, value in enumerate(result["accuracy"])}
+        lines.append(f"| {name} | {' | '.join(by_seed.get(seed, '') for seed in seeds)} |")
     return "\n".join([*lines, ""])
+
+
+def scores(result: dict[str, Any]) -> list[str]:
+    """Mean and its interval, vote and its interval; the first as n = 1, and no vote, of a single network."""
+    accuracy, images, wrong = result["accuracy"], result["images"], len(result["wrong"])
+    if len(accuracy) == 1:
+        return [f"{accuracy[0]:.2%}, n = 1", "", "", ""]
+    margin = float(t.ppf(0.975, len(accuracy) - 1)) * stdev(accuracy) / sqrt(len(accuracy))
+    of_vote = binomtest(images - wrong, images).proportion_ci(0.95, method="wilson")
+    return [
+        f"**{mean(accuracy):.3%} ± {100 * stdev(accuracy):.3f}**",
+        f"{mean(accuracy) - margin:.3%} to {mean(accuracy) + margin:.3%}",
+        f"{1 - wrong / images:.2%}, n = 1",
+        f"{of_vote.low:.2%} to {of_vote.high:.2%}",
+    ]
 
 
 def against(base: dict[str, Any], other: dict[str, Any]) -> tuple[str, str]:
     """What differs from the base, and whether by more than chance."""
-    means = "one network only"
-    if len(other["accuracy"]) > 1:
+    means, votes = "too few networks", "not as many networks"
+    if min(len(base["accuracy"]), len(other["accuracy"])) > 1:
         made = compare_seeds(base["accuracy"], other["accuracy"], 0.05)
         low, high = (f"{100 * bound:+.3f}" for bound in made.interval)
         means = f"{made.verdict}: {low} to {high} points"
-    fixed, broken = (
-        len(set(a) - set(b)) for a, b in ((base["wrong"], other["wrong"]), (other["wrong"], base["wrong"]))
-    )
-    return means, f"{fixed} fixed, {broken} broken: p = {mcnemar(fixed, broken):.2g}"
+    if len(base["accuracy"]) == len(other["accuracy"]):
+        fixed, broken = len({*base["wrong"]} - {*other["wrong"]}), len({*other["wrong"]} - {*base["wrong"]})
+        votes = f"{fixed} fixed, {broken} broken: p = {mcnemar(fixed, broken):.2g}"
+    return means, votes
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    run(main)

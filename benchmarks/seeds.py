@@ -51,7 +51,7 @@ def main() -> None:
 def train(project: Path, precision: str, seed: int) -> Training:
     yaml = YAML()
     params = yaml.load(Path("params.yaml"))
-    params["train"] |= {"precision": precision, "seed": seed}
+    params["train"] |= {"precision": precision, "seed": seed, "members": 1, "refit": False}
     yaml.dump(params, project / "params.yaml")
     shutil.rmtree(project / "data/train", ignore_errors=True)
     start = time.perf_counter()

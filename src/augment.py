@@ -20,6 +20,11 @@ class AugmentParams(Section):
     shear: Annotated[float, Field(ge=0, lt=1)]  # pixels a pixel
     clean_epochs: Annotated[int, Field(ge=0)]  # the last so many are trained on the images as they are
 
+    @property
+    def on(self) -> bool:
+        """Whether there is anything to draw."""
+        return any((self.rotation, self.translation, self.scaling, self.shear))
+
 
 @torch.no_grad()
 def augment(images: Tensor, params: AugmentParams) -> Tensor:
@@ -27,7 +32,7 @@ def augment(images: Tensor, params: AugmentParams) -> Tensor:
 
     Bilinear, with zeros for what comes from outside. The same object when there is nothing to draw.
     """
-    if not (params.rotation or params.translation or params.scaling or params.shear):
+    if not params.on:
         return images
     count, _, height, width = images.shape
 

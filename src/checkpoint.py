@@ -45,7 +45,10 @@ class Checkpoint:
         write_bytes(self.path, self.header + hashlib.sha256(payload).digest() + payload)
         trainings = self.path.parent.parent.iterdir()
         for training in sorted(trainings, key=lambda path: path.stat().st_mtime)[:-KEPT]:
-            shutil.rmtree(training, ignore_errors=True)
+            if training.is_dir():
+                shutil.rmtree(training, ignore_errors=True)
+            else:
+                training.unlink(missing_ok=True)  # of an earlier layout
 
     def load(self, device: torch.device) -> dict[str, Any] | None:
         """The state, or None when there is none; a file that is not whole or not this training's is set aside."""

@@ -43,7 +43,7 @@ def train_epoch(
     optimizer: torch.optim.Optimizer,
     schedule: LRScheduler,
     name: str,
-    validation_loss: float | None,
+    validation_loss: float,
 ) -> tuple[float, float]:
     """One pass over the data in a random order; the mean loss over its images, each as its batch met it, and the last
     learning rate.
@@ -56,7 +56,6 @@ def train_epoch(
     sizes: list[int] = []
     rates: list[float] = []
     losses: list[Tensor] = []
-    shown = {} if validation_loss is None else {"validation_loss": f"{validation_loss:.4f}"}
     with tqdm(total=len(order), desc=name, unit="image", leave=False, disable=None) as progress:
         for images, labels in data.batches(order, batch_size):
             loss = F.nll_loss(_predict(network, transform(images), precision), labels)
@@ -70,7 +69,7 @@ def train_epoch(
             progress.update(len(labels))
             if len(losses) % LOOK_EVERY == 0:
                 _check_finite(losses, rates, name)
-                progress.set_postfix(loss=f"{losses[-1]:.4f}", **shown)
+                progress.set_postfix(loss=f"{losses[-1]:.4f}", validation_loss=f"{validation_loss:.4f}")
     _check_finite(losses, rates, name)
     return (torch.stack(losses).double().cpu() @ torch.tensor(sizes).double() / len(order)).item(), rates[-1]
 

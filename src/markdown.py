@@ -61,7 +61,7 @@ def seeds_markdown(base: str, other: str, made: SeedComparison) -> str:
 def curves_markdown(history: Sequence[Mapping[str, str]]) -> str:
     """The losses by epoch, as a Mermaid chart; history: rows of history.csv."""
     curves = {"train_loss": "training (blue)", "validation_loss": "validation (orange)"}
-    known = {key: name for key, name in curves.items() if all(row[key] for row in history)}
+    known = {key: name for key, name in curves.items() if all(row[key] != "nan" for row in history)}
     lines = [f"    line [{', '.join(f'{float(row[key]):.6f}' for row in history)}]" for key in known]
     axis = f"    x-axis epoch [{', '.join(row['epoch'] for row in history)}]"
     colours = '%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "#1f77b4, #ff7f0e"}}}}%%'

@@ -189,6 +189,8 @@ def load_networks(data: bytes) -> list[ConvNet]:
         for full_name, tensor in load(data).items():
             number, _, name = full_name.partition(".")
             weights.setdefault(int(number), {})[name] = tensor
+        if not weights:
+            raise ValueError("no weights")
         networks = [ConvNet(architecture).eval() for _ in weights]
         for network, (_, state) in zip(networks, sorted(weights.items()), strict=True):
             network.load_state_dict(state)

@@ -49,11 +49,12 @@ def error_plot(mistakes: Mistakes, classes: np.ndarray, params: ReportParams) ->
 
 
 def curves_plot(
-    epochs: np.ndarray, train_loss: np.ndarray, validation_loss: np.ndarray, accuracy: np.ndarray
+    epochs: np.ndarray, train_loss: np.ndarray, validation_loss: np.ndarray, accuracy: np.ndarray, members: int
 ) -> Figure:
-    """Both losses and the validation accuracy (E,) by epoch, the best epoch marked.
+    """Both losses and the validation accuracy (E,) by epoch, of a single network with its best epoch marked.
 
-    NaN where nothing was validated: then the training loss alone.
+    They are means over members, each of which has its own best epoch. NaN where nothing was validated: then the
+    training loss alone.
     """
     figure = Figure(figsize=(8, 7), layout="constrained")
     validated = bool(np.isfinite(validation_loss).all())
@@ -66,8 +67,10 @@ def curves_plot(
         panels[1].set(ylabel="validation images right (%)")
         best = validation_loss.argmin()
         for axes, values in zip(panels, (validation_loss, 100 * accuracy), strict=True):
-            axes.plot(epochs[best], values[best], "C1o", fillstyle="none", markersize=12, label="best epoch, kept")
-    losses.set(ylabel="loss (mean over images)", yscale="log")
+            if members == 1:
+                axes.plot(epochs[best], values[best], "C1o", fillstyle="none", markersize=12, label="best epoch, kept")
+    title = f"Mean of {members} networks" if members > 1 else ""
+    losses.set(ylabel="loss (mean over images)", yscale="log", title=title)
     losses.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))  # more labels would run into each other
     losses.yaxis.set_major_formatter("{x:g}")
     losses.yaxis.set_minor_formatter("{x:g}")

@@ -23,6 +23,7 @@ ACCURACY = "evaluate.accuracy"
 IMAGES_TESTED = "evaluate.images"
 TEST_SET = "data/download/test.npz"
 SEED = "train.seed"
+MEMBERS = "train.members"
 PREFIX = "refs/exps/"  # where DVC keeps experiments: refs/exps/<two digits>/<the other 38>/<name>
 
 
@@ -69,12 +70,12 @@ def read_images(result: Result) -> np.ndarray:
 
 
 def read_seeds(revision: str) -> list[Result]:
-    """The result of a revision, and of all that differ from it in nothing but train.seed, one a seed.
+    """The result of a revision, and of all that differ from it in nothing but train.seed, none sharing a network.
 
     Looked through are the experiments and the commits that they began at.
     """
     first = read_result(revision)
-    found = {first.params.get(SEED): first}
+    found = [first]
     experiments = _experiments()
     baselines = {"".join(ref.split("/")[2:4]) for ref in experiments.values()}
     for name in (*sorted(experiments), *sorted(baselines)):
@@ -82,9 +83,15 @@ def read_seeds(revision: str) -> list[Result]:
             result = read_result(name)
         except ValueError:
             continue  # an experiment without a result, of an earlier layout, say
-        if _but_seed(result) == _but_seed(first):
-            found.setdefault(result.params.get(SEED), result)
-    return list(found.values())
+        if _but_seed(result) == _but_seed(first) and not any(_share(result, other) for other in found):
+            found.append(result)
+    return found
+
+
+def _share(one: Result, other: Result) -> bool:
+    """Whether a member of one has the seed of a member of the other."""
+    distance = abs(one.params.get(SEED, 0) - other.params.get(SEED, 0))
+    return bool(distance < one.params.get(MEMBERS, 1))
 
 
 def _but_seed(result: Result) -> tuple[Any, ...]:

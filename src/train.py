@@ -39,13 +39,13 @@ class TrainParams(Section):
 class Epoch(NamedTuple):
     """One row of the history; losses are means over images, accuracy is a share, learning_rate the epoch's last.
 
-    None where nothing was held out to validate on.
+    NaN where nothing was held out to validate on.
     """
 
     epoch: int
     train_loss: float
-    validation_loss: float | None
-    validation_accuracy: float | None
+    validation_loss: float
+    validation_accuracy: float
     learning_rate: float
 
 
@@ -84,14 +84,14 @@ def train(
         number = len(history) + 1
         torch.manual_seed(_epoch_seed(params.seed, number))
         name = f"epoch {number}/{params.epochs}"
-        last = history[-1].validation_loss if history else None
+        last = history[-1].validation_loss if history else math.nan
         augmented = number <= params.epochs - augmentation.clean_epochs
         transform = partial(augment, params=augmentation) if augmented else _unchanged
         train_loss, rate = train_epoch(
             network, training, params.batch_size, transform, precision, optimizer, schedule, name, last
         )
-        validation_loss, accuracy = validate(network, validation, precision) if validation else (None, None)
-        if validation_loss is not None and not math.isfinite(validation_loss):
+        validation_loss, accuracy = validate(network, validation, precision) if validation else (math.nan, math.nan)
+        if validation and not math.isfinite(validation_loss):
             raise ValueError(f"the validation loss became {validation_loss} in {name}; try a lower train.learning_rate")
         history.append(Epoch(number, train_loss, validation_loss, accuracy, rate))
         if best_epoch(history).epoch == number:
@@ -105,7 +105,7 @@ def train(
                 "best_weights": best_weights,
             }
         )
-        validated = "" if accuracy is None else f", {validation_loss:.4f} in validation; {accuracy:.2%} right"
+        validated = f", {validation_loss:.4f} in validation; {accuracy:.2%} right" if validation else ""
         print(f"{name}: loss {train_loss:.4f} in training{validated}", flush=True)
     if len(history) < params.epochs:
         print(f"train: stopped early, the validation loss has not fallen for {params.patience} epochs")
@@ -115,18 +115,17 @@ def train(
 
 def best_epoch(history: list[Epoch]) -> Epoch:
     """The epoch with the lowest validation loss, the first of equals; the last where nothing was validated."""
-    return min(history, key=lambda epoch: -epoch.epoch if epoch.validation_loss is None else epoch.validation_loss)
+    return min(history, key=lambda epoch: -epoch.epoch if math.isnan(epoch.validation_loss) else epoch.validation_loss)
 
 
 def mean_history(histories: Sequence[list[Epoch]]) -> list[Epoch]:
-    """The mean over members, epoch by epoch, of those that came so far."""
-    longest = max(map(len, histories))
-    return [mean_epoch([history[row] for history in histories if row < len(history)]) for row in range(longest)]
+    """The mean over members, epoch by epoch, as far as all of them came."""
+    return [mean_epoch(epochs) for epochs in zip(*histories, strict=False)]
 
 
 def mean_epoch(epochs: Sequence[Epoch]) -> Epoch:
     """The mean of every column."""
-    return Epoch._make(None if None in column else mean(column) for column in zip(*epochs, strict=True))
+    return Epoch._make(map(mean, zip(*epochs, strict=True)))
 
 
 def _unchanged(images: Tensor) -> Tensor:

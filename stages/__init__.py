@@ -6,5 +6,5 @@ from src.run import exit_when_interrupted
 
 exit_when_interrupted()  # here, since importing PyTorch takes seconds already
 # PyTorch's threads wait for each other by spinning, by default for so long that training takes forty times as long
-# while another program holds a core. Read when PyTorch is imported.
+# while other programs hold the cores. Read when PyTorch is imported.
 os.environ.setdefault("GOMP_SPINCOUNT", "3000")

@@ -37,33 +37,33 @@ def main() -> None:
     params = read_params(Params).report
     rows, history, predictions = read_csv(ERRORS), read_csv(HISTORY), read_csv(PREDICTIONS)
     metrics, environment = (json.loads(read_bytes(path)) for path in (METRICS, ENVIRONMENT))
-    sheet = read_bytes(ERROR_IMAGES)
+    sheet, members = read_bytes(ERROR_IMAGES), len(metrics.get("members", {"accuracy": "1"})["accuracy"])
     images = from_sheet(sheet, len(rows))
     classes = np.array(list(metrics["recall"]))
     index_of = {name: index for index, name in enumerate(classes)}
     actual, predicted = (np.array([index_of[row[key]] for row in rows], np.int64) for key in ("actual", "predicted"))
     mistakes = Mistakes(images, actual, predicted, np.array([float(row["confidence"]) for row in rows]))
     columns = ("epoch", "train_loss", "validation_loss", "validation_accuracy")
-    epochs, *curves = (np.array([float(row[key] or "nan") for row in history]) for key in columns)
+    epochs, train_loss, validation_loss, accuracy = (np.array([float(row[key]) for row in history]) for key in columns)
     confidence = np.array([float(row["confidence"]) for row in predictions])
     right = np.array([row["actual"] == row["predicted"] for row in predictions])
 
     pictures = {
         ERROR_PLOT: png(error_plot(mistakes, classes, params)),
         CONFUSION_PLOT: png(confusion_plot(mistakes, classes)),
-        CURVES_PLOT: png(curves_plot(epochs, *curves)),
+        CURVES_PLOT: png(curves_plot(epochs, train_loss, validation_loss, accuracy, members)),
         RELIABILITY_PLOT: png(reliability_plot(confidence, right)),
     }
-    validated = np.isfinite(curves[1]).all()
-    kept = f"epoch {epochs[curves[1].argmin()]:.0f} is the best" if validated else "nothing was validated"
+    of = f", mean of {members} networks" if members > 1 else ""
     charts = [
-        Chart(pictures[CURVES_PLOT], f"Loss and validation accuracy over {len(epochs)} epochs; {kept}"),
+        Chart(pictures[CURVES_PLOT], f"Losses and validation accuracy over {len(epochs)} epochs{of}"),
         Chart(pictures[RELIABILITY_PLOT], f"Confidence against share right; error {metrics['calibration_error']:.2%}"),
     ]
     sections = {section: keys for section, keys in read_yaml(PARAMS).items() if isinstance(keys, dict)}
     settings = {f"{section}.{key}": value for section, keys in sections.items() for key, value in keys.items()}
     tile = (images.shape[2], images.shape[3])
-    augmented = read_bytes(AUGMENTED) if any(sections["augment"].values()) else None
+    on = any(value for key, value in sections["augment"].items() if key != "clean_epochs")
+    augmented = read_bytes(AUGMENTED) if on else None
     page = report_page(rows, sheet, tile, metrics, charts, augmented, read_csv(LAYERS), settings, environment)
     for path, picture in pictures.items():
         write_bytes(path, picture)

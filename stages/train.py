@@ -42,6 +42,9 @@ def main() -> None:
     make_exact(device, params.train.threads)
     keep_freed_memory()
     environment = describe_environment(device, precision)
+    if params.augment.on and params.augment.clean_epochs >= params.train.epochs:
+        none = f"leaves none of train.epochs = {params.train.epochs} to be augmented"
+        raise ValueError(f"augment.clean_epochs = {params.augment.clean_epochs} {none}")
     key = checkpoint_key(f"{params} {environment}", [IMAGES, INDICES, Path(__file__)])
 
     def images(rows: Any) -> Images:
@@ -53,34 +56,37 @@ def main() -> None:
     shape, classes = data["images"].shape[1:], data["classes"].tolist()
     architecture = Architecture(model=params.model, image_shape=shape, classes=classes)
     seeds = range(params.train.seed, params.train.seed + params.train.members)
-    networks, histories = [], []
-    for seed in seeds:
-        torch.manual_seed(seed)
-        networks.append(ConvNet(architecture))
-        if seed == params.train.seed:
-            print(networks[0].table())
-            most = "" if params.train.refit else "at most "
-            print(f"train: on {device} in {environment['precision']}, {most}{params.train.epochs} epochs")
-            if params.train.refit:
-                print(f"train: a refit on all {len(training.labels):,} images: no validation, no early stopping")
+    networks = [new_network(architecture, seed) for seed in seeds]
+    print(networks[0].table())
+    if params.train.refit:
+        print(f"train: a refit on all {len(training.labels):,} images: no validation, no early stopping")
+    most = "" if params.train.refit else "at most "
+    print(f"train: on {device} in {environment['precision']}, {most}{params.train.epochs} epochs", flush=True)
+    histories = []
+    for number, (seed, network) in enumerate(zip(seeds, networks, strict=True), start=1):
         if len(seeds) > 1:
-            print(f"train: member {len(networks)} of {len(seeds)}, seed {seed}", flush=True)
+            print(f"train: member {number} of {len(seeds)}, seed {seed}", flush=True)
         settings = params.train.model_copy(update={"seed": seed})
         checkpoint = Checkpoint(CHECKPOINTS, key, seed)
-        histories.append(train(networks[-1], training, validation, settings, params.augment, precision, checkpoint))
+        histories.append(train(network, training, validation, settings, params.augment, precision, checkpoint))
 
     best = mean_epoch([best_epoch(history) for history in histories])
     write_bytes(MODEL, networks_bytes(networks))
     write_csv(HISTORY, Epoch._fields, mean_history(histories))
     write_csv(LAYERS, ("layer", "shape", "parameters"), networks[0].layer_rows())
     write_bytes(AUGMENTED, augmented_sheet(data["images"][:COLUMNS], params))
-    measured = {name: getattr(best, name) for name in ("train_loss", "validation_loss", "validation_accuracy")}
-    known = {name: value for name, value in measured.items() if value is not None}
-    write_json(METRICS, {"best_epoch": best.epoch, **known})
+    measured = ("train_loss", "validation_loss", "validation_accuracy") if validation else ("train_loss",)
+    write_json(METRICS, {"best_epoch": best.epoch, **{name: getattr(best, name) for name in measured}})
     write_json(ENVIRONMENT, environment)
     checkpoint.remove()
-    validated = "" if validation is None else f", {best.validation_accuracy:.2%} of the validation images right"
-    print(f"train: kept epoch {best.epoch}{validated}")
+    mean = " on average" if len(seeds) > 1 else ""
+    validated = f", {best.validation_accuracy:.2%} of the validation images right" if validation else ""
+    print(f"train: kept epoch {best.epoch:.3g}{mean}{validated}")
+
+
+def new_network(architecture: Architecture, seed: int) -> ConvNet:
+    torch.manual_seed(seed)
+    return ConvNet(architecture)
 
 
 def augmented_sheet(images: np.ndarray, params: Params) -> bytes:

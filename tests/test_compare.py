@@ -91,7 +91,7 @@ def test_plots_as_markdown() -> None:
     chart = curves_markdown(epochs)
     assert "x-axis epoch [1, 2]" in chart
     assert chart.count("line [") == 2
-    refit = curves_markdown([{**epoch, "validation_loss": ""} for epoch in epochs])
+    refit = curves_markdown([{**epoch, "validation_loss": "nan"} for epoch in epochs])
     assert "validation" not in refit
     assert refit.count("line [") == 1
     table = confusion_markdown([("4", "9"), ("4", "9"), ("7", "1")])

@@ -11,7 +11,7 @@ import pytest
 from tests.project import ENVIRONMENT, SMALL, attempt, copy_project, run, set_params
 
 EPOCHS = 3
-OUTPUTS = ("model.safetensors", "history.csv", "metrics.json", "environment.json")
+OUTPUTS = ("model.safetensors", "history.csv", "layers.csv", "augmented.png", "metrics.json", "environment.json")
 STAGE = (sys.executable, "-m", "stages.train")
 # Runs the stage and does something to it at the n-th call of a function: a real kill, at a chosen moment.
 AT_CALL = """
@@ -65,7 +65,7 @@ def project(prepared: Path, unharmed: dict[str, bytes], tmp_path: Path) -> Path:
 
 
 def test_killed_at_every_kind_of_moment_it_gives_the_same_bytes(project: Path, unharmed: dict[str, bytes]) -> None:
-    """One training, killed six times: 9 steps an epoch; synced are a checkpoint an epoch, then the four outputs."""
+    """One training, killed six times: 9 steps an epoch; synced are a checkpoint an epoch, then the six outputs."""
     for owner, name, number, epochs_kept in (
         ("torch.optim.AdamW", "step", 4, 0),  # in the first epoch
         ("os", "fsync", 1, 0),  # while the first checkpoint is being written

@@ -79,7 +79,7 @@ def test_confusion_counts_every_mistake(count: int) -> None:
 
 def test_curves_mark_the_best_epoch() -> None:
     losses = np.array([0.3, 0.2, 0.1]), np.array([0.3, 0.1, 0.2])
-    figure = curves_plot(np.array([1, 2, 3]), *losses, np.array([0.8, 0.9, 0.85]))
+    figure = curves_plot(np.array([1, 2, 3]), *losses, np.array([0.8, 0.9, 0.85]), members=1)
     png(figure)
     labels = [line.get_label() for line in figure.axes[0].lines]
     assert labels == ["training", "validation", "best epoch, kept"]
@@ -89,7 +89,7 @@ def test_curves_mark_the_best_epoch() -> None:
 
 def test_curves_of_a_refit_have_no_validation() -> None:
     nothing = np.full(3, np.nan)
-    figure = curves_plot(np.array([1, 2, 3]), np.array([0.3, 0.2, 0.1]), nothing, nothing)
+    figure = curves_plot(np.array([1, 2, 3]), np.array([0.3, 0.2, 0.1]), nothing, nothing, members=2)
     png(figure)
     assert [line.get_label() for line in figure.axes[0].lines] == ["training"]
     assert len(figure.axes) == 1

@@ -128,6 +128,8 @@ def test_experiments_and_seeds(project: Path) -> None:
         experiment(f"plain-{seed}", range(30 + seed), seed=seed)
     for seed in (0, 1, 2):
         experiment(f"better-{seed}", range(10 + seed), seed=seed, dropout=0.3)
+    for seed in (0, 1, 2):
+        experiment(f"pair-{seed}", range(seed), seed=seed, members=2)
     experiment("other", range(3), seed=9, dropout=0.7)
     experiment("plain-of-other-code", range(3), code="b", seed=7)
     assert "## better-2 against plain-1: better" in compare(project, "plain-1", "better-2")[1]
@@ -136,6 +138,7 @@ def test_experiments_and_seeds(project: Path) -> None:
     assert "## better-1 against plain-1, over seeds: better" in text
     assert "| plain-1 | 3 | 96.900% | 0.100 |" in text  # the third is the commit that they began at
     assert "Difference of the mean accuracies: +2.000 percentage points" in text
+    assert "| pair-0 | 2 |" in compare(project, "plain-1", "pair-0", "--seeds")[1]  # pair-1 shares its networks
     assert compare(project, "better-0", "base", "--seeds", "--gate")[0] == 1
     code, text = compare(project, "base", "other", "--seeds")
     assert (code, "3 and 1 results that differ in train.seed alone" in text) == (1, True)

@@ -31,7 +31,10 @@ def main() -> int:
         else:
             made = compare(read_result(base), read_result(other), arguments.alpha)
             accuracy, verdict = made.other.metrics[ACCURACY], made.verdict
-            missing = made.base.metrics.keys() - made.other.metrics.keys()
+            # A refit validates nothing, and one network alone has no members.
+            excused = ("evaluate.members.", *["train.validation_"] * bool(made.other.params.get("train.refit")))
+            keys = made.base.metrics.keys() - made.other.metrics.keys()
+            missing = {key for key in keys if not key.startswith(excused)}
             text = json.dumps(made.summary(), indent=2) if arguments.json else comparison_markdown(made)
             if arguments.html:
                 page = comparison_page(made, read_images(made.base), read_images(made.other))
