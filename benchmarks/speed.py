@@ -38,7 +38,7 @@ from stages.train import IMAGES, INDICES, Params
 
 TABLE = Path("benchmarks/speed.md")
 CPU = torch.device("cpu")
-ROUNDS = 7
+ROUNDS = 5
 BATCHES = 40  # a turn, after as many to warm up
 TRAININGS = 3  # rounds of whole trainings
 NOTEBOOK_EPOCHS = 43  # after which its patience ends it: the lowest validation loss comes at the 12th
