@@ -24,6 +24,7 @@ from scipy.stats import binomtest, t
 from src.compare import compare_seeds, mcnemar
 from src.files import read_bytes, read_csv, write_bytes, write_json
 from src.params import read_yaml
+from src.results import TEST_SET
 from src.run import run
 
 WORK = Path(".accuracy")  # a copy of the project for each recipe, with the training that it has begun
@@ -61,7 +62,7 @@ def main() -> None:
         "wrong": [int(row["index"]) for row in read_csv(project / "data/evaluate/errors.csv")],  # of the vote
         "minutes": None if begun else minutes / seeds,  # a network; None: part of it was trained by an earlier call
         "machine": f"{on_cpu if environment['device'] == 'cpu' else environment['device']}, {environment['precision']}",
-        "test_set": next(out["md5"] for out in outs if out["path"] == "data/download/test.npz"),
+        "test_set": next(out["md5"] for out in outs if out["path"] == TEST_SET),
         "params": params,
     }
     write_json(RESULTS / f"{recipe.stem}.json", result)

@@ -123,19 +123,15 @@ def test_augmented_refitted_members_vote(project: Path) -> None:
     assert set(json.loads((project / "data/train/metrics.json").read_text())) == {"best_epoch", "train_loss"}
     assert ",nan,nan," in (project / "data/train/history.csv").read_text()
     assert "one of 2 networks alone" in (project / "data/report/index.html").read_text()
-    run("dvc", "plots", "show", cwd=project)
     gate = attempt(sys.executable, "-m", "tools.compare", "HEAD", "--gate", cwd=project)
     assert "lacks" not in gate.stdout
 
 
-def test_members_are_the_networks_that_single_seeds_give(project: Path) -> None:
+def test_a_member_is_the_network_that_its_seed_gives_alone(project: Path) -> None:
     output = run(sys.executable, "-m", "benchmarks.accuracy", "params.yaml", "2", cwd=project)
     assert stages_run(output) == ["train", "evaluate"]
     measured = json.loads((project / "benchmarks/accuracy/params.json").read_text())
-    singles = [metrics(project)["accuracy"]]
-    set_params(project, {"train": {"seed": 1}})
-    run("dvc", "repro", "evaluate", cwd=project)
-    assert measured["accuracy"] == [*singles, metrics(project)["accuracy"]]
+    assert measured["accuracy"][0] == metrics(project)["accuracy"] != measured["accuracy"][1]
     assert not list(project.glob(".accuracy/*"))
 
 
