@@ -7,15 +7,24 @@ from pathlib import Path
 from types import FrameType
 
 
+# How PyTorch's RuntimeErrors name it, on the CPU and on CUDA.
+OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
+
+
 def run(main: Callable[[], None]) -> None:
-    """Call main; ValueError, OSError and MemoryError end the process with exit code 1 and `<stage>: <message>`."""
+    """Call main; what a user can cause ends the process with exit code 1 and `<stage>: <message>`.
+
+    That is ValueError, OSError, MemoryError, and a RuntimeError of PyTorch's for want of memory.
+    """
     stage = Path(sys.argv[0]).stem
     try:
         main()
     except (ValueError, OSError) as error:
         sys.exit(f"{stage}: {error}")
-    except MemoryError as error:
-        sys.exit(f"{stage}: out of memory: {error}")
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not any(words in str(error) for words in OUT_OF_MEMORY):
+            raise
+        sys.exit(f"{stage}: out of memory, a smaller batch_size needs less: {error}")
 
 
 def exit_when_interrupted() -> None:

@@ -17,6 +17,14 @@ def test_what_a_user_can_cause_is_one_message(error: str) -> None:
     assert (result.returncode, result.stderr) == (1, "split: what to do\n")
 
 
+@pytest.mark.parametrize("body", ["import torch; torch.empty(2**60)", "bytearray(2**60)"])
+def test_too_little_memory_is_one_message(body: str) -> None:
+    result = run_main(body)
+    assert result.returncode == 1
+    assert result.stderr.startswith("split: out of memory, a smaller batch_size needs less")
+    assert "Traceback" not in result.stderr
+
+
 def test_what_only_we_can_cause_shows_where() -> None:
     result = run_main("assert 1 + 1 == 3")
     assert result.returncode == 1

@@ -39,6 +39,13 @@ def fails(project: Path, stage: str, *messages: str) -> None:
     assert before == (sorted(output.iterdir()) if output.is_dir() else [])
 
 
+def test_a_python_without_the_requirements_is_told_what_to_do(project: Path) -> None:
+    result = attempt(sys.executable, "-S", "-m", "stages.split", cwd=project)  # -S: without the environment's packages
+    assert result.returncode == 1
+    assert "source .venv/bin/activate" in result.stdout
+    assert "Traceback" not in result.stdout
+
+
 def test_wrong_parameters_are_all_named_before_any_work(project: Path) -> None:
     changes: dict[str, dict[str, Any]] = {
         "model": {"dropout": 1.5},

@@ -115,6 +115,10 @@ def test_what_cannot_be_compared_is_said(project: Path, tmp_path: Path) -> None:
     assert (code, "this clone is shallow: git fetch --unshallow" in text) == (2, True)
 
 
+def test_a_reader_may_leave_before_the_end(project: Path) -> None:
+    assert not run("sh", "-c", f"{sys.executable} -m tools.compare base | true", cwd=project)
+
+
 def test_experiments_and_seeds(project: Path) -> None:
     baseline = run("git", "rev-parse", "HEAD", cwd=project).strip()
 

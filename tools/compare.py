@@ -7,6 +7,7 @@ a metric; 2 for wrong usage; otherwise 0.
 
 import argparse
 import json
+import signal
 import sys
 from pathlib import Path
 from statistics import mean
@@ -81,4 +82,5 @@ def parse() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # as `| head` expects
     sys.exit(main())
