@@ -2,18 +2,20 @@
 
 From the project's root, on a machine that does nothing else, after `dvc repro split`: python -m benchmarks.speed
 They take turns, so that a slow minute slows all of them, each turn in a process of its own, so that none runs in what
-another has set up. Then whole trainings: an epoch of the notebook's, and this project's train stage from start to end.
+another has set up. Then whole trainings, with their peak memory: an epoch of the notebook's, and this project's train
+stage from start to end.
 Writes benchmarks/speed.md. Takes about a quarter of an hour on two cores.
 """
 
 import json
 import os
+import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -68,9 +70,9 @@ def main() -> None:
     print(TABLE.read_text())
 
 
-def take_turns(names: Iterable[str], rounds: int) -> dict[str, list[float]]:
+def take_turns(names: Iterable[str], rounds: int) -> dict[str, list[Any]]:
     plain = {key: value for key, value in os.environ.items() if key != "GOMP_SPINCOUNT"}  # which stages set
-    rates: dict[str, list[float]] = {name: [] for name in names}
+    rates: dict[str, list[Any]] = {name: [] for name in names}
     for _ in tqdm(range(rounds), desc="rounds"):
         for name, values in rates.items():
             command = [sys.executable, "-m", "benchmarks.speed", name]
@@ -80,10 +82,10 @@ def take_turns(names: Iterable[str], rounds: int) -> dict[str, list[float]]:
     return rates
 
 
-def measure(name: str) -> float:
-    """Images a second of one turn, GFLOP a second of a matrix product, or minutes of a whole training."""
+def measure(name: str) -> float | tuple[float, float]:
+    """Images a second of one turn, GFLOP a second of a matrix product, or minutes and GiB of a whole training."""
     if name in WHOLE:
-        return minutes(name)
+        return whole_training(name)
     units, turn = ours(name) if name in OURS else limit(name) if name in LIMITS else rival(name)
     turn()
     start = time.perf_counter()
@@ -110,8 +112,11 @@ def rival(name: str) -> tuple[float, Callable[[], Any]]:
     return BATCHES * size, partial(one_pass, network, optimizer, batches)
 
 
-def minutes(name: str) -> float:
-    """Of the train stage, start-up included; of the notebook's training, after a single epoch."""
+def whole_training(name: str) -> tuple[float, float]:
+    """Minutes and the peak of resident memory in GiB.
+
+    Of the train stage from its start; of the notebook's training by a single epoch.
+    """
     with TemporaryDirectory() as folder:
         if name == STAGE:
             for part in ("src", "stages", "data/download", "data/split"):
@@ -119,7 +124,7 @@ def minutes(name: str) -> float:
             shutil.copy("params.yaml", folder)
             start = time.perf_counter()
             subprocess.run([sys.executable, "-m", "stages.train"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
-            return (time.perf_counter() - start) / 60
+            return (time.perf_counter() - start) / 60, peak_memory(resource.RUSAGE_CHILDREN)
         dataset = torchvision_mnist(Path(folder), load_arrays(IMAGES, "images", "labels"))
     rows = load_arrays(INDICES, "train", "validation")
     training, validation = (DataLoader(Subset(dataset, rows[side].tolist()), 128, shuffle=True) for side in rows)
@@ -127,7 +132,11 @@ def minutes(name: str) -> float:
     start = time.perf_counter()
     one_pass(network, torch.optim.Adam(network.parameters()), training)
     validation_pass(network, validation)
-    return NOTEBOOK_EPOCHS * (time.perf_counter() - start) / 60
+    return NOTEBOOK_EPOCHS * (time.perf_counter() - start) / 60, peak_memory(resource.RUSAGE_SELF)
+
+
+def peak_memory(whose: int) -> float:
+    return resource.getrusage(whose).ru_maxrss / 2**20
 
 
 def our_network(crop: int) -> ConvNet:
@@ -176,7 +185,7 @@ def flop_per_image(network: ConvNet) -> float:
     return 2.0 * (3 * sum(products) - products[0])
 
 
-def table(rates: dict[str, list[float]], whole: dict[str, list[float]]) -> str:
+def table(rates: dict[str, list[float]], whole: dict[str, list[tuple[float, float]]]) -> str:
     environment = describe_environment(CPU, torch.bfloat16)
     lines = [
         f"Made by `python -m benchmarks.speed`: medians of {ROUNDS} turns of {BATCHES} batches each, in brackets the"
@@ -195,10 +204,11 @@ def table(rates: dict[str, list[float]], whole: dict[str, list[float]]) -> str:
             share = f"{statistics.median(rates[name]) * flop_per_image(our_network(crop)) / 1e9 / most:.0%}"
         lines.append(f"| {name} | {spread(rates[name], '.0f')} | {spread(ratios, '.2f')} | {share} |")
     limits = " and ".join(f"{spread(rates[name], '.0f')} GFLOP/s in {dtype}" for name, dtype in LIMITS.items())
-    lines += ["", "| a whole training | minutes | times as fast |", "|---|---|---|"]
-    for name, values in whole.items():
-        ratios = [base / value for value, base in zip(values, whole[WHOLE[0]], strict=True)]
-        lines.append(f"| {name} | {spread(values, '.2f')} | {spread(ratios, '.1f')} |")
+    lines += ["", "| a whole training | minutes | times as fast | peak memory, GiB |", "|---|---|---|---|"]
+    for name, trainings in whole.items():
+        minutes, memory = zip(*trainings, strict=True)
+        ratios = [base / value for (base, _), value in zip(whole[WHOLE[0]], minutes, strict=True)]
+        lines.append(f"| {name} | {spread(minutes, '.2f')} | {spread(ratios, '.1f')} | {spread(memory, '.2f')} |")
     lines += [
         "",
         f"Medians of {TRAININGS}; the notebook's is {NOTEBOOK_EPOCHS} times one of its epochs with validation.",
@@ -206,9 +216,9 @@ def table(rates: dict[str, list[float]], whole: dict[str, list[float]]) -> str:
     return "\n".join([*lines, "", f"The machine's limit, a product of two {MATRIX}x{MATRIX} matrices: {limits}.", ""])
 
 
-def spread(values: list[float], form: str) -> str:
+def spread(values: Sequence[float], form: str) -> str:
     return f"{statistics.median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
 
 
 if __name__ == "__main__":
-    print(measure(sys.argv[1])) if len(sys.argv) > 1 else main()
+    print(json.dumps(measure(sys.argv[1]))) if len(sys.argv) > 1 else main()
