@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 BASE ?= main
 
 # What accuracy trains, and how often; by default 5 times, or as often as the recipe has members.
-RECIPE ?= params.yaml
+RECIPE ?= recipes/default.yaml
 SEEDS ?=
 
 repro: .venv/installed

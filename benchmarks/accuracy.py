@@ -23,21 +23,23 @@ from scipy.stats import binomtest, t
 
 from src.compare import compare_seeds, mcnemar
 from src.files import read_bytes, read_csv, write_bytes, write_json
-from src.params import read_yaml
+from src.params import read_params, read_yaml
 from src.results import TEST_SET
 from src.run import run
+from stages.train import Params
 
 WORK = Path(".accuracy")  # a copy of the project for each recipe, with the training that it has begun
 RESULTS = Path("benchmarks/accuracy")
 TABLE = Path("benchmarks/accuracy.md")
-BASE = "params"  # what the others are compared with
+BASE = "default"  # what the others are compared with
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy")
     parser.add_argument("recipe", metavar="RECIPE", type=Path)
-    parser.add_argument("seeds", metavar="SEEDS", type=int, nargs="?")
+    parser.add_argument("seeds", metavar="SEEDS", type=positive, nargs="?")
     recipe = parser.parse_args().recipe
+    read_params(Params, recipe)  # what is wrong with it is said before anything is made
     params = read_yaml(recipe)
     seeds = parser.parse_args().seeds or max(5, params["train"]["members"])
     params["train"]["members"] = seeds
@@ -71,13 +73,22 @@ def main() -> None:
     print(TABLE.read_text())
 
 
+def positive(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise ValueError
+    return number
+
+
 def copy_project(project: Path, params: dict[str, Any]) -> None:
     """The pipeline and its data as they are now, and params; what is kept of a training that has begun stays."""
     if not project.exists():
-        shutil.copytree("data/download", project / "data/download")
-        shutil.copytree("data/split", project / "data/split")
-        shutil.copy("dvc.lock", project)
-        dvc(project, "init", "--no-scm", "--quiet")
+        begun = project.with_suffix(".begun")
+        shutil.rmtree(begun, ignore_errors=True)
+        shutil.copytree("data/download", begun / "data/download")
+        shutil.copytree("data/split", begun / "data/split")
+        shutil.copy("dvc.lock", begun)
+        dvc(begun, "init", "--no-scm", "--quiet")
+        begun.rename(project)
     for name in ("src", "stages"):
         shutil.rmtree(project / name, ignore_errors=True)
         shutil.copytree(name, project / name)
@@ -96,7 +107,7 @@ def table(results: dict[str, dict[str, Any]]) -> str:
     """The results in order of their accuracy, how they compare with the default's, and every single score."""
     results = dict(sorted(results.items(), key=lambda item: mean(item[1]["accuracy"])))
     lines = [
-        "Made by the commands below. No network was left out or chosen by these scores, and no recipe changed.",
+        "Made by the commands below, each of all its networks: none is left out.",
         "",
         "| recipe | networks | one alone: mean ± deviation | 95% interval of that mean (t) | vote of all"
         " | 95% interval of the vote (Wilson) | minutes a network | machine | command |",

@@ -1,4 +1,4 @@
-"""Whole trainings of params.yaml over seeds, in bfloat16 and in float32: accuracy, time and memory.
+"""Whole trainings of recipes/default.yaml over seeds, in bfloat16 and in float32: accuracy, time and memory.
 
 From the project's root, on a machine that does nothing else, after `dvc repro split`: python -m benchmarks.seeds
 Writes benchmarks/seeds.md. Takes about half an hour on two cores.
@@ -43,15 +43,15 @@ def main() -> None:
             for precision in PRECISIONS:
                 trainings.append(train(copy, precision, seed))
                 print(trainings[-1], flush=True)
-    environment = json.loads(Path("data/train/environment.json").read_text())
+        environment = json.loads((copy / "data/train/environment.json").read_text())
     TABLE.write_text(table(trainings, f"{environment['processor']}, {environment['threads']} threads"))
     print(TABLE.read_text())
 
 
 def train(project: Path, precision: str, seed: int) -> Training:
     yaml = YAML()
-    params = yaml.load(Path("params.yaml"))
-    params["train"] |= {"precision": precision, "seed": seed, "members": 1, "refit": False}
+    params = yaml.load(Path("recipes/default.yaml"))
+    params["train"] |= {"precision": precision, "seed": seed}
     yaml.dump(params, project / "params.yaml")
     shutil.rmtree(project / "data/train", ignore_errors=True)
     start = time.perf_counter()
@@ -67,7 +67,8 @@ def train(project: Path, precision: str, seed: int) -> Training:
 
 def table(trainings: list[Training], machine: str) -> str:
     lines = [
-        f"Made by `python -m benchmarks.seeds`: whole train stages of `params.yaml`, start-up included. {machine}.\n",
+        "Made by `python -m benchmarks.seeds`: whole train stages of `recipes/default.yaml`, start-up included."
+        f" {machine}.\n",
         "| precision | seed | validation | test | seconds | peak memory, GiB |",
         "|---|---|---|---|---|---|",
     ]

@@ -58,6 +58,7 @@ OURS = {
         (24, "bfloat16", True),
     )
 }
+DEFAULT = Path("recipes/default.yaml")
 AUGMENTED = Path("recipes/accurate.yaml")
 STAGE = "this project's train stage"
 WHOLE = ("the notebook's training", STAGE)
@@ -121,7 +122,7 @@ def whole_training(name: str) -> tuple[float, float]:
         if name == STAGE:
             for part in ("src", "stages", "data/download", "data/split"):
                 shutil.copytree(part, Path(folder, part))
-            shutil.copy("params.yaml", folder)
+            shutil.copy(DEFAULT, Path(folder, "params.yaml"))
             start = time.perf_counter()
             subprocess.run([sys.executable, "-m", "stages.train"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
             return (time.perf_counter() - start) / 60, peak_memory(resource.RUSAGE_CHILDREN)
@@ -140,13 +141,13 @@ def peak_memory(whose: int) -> float:
 
 
 def our_network(crop: int) -> ConvNet:
-    model = read_params(Params).model.model_copy(update={"crop": crop})
+    model = read_params(Params, DEFAULT).model.model_copy(update={"crop": crop})
     return ConvNet(Architecture(model=model, image_shape=(1, 28, 28), classes=[str(digit) for digit in range(10)]))
 
 
 def ours(name: str) -> tuple[float, Callable[[], Any]]:
     crop, dtype, augmented = OURS[name]
-    params = read_params(Params)
+    params = read_params(Params, DEFAULT)
     augmentation = read_params(Params, AUGMENTED).augment if augmented else params.augment
     make_exact(CPU, params.train.threads)
     keep_freed_memory()
@@ -192,7 +193,7 @@ def table(rates: dict[str, list[float]], whole: dict[str, list[tuple[float, floa
         " lowest and the highest.",
         f"{environment['processor']}, {environment['threads']} threads, PyTorch {environment['torch']}.",
         "",
-        "| | images a second | against the notebook's loop | of the machine's matrix rate |",
+        "| | images a second | against the notebook's loop | of the rate of a matrix product |",
         "|---|---|---|---|",
     ]
     for name in (NOTEBOOK, EXAMPLE, *OURS):
@@ -213,7 +214,7 @@ def table(rates: dict[str, list[float]], whole: dict[str, list[tuple[float, floa
         "",
         f"Medians of {TRAININGS}; the notebook's is {NOTEBOOK_EPOCHS} times one of its epochs with validation.",
     ]
-    return "\n".join([*lines, "", f"The machine's limit, a product of two {MATRIX}x{MATRIX} matrices: {limits}.", ""])
+    return "\n".join([*lines, "", f"For scale, a product of two {MATRIX}x{MATRIX} matrices: {limits}.", ""])
 
 
 def spread(values: Sequence[float], form: str) -> str:

@@ -19,13 +19,12 @@ KEPT = 4  # trainings in a folder of checkpoints, abandoned ones included
 def checkpoint_key(settings: str, inputs: Iterable[Path]) -> str:
     """A name for a training: whatever could change one bit of its result gives another one.
 
-    settings: parameters and environment; inputs: data files. The code is what has been imported from src.
+    settings: parameters and environment; inputs: data files. The code is what has been imported from src and stages.
     """
-    code = (
-        Path(module.__file__) for name, module in sys.modules.items() if name.startswith("src.") and module.__file__
-    )
+    modules = [module for name, module in sys.modules.items() if name.startswith(("src.", "stages"))]
+    code = sorted(Path(module.__file__) for module in modules if module.__file__)
     digest = hashlib.sha256(settings.encode())
-    for path in [*inputs, *sorted(code)]:
+    for path in [*inputs, *code]:
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]
 
@@ -45,10 +44,7 @@ class Checkpoint:
         write_bytes(self.path, self.header + hashlib.sha256(payload).digest() + payload)
         trainings = self.path.parent.parent.iterdir()
         for training in sorted(trainings, key=lambda path: path.stat().st_mtime)[:-KEPT]:
-            if training.is_dir():
-                shutil.rmtree(training, ignore_errors=True)
-            else:
-                training.unlink(missing_ok=True)  # of an earlier layout
+            shutil.rmtree(training, ignore_errors=True)
 
     def load(self, device: torch.device) -> dict[str, Any] | None:
         """The state, or None when there is none; a file that is not whole or not this training's is set aside."""

@@ -43,11 +43,16 @@ class Comparison(NamedTuple):
     detectable: int
     alpha: float
 
+    @property
+    def changed_params(self) -> list[str]:
+        """The parameters that differ, in the order of the alphabet."""
+        keys = sorted(self.base.params.keys() | self.other.params.keys())
+        return [key for key in keys if self.base.params.get(key) != self.other.params.get(key)]
+
     def summary(self) -> dict[str, Any]:
         """What differs and what it means, for JSON."""
         sides = {"base": self.base, "other": self.other}
-        keys = sorted(self.base.params.keys() | self.other.params.keys())
-        changed = [key for key in keys if self.base.params.get(key) != self.other.params.get(key)]
+        params = {key: {side: result.params.get(key) for side, result in sides.items()} for key in self.changed_params}
         return {
             "verdict": self.verdict,
             "p_value": self.p_value,
@@ -59,7 +64,7 @@ class Comparison(NamedTuple):
             "smallest_detectable": self.detectable,
             "revisions": {side: result.name for side, result in sides.items()},
             "metrics": {side: dict(result.metrics) for side, result in sides.items()},
-            "params": {key: {side: result.params.get(key) for side, result in sides.items()} for key in changed},
+            "params": params,
         }
 
 

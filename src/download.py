@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import zlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -134,7 +135,7 @@ def _fetch_verified(url: str, patience: float, gzip_md5: str | None) -> bytes:
         raise ValueError(f"{file}.gz: MD5 sum is not {gzip_md5}")
     try:
         data = gzip.GzipFile(fileobj=io.BytesIO(packed)).read(LARGEST + 1)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"{file}.gz: {error}") from None
     if len(data) > LARGEST:
         raise ValueError(f"{file}.gz: unpacks to more than {LARGEST:,} bytes")

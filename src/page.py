@@ -45,8 +45,9 @@ def report_page(
     images, errors = metrics["images"], metrics["errors"]
     interval = binomtest(images - errors, images).proportion_ci(0.95, method="wilson")
     names = list(metrics["recall"])
-    actual, predicted = ({mistake[key] for mistake in mistakes} for key in ("actual", "predicted"))
-    columns = [name for name in names if name in predicted]
+    actual, columns = (
+        [name for name in names if any(mistake[key] == name for mistake in mistakes)] for key in ("actual", "predicted")
+    )
     suspects = sorted(shown, key=lambda mistake: -float(mistake["confidence"]))
     return TEMPLATES.get_template("report.html").render(
         accuracy=f"{metrics['accuracy']:.2%}",
@@ -56,9 +57,9 @@ def report_page(
         metrics=metrics,
         mistakes=shown,
         suspects=[mistake for mistake in suspects if mistake["confidence"] > SURE][:30],
-        rows=[name for name in names if name in actual],
+        rows=actual,
         columns=columns,
-        confusion=_confusion(shown, [name for name in names if name in actual], columns),
+        confusion=_confusion(shown, actual, columns),
         sheet=_base64(sheet),
         tile={"height": tile[0], "width": tile[1], "columns": COLUMNS, "rows": rows},
         charts=[{"png": _base64(chart.png), "text": chart.text} for chart in charts],

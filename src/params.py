@@ -53,6 +53,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _describe(problem: Any, sections: type[Sections]) -> str:
+    if not problem["loc"]:  # of several sections together
+        return str(problem["msg"].removeprefix("Value error, "))
     key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "missing":
         return f"{key}: missing"

@@ -93,7 +93,7 @@ def reliability_plot(confidence: np.ndarray, right: np.ndarray, bins: int = 10) 
     figure = Figure(figsize=(8, 7), layout="constrained")
     axes = figure.subplots()
     axes.plot([0, 100], [0, 100], color="grey", linestyle="--", label="as sure as right")
-    axes.plot(100 * middle, 100 * share, "C0o-", label="this network")
+    axes.plot(100 * middle, 100 * share, "C0o-", label="measured")
     for x, y, count in zip(100 * middle, 100 * share, images[filled], strict=True):
         axes.annotate(f"{count:,}", (x, y), (0, -14), textcoords="offset points", ha="center", fontsize=9)
     axes.set(xlabel="confidence (%)", ylabel="right (%)", title="Images in each tenth of confidence", ylim=(-6, 104))

@@ -1,6 +1,7 @@
 """A Git revision, DVC experiment or the workspace in, the result that it holds out, from what is in Git alone."""
 
 import csv
+import functools
 import io
 import json
 import subprocess
@@ -22,6 +23,7 @@ IMAGES = "data/evaluate/errors.png"
 ACCURACY = "evaluate.accuracy"
 IMAGES_TESTED = "evaluate.images"
 TEST_SET = "data/download/test.npz"
+MODEL = "data/train/model.safetensors"
 SEED = "train.seed"
 MEMBERS = "train.members"
 PREFIX = "refs/exps/"  # where DVC keeps experiments: refs/exps/<two digits>/<the other 38>/<name>
@@ -41,8 +43,11 @@ def read_result(revision: str) -> Result:
     try:
         stages = YAML(typ="safe").load(texts[LOCK])["stages"]
         params: dict[str, Any] = {}
-        for stage in stages.values():
+        code: dict[str, str] = {}
+        # The report first: its copies of the other stages' parameters are older than theirs when they ran without it.
+        for _, stage in sorted(stages.items(), key=lambda item: item[0] != "report"):
             params |= _flatten(stage.get("params", {}).get("params.yaml", {}))
+            code |= {path: md5 for path, md5 in _hashes(stage, "deps").items() if not path.startswith("data/")}
         metrics = _flatten({stage: json.loads(texts[path]) for stage, path in METRICS.items()})
         if not all(isinstance(value, int | float) for value in metrics.values()):
             raise ValueError("a metric is not a number")
@@ -53,10 +58,10 @@ def read_result(revision: str) -> Result:
         for needed in (ACCURACY, IMAGES_TESTED):
             if needed not in metrics:
                 raise ValueError(f"the metric {needed} is missing")
-        hashes = {out["path"]: out["md5"] for out in stages["download"]["outs"]}
-        made_from = {dep["path"]: dep["md5"] for stage in stages.values() for dep in stage.get("deps", [])}
-        code = {path: md5 for path, md5 in made_from.items() if not path.startswith("data/")}
-        return Result(revision, params, metrics, mistakes, hashes[TEST_SET], code)
+        evaluated = _hashes(stages["evaluate"], "deps")
+        if evaluated[MODEL] != _hashes(stages["train"], "outs")[MODEL]:
+            raise ValueError("the model was trained again since it was evaluated: run `dvc repro`")
+        return Result(revision, params, metrics, mistakes, evaluated[TEST_SET], code)
     except (AttributeError, KeyError, TypeError, ValueError, YAMLError) as error:
         raise ValueError(f"{revision}: its result cannot be read: {error!r}") from None
 
@@ -76,9 +81,8 @@ def read_seeds(revision: str) -> list[Result]:
     """
     first = read_result(revision)
     found = [first]
-    experiments = _experiments()
-    baselines = {"".join(ref.split("/")[2:4]) for ref in experiments.values()}
-    for name in (*sorted(experiments), *sorted(baselines)):
+    experiments = sorted(_experiments(), key=lambda ref: ref.split("/")[4])
+    for name in (*experiments, *sorted({_baseline(ref) for ref in experiments})):
         try:
             result = read_result(name)
         except ValueError:
@@ -98,6 +102,10 @@ def _but_seed(result: Result) -> tuple[Any, ...]:
     return {key: value for key, value in result.params.items() if key != SEED}, result.code, result.test_set
 
 
+def _hashes(stage: dict[str, Any], kind: str) -> dict[str, str]:
+    return {entry["path"]: entry["md5"] for entry in stage.get(kind, [])}
+
+
 def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in values.items():
@@ -109,15 +117,26 @@ def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(["git", *arguments], capture_output=True)
 
 
-def _experiments() -> dict[str, str]:
-    """Every experiment's name and its ref."""
+def _experiments() -> list[str]:
+    """The refs of all experiments."""
     refs = _git("for-each-ref", "--format=%(refname)", PREFIX).stdout.decode().split()
-    return {parts[4]: ref for ref in refs if len(parts := ref.split("/")) == 5}
+    return [ref for ref in refs if len(ref.split("/")) == 5]
 
 
+def _baseline(ref: str) -> str:
+    """The commit that an experiment began at."""
+    return "".join(ref.split("/")[2:4])
+
+
+@functools.cache
 def _commit(revision: str) -> str:
-    name = _experiments().get(revision, revision)
-    found = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    """The commit that a revision names, or an experiment: of several of one name the one that began at HEAD."""
+    refs = [ref for ref in _experiments() if ref.split("/")[4] == revision]
+    if len(refs) > 1:
+        refs = [ref for ref in refs if _baseline(ref) == _commit("HEAD")]
+        if not refs:
+            raise UnknownRevisionError(f"{revision}: several experiments have this name; see dvc exp list -A")
+    found = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{(refs or [revision])[0]}^{{commit}}")
     if found.returncode == 0:
         return found.stdout.decode().strip()
     shallow = _git("rev-parse", "--is-shallow-repository").stdout.strip() == b"true"

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-
 # How PyTorch's RuntimeErrors name it, on the CPU and on CUDA.
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 

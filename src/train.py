@@ -16,7 +16,7 @@ from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR
 from src.augment import AugmentParams, augment
 from src.checkpoint import Checkpoint
 from src.device import Device, Precision
-from src.epoch import Images, train_epoch, validate
+from src.epoch import Images, split_rows, train_epoch, validate
 from src.model import ConvNet
 from src.params import Section
 
@@ -70,7 +70,7 @@ def train(
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=params.learning_rate, weight_decay=params.weight_decay, fused=True
     )
-    schedule = _schedule(optimizer, params, steps=math.ceil(len(training.labels) / params.batch_size))
+    schedule = _schedule(optimizer, params, steps=len(split_rows(training.labels, params.batch_size)))
     history: list[Epoch] = []
     best_weights: dict[str, Tensor] = {}
     if state := checkpoint.load(device):

@@ -37,8 +37,9 @@ def main() -> None:
     params = read_params(Params).report
     rows, history, predictions = read_csv(ERRORS), read_csv(HISTORY), read_csv(PREDICTIONS)
     metrics, environment = (json.loads(read_bytes(path)) for path in (METRICS, ENVIRONMENT))
-    sheet, members = read_bytes(ERROR_IMAGES), len(metrics.get("members", {"accuracy": "1"})["accuracy"])
+    sheet = read_bytes(ERROR_IMAGES)
     images = from_sheet(sheet, len(rows))
+    members = len(metrics["members"]["accuracy"]) if "members" in metrics else 1
     classes = np.array(list(metrics["recall"]))
     index_of = {name: index for index, name in enumerate(classes)}
     actual, predicted = (np.array([index_of[row[key]] for row in rows], np.int64) for key in ("actual", "predicted"))
@@ -55,14 +56,15 @@ def main() -> None:
         RELIABILITY_PLOT: png(reliability_plot(confidence, right)),
     }
     of = f", mean of {members} networks" if members > 1 else ""
+    curves = "Losses and validation accuracy" if np.isfinite(accuracy).all() else "Training loss"
     charts = [
-        Chart(pictures[CURVES_PLOT], f"Losses and validation accuracy over {len(epochs)} epochs{of}"),
+        Chart(pictures[CURVES_PLOT], f"{curves} over {len(epochs)} epochs{of}"),
         Chart(pictures[RELIABILITY_PLOT], f"Confidence against share right; error {metrics['calibration_error']:.2%}"),
     ]
     sections = {section: keys for section, keys in read_yaml(PARAMS).items() if isinstance(keys, dict)}
     settings = {f"{section}.{key}": value for section, keys in sections.items() for key, value in keys.items()}
     tile = (images.shape[2], images.shape[3])
-    on = any(value for key, value in sections["augment"].items() if key != "clean_epochs")
+    on = any(value for key, value in sections.get("augment", {}).items() if key != "clean_epochs")
     augmented = read_bytes(AUGMENTED) if on else None
     page = report_page(rows, sheet, tile, metrics, charts, augmented, read_csv(LAYERS), settings, environment)
     for path, picture in pictures.items():

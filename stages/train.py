@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from pydantic import model_validator
 
 from src.augment import AugmentParams, augment
 from src.checkpoint import Checkpoint, checkpoint_key
@@ -33,6 +34,13 @@ class Params(Sections):
     augment: AugmentParams
     train: TrainParams
 
+    @model_validator(mode="after")
+    def _some_epoch_is_augmented(self) -> "Params":
+        clean, epochs = self.augment.clean_epochs, self.train.epochs
+        if self.augment.on and clean >= epochs:
+            raise ValueError(f"augment.clean_epochs = {clean}: leaves none of train.epochs = {epochs} to be augmented")
+        return self
+
 
 def main() -> None:
     params = read_params(Params)
@@ -42,9 +50,6 @@ def main() -> None:
     make_exact(device, params.train.threads)
     keep_freed_memory()
     environment = describe_environment(device, precision)
-    if params.augment.on and params.augment.clean_epochs >= params.train.epochs:
-        none = f"leaves none of train.epochs = {params.train.epochs} to be augmented"
-        raise ValueError(f"augment.clean_epochs = {params.augment.clean_epochs} {none}")
     key = checkpoint_key(f"{params} {environment}", [IMAGES, INDICES, Path(__file__)])
 
     def images(rows: Any) -> Images:

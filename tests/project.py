@@ -25,7 +25,7 @@ SMALL: dict[str, dict[str, Any]] = {  # trains in a second or two, and badly
 
 
 def copy_project(target: Path, changes: dict[str, dict[str, Any]]) -> Path:
-    """A Git repository with the files of this one as they are now, and changes to params.yaml, committed."""
+    """A Git repository with the files of this one as they are now and the default parameters, changed, committed."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -37,15 +37,16 @@ def copy_project(target: Path, changes: dict[str, dict[str, Any]]) -> Path:
         if (ROOT / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target / name)
+    shutil.copy(target / "recipes/default.yaml", target / "params.yaml")
     set_params(target, changes)
     run("git", "init", "--quiet", cwd=target)
     commit(target)
     return target
 
 
-def commit(project: Path) -> None:
+def commit(project: Path, *options: str) -> None:
     run("git", "add", "--all", cwd=project)
-    run("git", "commit", "--quiet", "--message", "test", cwd=project)
+    run("git", "commit", "--quiet", "--message", "test", *options, cwd=project)
 
 
 def set_params(project: Path, changes: dict[str, dict[str, Any]]) -> None:

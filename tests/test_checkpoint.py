@@ -1,5 +1,7 @@
 import os
 import pickle
+import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -98,10 +100,19 @@ def test_a_full_disk_leaves_the_earlier_state(tmp_path: Path, monkeypatch: pytes
     assert loaded.keys() == STATE.keys()
 
 
-def test_the_key_changes_with_settings_inputs_and_nothing_else(tmp_path: Path) -> None:
+def test_the_key_changes_with_settings_inputs_code_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     write_bytes(one, b"1")
     write_bytes(two, b"2")
     keys = [checkpoint_key("a", [one]), checkpoint_key("b", [one]), checkpoint_key("a", [two])]
     assert len(set(keys)) == 3
     assert checkpoint_key("a", [one]) == keys[0]
+    module = types.ModuleType("src.imported")
+    module.__file__ = str(two)
+    monkeypatch.setitem(sys.modules, "src.imported", module)
+    keys.append(checkpoint_key("a", [one]))
+    write_bytes(two, b"3")
+    keys.append(checkpoint_key("a", [one]))
+    assert len(set(keys)) == 5

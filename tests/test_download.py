@@ -92,6 +92,16 @@ def test_truncated_and_missing_files_are_named(tmp_path: Path) -> None:
         download(params(mirror))
 
 
+def test_a_damaged_file_is_named_and_the_next_source_tried(tmp_path: Path) -> None:
+    damaged, good = (folder(tmp_path / name, files()) for name in ("damaged", "good"))
+    path = tmp_path / "damaged" / f"{NAMES[0]}.gz"
+    data = path.read_bytes()
+    path.write_bytes(data[:10] + b"\xff" * 20 + data[30:])  # after gzip's header
+    with pytest.raises(ValueError, match=f"{NAMES[0]}.gz: Error -3 while decompressing"):
+        download(params(damaged))
+    assert len(download(params(damaged, good)).train_labels) == 20
+
+
 def test_all_failures_and_the_ways_out_are_listed(tmp_path: Path) -> None:
     with pytest.raises(ValueError) as error:
         download(params(str(tmp_path / "one"), str(tmp_path / "two")))

@@ -135,6 +135,10 @@ def test_npm_that_is_missing_failing_or_hanging_is_told(tmp_path: Path, monkeypa
     monkeypatch.setenv("PATH", fake_npm(tmp_path, "echo no archive > p.tgz"))
     with pytest.raises(OSError, match="its archive is damaged"):
         fetch_npm("p@1", "data")
+    pack = "seq 9999 > package; tar czf whole package; head -c 9999 whole > p.tgz; rm whole package"
+    monkeypatch.setenv("PATH", fake_npm(tmp_path, pack))
+    with pytest.raises(OSError, match="its archive is damaged"):
+        fetch_npm("p@1", ".")
     monkeypatch.setattr(src.fetch, "NPM_SECONDS", 0.3)
     monkeypatch.setenv("PATH", fake_npm(tmp_path, "exec sleep 30"))
     with pytest.raises(TimeoutError, match=r"no answer within 0.3 s"):

@@ -13,3 +13,4 @@ def test_one_epoch_on_real_mnist(tmp_path: Path) -> None:
     assert "48,000 to train, 12,000 to validate" in output
     assert json.loads((project / "data/evaluate/metrics.json").read_text())["accuracy"] >= 0.985
     assert (project / "data/report/errors.png").is_file()
+    assert (project / "data/report/index.html").stat().st_size < 3_000_000

@@ -175,10 +175,6 @@ def test_nine_thousand_mistakes(show: Callable[..., Page], classes: int) -> None
     assert time.monotonic() - start < 10
 
 
-def test_a_normal_page_is_small() -> None:
-    assert len(page_text(100).encode()) < 3_000_000
-
-
 def test_comparison_shows_fixed_and_broken_images(show: Callable[..., Page]) -> None:
     def side(name: str, wrong: list[int]) -> tuple[Result, np.ndarray]:
         mistakes = {index: Mistake("<b>4</b>", "9", 0.75) for index in wrong}

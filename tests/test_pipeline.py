@@ -71,7 +71,7 @@ def test_dvc_yaml_lists_exactly_what_a_stage_imports_reads_and_writes(stage: str
     assert entry["desc"]
     code = {dep for dep in entry["deps"] if not dep.startswith("data/")}
     modules = imported_modules(script)
-    assert code == {f"stages/{stage}.py"} | modules | templates(modules)
+    assert code == {"stages/__init__.py", f"stages/{stage}.py"} | modules | templates(modules)
     files = {dep for dep in entry["deps"] if dep.startswith("data/")}
     for kind in ("outs", "metrics", "plots"):
         files |= {next(iter(out)) if isinstance(out, dict) else out for out in entry.get(kind, [])}

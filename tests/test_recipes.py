@@ -10,10 +10,10 @@ from src.params import SECTIONS, read_params
 from tests.project import ROOT
 
 STAGES = ["download", "split", "train", "evaluate", "report"]
-SHIPPED = [ROOT / "params.yaml", *sorted((ROOT / "recipes").glob("*.yaml"))]
+RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [ROOT / "params.yaml", *RECIPES], ids=lambda path: path.name)
 def test_every_shipped_file_is_read_by_every_stage(path: Path) -> None:
     read = set()
     for stage in STAGES:
@@ -24,11 +24,11 @@ def test_every_shipped_file_is_read_by_every_stage(path: Path) -> None:
 
 def test_the_readme_lists_every_parameter_with_its_default() -> None:
     readme = (ROOT / "README.md").read_text()
-    for section, values in YAML(typ="safe").load(ROOT / "params.yaml").items():
+    for section, values in YAML(typ="safe").load(ROOT / "recipes/default.yaml").items():
         for key, value in values.items():
             assert f"| `{section}.{key}` | `{str(value).lower().replace(chr(39), '')}` |" in readme
 
 
 def test_every_recipe_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text()
-    assert all(f"`recipes/{path.name}`" in readme for path in SHIPPED[1:])
+    assert all(f"`recipes/{path.name}`" in readme for path in RECIPES)

@@ -56,6 +56,11 @@ def test_wrong_parameters_are_all_named_before_any_work(project: Path) -> None:
     fails(project, "train", *expected)
 
 
+def test_parameters_that_contradict_each_other(project: Path) -> None:
+    set_params(project, {"augment": {"rotation": 10.0, "clean_epochs": 2}})
+    fails(project, "train", "1 wrong key", "augment.clean_epochs = 2: leaves none of train.epochs = 2 to be augmented")
+
+
 def test_missing_and_broken_parameter_files(project: Path) -> None:
     path = project / "params.yaml"
     path.write_text("split: [")

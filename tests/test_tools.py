@@ -14,16 +14,25 @@ from src.tiles import to_sheet
 from tests.project import ROOT, attempt, commit, run
 
 
-def write_result(project: Path, wrong: range, test_set: str = "a", code: str = "a", **params: Any) -> None:
-    """Results as the pipeline leaves them in Git, of 1,000 test images."""
+def write_result(
+    project: Path, wrong: range, test_set: str = "a", code: str = "a", evaluated: str = "a", **params: Any
+) -> None:
+    """Results as the pipeline leaves them in Git, of 1,000 test images; the report is of an older training."""
     lock = {
         "schema": "2.0",
         "stages": {
-            "download": {"outs": [{"path": "data/download/test.npz", "md5": test_set}]},
             "train": {
                 "deps": [{"path": "src/train.py", "md5": code}],
                 "params": {"params.yaml": {"train": {"seed": 0} | params}},
+                "outs": [{"path": "data/train/model.safetensors", "md5": "a"}],
             },
+            "evaluate": {
+                "deps": [
+                    {"path": "data/download/test.npz", "md5": test_set},
+                    {"path": "data/train/model.safetensors", "md5": evaluated},
+                ]
+            },
+            "report": {"params": {"params.yaml": {"train": {"seed": 99, "dropout": 0.99}}}},
         },
     }
     YAML().dump(lock, project / "dvc.lock")
@@ -101,6 +110,9 @@ def test_what_cannot_be_compared_is_said(project: Path, tmp_path: Path) -> None:
     write_result(project, range(3), test_set="b")
     code, text = compare(project, "base")
     assert (code, "base and workspace were measured on different test sets" in text) == (1, True)
+    write_result(project, range(3), evaluated="b")
+    code, text = compare(project, "base")
+    assert (code, "the model was trained again since it was evaluated: run `dvc repro`" in text) == (1, True)
     lock = (project / "dvc.lock").read_text()
     (project / "dvc.lock").write_text(f"<<<<<<< HEAD\n{lock}")
     code, text = compare(project, "base")
@@ -144,6 +156,15 @@ def test_experiments_and_seeds(project: Path) -> None:
     assert "Difference of the mean accuracies: +2.000 percentage points" in text
     assert "| pair-0 | 2 |" in compare(project, "plain-1", "pair-0", "--seeds")[1]  # pair-1 shares its networks
     assert compare(project, "better-0", "base", "--seeds", "--gate")[0] == 1
+    run("git", "checkout", "--quiet", "-B", "main", baseline, cwd=project)
+    write_result(project, range(4))
+    commit(project)
+    second = run("git", "rev-parse", "HEAD", cwd=project).strip()
+    run("git", "update-ref", f"refs/exps/{second[:2]}/{second[2:]}/better-1", "HEAD", cwd=project)
+    assert "26 fixed, 0 broken" in compare(project, "base", "better-1")[1]  # of two of a name, the one from HEAD
+    commit(project, "--allow-empty")
+    code, text = compare(project, "base", "better-1")
+    assert (code, "several experiments have this name" in text) == (2, True)
     code, text = compare(project, "base", "other", "--seeds")
     assert (code, "3 and 1 results that differ in train.seed alone" in text) == (1, True)
 
