@@ -28,22 +28,22 @@ def result(*accuracy: float, wrong: range = range(10), test_set: str = "a") -> d
 
 
 def test_several_networks_have_a_mean_a_vote_and_a_verdict() -> None:
-    text = table({"params": result(0.98, 0.981, 0.979), "better": result(0.99, 0.991, 0.989, wrong=range(2))})
+    text = table({"default": result(0.98, 0.981, 0.979), "better": result(0.99, 0.991, 0.989, wrong=range(2))})
     assert "| better | 3 | **99.000% ± 0.100** | 98.752% to 99.248% | 99.80%, n = 1 | 99.27% to 99.95% | 1.2 |" in text
     assert "| better | better: +0.773 to +1.227 points | 8 fixed, 0 broken: p = 0.0078 |" in text
     assert "| seed | 3 | 4 | 5 |" in text
-    assert "| params | 98.00% | 98.10% | 97.90% |" in text
+    assert "| default | 98.00% | 98.10% | 97.90% |" in text
 
 
 def test_a_single_network_is_labelled_so_and_not_compared() -> None:
-    text = table({"params": result(0.98, 0.981), "one": result(0.99)})
+    text = table({"default": result(0.98, 0.981), "one": result(0.99)})
     assert "| one | 1 | 99.00%, n = 1 |  |  |  | 1.2 |" in text
     assert "| one | too few networks | not as many networks |" in text
-    assert "too few networks" in table({"params": result(0.98), "several": result(0.99, 0.991)})
+    assert "too few networks" in table({"default": result(0.98), "several": result(0.99, 0.991)})
 
 
 def test_what_was_measured_otherwise_is_not_compared() -> None:
-    assert "| other | better" not in table({"params": result(0.9, 0.91), "other": result(0.99, 0.991, test_set="b")})
+    assert "| other | better" not in table({"default": result(0.9, 0.91), "other": result(0.99, 0.991, test_set="b")})
     assert "against" not in table({"other": result(0.99, 0.991)})
 
 

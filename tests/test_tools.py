@@ -32,7 +32,7 @@ def write_result(
                     {"path": "data/train/model.safetensors", "md5": evaluated},
                 ]
             },
-            "report": {"params": {"params.yaml": {"train": {"seed": 99, "dropout": 0.99}}}},
+            "report": {"params": {"params.yaml": {"train": dict.fromkeys(["seed", *params], 99)}}},
         },
     }
     YAML().dump(lock, project / "dvc.lock")
