@@ -50,7 +50,9 @@ def main() -> None:
     make_exact(device, params.train.threads)
     keep_freed_memory()
     environment = describe_environment(device, precision)
-    key = checkpoint_key(f"{params} {environment}", [IMAGES, INDICES, Path(__file__)])
+    # Every member has a file of its own: with more of them, those that have begun go on.
+    alone = params.train.model_copy(update={"members": 1})
+    key = checkpoint_key(f"{params.model} {params.augment} {alone} {environment}", [IMAGES, INDICES, Path(__file__)])
 
     def images(rows: Any) -> Images:
         return Images(*(torch.from_numpy(data[name][rows]).to(device) for name in ("images", "labels")))
@@ -71,7 +73,7 @@ def main() -> None:
     for number, (seed, network) in enumerate(zip(seeds, networks, strict=True), start=1):
         if len(seeds) > 1:
             print(f"train: member {number} of {len(seeds)}, seed {seed}", flush=True)
-        settings = params.train.model_copy(update={"seed": seed})
+        settings = alone.model_copy(update={"seed": seed})
         checkpoint = Checkpoint(CHECKPOINTS, key, seed)
         histories.append(train(network, training, validation, settings, params.augment, precision, checkpoint))
 

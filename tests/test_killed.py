@@ -89,7 +89,9 @@ def test_members_that_have_ended_are_not_trained_again(project: Path, unharmed: 
     set_params(project, {"train": {"members": 2, "epochs": 2}})
     left_alone = Path(shutil.copytree(project, project.parent / "left alone"))
     run(*STAGE, cwd=left_alone)
+    set_params(project, {"train": {"members": 3}})  # more than there will be: how many is no part of a training's key
     attempt(*at_call("os", "fsync", 4, KILL), cwd=project)  # when the second member's last epoch is to be kept
+    set_params(project, {"train": {"members": 2}})
     output = run(*STAGE, cwd=project)
     assert output.count("going on after epoch") == 2
     assert output.count(": loss ") == 1
