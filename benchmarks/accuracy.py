@@ -26,7 +26,7 @@ from src.files import read_bytes, read_csv, write_bytes, write_json
 from src.params import read_params, read_yaml
 from src.results import TEST_SET
 from src.run import run
-from stages.train import Params
+from stages import download, evaluate, report, split, train
 
 WORK = Path(".accuracy")  # a copy of the project for each recipe, with the training that it has begun
 RESULTS = Path("benchmarks/accuracy")
@@ -37,9 +37,10 @@ BASE = "default"  # what the others are compared with
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy")
     parser.add_argument("recipe", metavar="RECIPE", type=Path)
-    parser.add_argument("seeds", metavar="SEEDS", type=positive, nargs="?")
+    parser.add_argument("seeds", metavar="SEEDS", type=count, nargs="?")
     recipe = parser.parse_args().recipe
-    read_params(Params, recipe)  # what is wrong with it is said before anything is made
+    for stage in (download, split, train, evaluate, report):
+        read_params(stage.Params, recipe)  # what is wrong with it is said before anything is made
     params = read_yaml(recipe)
     seeds = parser.parse_args().seeds or max(5, params["train"]["members"])
     params["train"]["members"] = seeds
@@ -73,9 +74,10 @@ def main() -> None:
     print(TABLE.read_text())
 
 
-def positive(text: str) -> int:
-    if (number := int(text)) < 1:
-        raise ValueError
+def count(text: str) -> int:
+    """As many networks as train.members can be."""
+    if not 1 <= (number := int(text)) <= 1000:
+        raise argparse.ArgumentTypeError(f"{text} is not from 1 to 1000")
     return number
 
 

@@ -1,4 +1,4 @@
-"""Whole trainings of recipes/default.yaml over seeds, in bfloat16 and in float32: accuracy, time and memory.
+"""Whole trainings of params.yaml over seeds, in bfloat16 and in float32: accuracy, time and memory.
 
 From the project's root, on a machine that does nothing else, after `dvc repro split`: python -m benchmarks.seeds
 Writes benchmarks/seeds.md. Takes about half an hour on two cores.
@@ -50,8 +50,8 @@ def main() -> None:
 
 def train(project: Path, precision: str, seed: int) -> Training:
     yaml = YAML()
-    params = yaml.load(Path("recipes/default.yaml"))
-    params["train"] |= {"precision": precision, "seed": seed}
+    params = yaml.load(Path("params.yaml"))
+    params["train"] |= {"precision": precision, "seed": seed, "members": 1, "refit": False}
     yaml.dump(params, project / "params.yaml")
     shutil.rmtree(project / "data/train", ignore_errors=True)
     start = time.perf_counter()
@@ -67,8 +67,7 @@ def train(project: Path, precision: str, seed: int) -> Training:
 
 def table(trainings: list[Training], machine: str) -> str:
     lines = [
-        "Made by `python -m benchmarks.seeds`: whole train stages of `recipes/default.yaml`, start-up included."
-        f" {machine}.\n",
+        f"Made by `python -m benchmarks.seeds`: whole train stages of `params.yaml`, start-up included. {machine}.\n",
         "| precision | seed | validation | test | seconds | peak memory, GiB |",
         "|---|---|---|---|---|---|",
     ]

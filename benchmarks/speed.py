@@ -1,4 +1,4 @@
-"""Training speed side by side: the notebook's loop, PyTorch's example, this project, and the machine's own limit.
+"""Training speed side by side: the notebook's loop, PyTorch's example, this project, and a large matrix product.
 
 From the project's root, on a machine that does nothing else, after `dvc repro split`: python -m benchmarks.speed
 They take turns, so that a slow minute slows all of them, each turn in a process of its own, so that none runs in what
@@ -58,7 +58,6 @@ OURS = {
         (24, "bfloat16", True),
     )
 }
-DEFAULT = Path("recipes/default.yaml")
 AUGMENTED = Path("recipes/accurate.yaml")
 STAGE = "this project's train stage"
 WHOLE = ("the notebook's training", STAGE)
@@ -122,7 +121,7 @@ def whole_training(name: str) -> tuple[float, float]:
         if name == STAGE:
             for part in ("src", "stages", "data/download", "data/split"):
                 shutil.copytree(part, Path(folder, part))
-            shutil.copy(DEFAULT, Path(folder, "params.yaml"))
+            shutil.copy("params.yaml", folder)
             start = time.perf_counter()
             subprocess.run([sys.executable, "-m", "stages.train"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
             return (time.perf_counter() - start) / 60, peak_memory(resource.RUSAGE_CHILDREN)
@@ -141,13 +140,13 @@ def peak_memory(whose: int) -> float:
 
 
 def our_network(crop: int) -> ConvNet:
-    model = read_params(Params, DEFAULT).model.model_copy(update={"crop": crop})
+    model = read_params(Params).model.model_copy(update={"crop": crop})
     return ConvNet(Architecture(model=model, image_shape=(1, 28, 28), classes=[str(digit) for digit in range(10)]))
 
 
 def ours(name: str) -> tuple[float, Callable[[], Any]]:
     crop, dtype, augmented = OURS[name]
-    params = read_params(Params, DEFAULT)
+    params = read_params(Params)
     augmentation = read_params(Params, AUGMENTED).augment if augmented else params.augment
     make_exact(CPU, params.train.threads)
     keep_freed_memory()

@@ -5,6 +5,7 @@ import io
 import shutil
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ class Checkpoint:
 
     def __init__(self, folder: Path, key: str, member: int = 0) -> None:
         self.path = folder / key / f"{member}.checkpoint"
+        self.aside = self.path.with_suffix(".damaged")
         self.header = f"{FORMAT} {key} {member}\n".encode()
 
     def save(self, state: dict[str, Any]) -> None:
@@ -54,13 +56,15 @@ class Checkpoint:
             return None
         payload = data[len(self.header) + 32 :]
         if data[: -len(payload)] != self.header + hashlib.sha256(payload).digest():
-            aside = self.path.with_suffix(".damaged")
-            self.path.replace(aside)
-            print(f"warning: {self.path} is damaged or of another version: set aside as {aside}, starting afresh")
+            self.path.replace(self.aside)
+            print(f"warning: {self.path} is damaged or of another version: set aside as {self.aside}, starting afresh")
             return None
         state: dict[str, Any] = torch.load(io.BytesIO(payload), map_location=device, weights_only=True)
         return state
 
     def remove(self) -> None:
-        """Forget a training that has ended, with all of its members."""
-        shutil.rmtree(self.path.parent, ignore_errors=True)
+        """Forget a member that has ended, what was set aside of it too."""
+        for path in (self.path, self.aside):
+            path.unlink(missing_ok=True)
+        with suppress(OSError):  # the other members' may be needed yet
+            self.path.parent.rmdir()

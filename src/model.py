@@ -193,7 +193,14 @@ def load_networks(data: bytes) -> list[ConvNet]:
             raise ValueError("no weights")
         networks = [ConvNet(architecture).eval() for _ in weights]
         for network, (_, state) in zip(networks, sorted(weights.items()), strict=True):
-            network.load_state_dict(state)
-    except (ValueError, SafetensorError, KeyError, TypeError, RuntimeError) as error:
+            _load_weights(network, state)
+    except (ValueError, SafetensorError, KeyError, TypeError) as error:
         raise ValueError(f"not a network of this project: {error}") from None
     return networks
+
+
+def _load_weights(network: ConvNet, state: dict[str, Tensor]) -> None:
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise ValueError(str(error)) from None

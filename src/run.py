@@ -23,7 +23,7 @@ def run(main: Callable[[], None]) -> None:
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and not any(words in str(error) for words in OUT_OF_MEMORY):
             raise
-        sys.exit(f"{stage}: out of memory, a smaller batch_size needs less: {error}")
+        sys.exit(f"{stage}: out of memory: {error}")
 
 
 def exit_when_interrupted() -> None:

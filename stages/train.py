@@ -69,12 +69,11 @@ def main() -> None:
         print(f"train: a refit on all {len(training.labels):,} images: no validation, no early stopping")
     most = "" if params.train.refit else "at most "
     print(f"train: on {device} in {environment['precision']}, {most}{params.train.epochs} epochs", flush=True)
-    histories = []
-    for number, (seed, network) in enumerate(zip(seeds, networks, strict=True), start=1):
+    histories, checkpoints = [], [Checkpoint(CHECKPOINTS, key, seed) for seed in seeds]
+    for number, (seed, network, checkpoint) in enumerate(zip(seeds, networks, checkpoints, strict=True), start=1):
         if len(seeds) > 1:
             print(f"train: member {number} of {len(seeds)}, seed {seed}", flush=True)
         settings = alone.model_copy(update={"seed": seed})
-        checkpoint = Checkpoint(CHECKPOINTS, key, seed)
         histories.append(train(network, training, validation, settings, params.augment, precision, checkpoint))
 
     best = mean_epoch([best_epoch(history) for history in histories])
@@ -85,7 +84,8 @@ def main() -> None:
     measured = ("train_loss", "validation_loss", "validation_accuracy") if validation else ("train_loss",)
     write_json(METRICS, {"best_epoch": best.epoch, **{name: getattr(best, name) for name in measured}})
     write_json(ENVIRONMENT, environment)
-    checkpoint.remove()
+    for checkpoint in checkpoints:
+        checkpoint.remove()
     mean = " on average" if len(seeds) > 1 else ""
     validated = f", {best.validation_accuracy:.2%} of the validation images right" if validation else ""
     print(f"train: kept epoch {best.epoch:.3g}{mean}{validated}")

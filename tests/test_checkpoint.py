@@ -67,12 +67,14 @@ def test_code_in_the_file_is_not_run(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-def test_members_have_files_of_their_own_that_go_together(tmp_path: Path) -> None:
+def test_members_have_files_of_their_own(tmp_path: Path) -> None:
     for member in range(2 * KEPT):
         Checkpoint(tmp_path, "key", member).save({"member": member})
     assert Checkpoint(tmp_path, "key", 3).load(CPU) == {"member": 3}
     assert Checkpoint(tmp_path, "key", 2 * KEPT).load(CPU) is None
-    Checkpoint(tmp_path, "key", 2 * KEPT).remove()
+    for member in range(2 * KEPT):
+        assert Checkpoint(tmp_path, "key", member).load(CPU) == {"member": member}
+        Checkpoint(tmp_path, "key", member).remove()
     assert not any(tmp_path.iterdir())
 
 

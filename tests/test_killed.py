@@ -26,8 +26,8 @@ def counting(*arguments, **named):
         act()
     return original(*arguments, **named)
 setattr(owner, name, counting)
-sys.argv = ["stages/train.py"]
-runpy.run_module("stages.train", run_name="__main__")
+sys.argv = ["-m"]
+runpy.run_module("stages.train", run_name="__main__", alter_sys=True)
 """
 KILL = "os.kill(os.getpid(), signal.SIGKILL)"
 
@@ -91,10 +91,12 @@ def test_members_that_have_ended_are_not_trained_again(project: Path, unharmed: 
     run(*STAGE, cwd=left_alone)
     set_params(project, {"train": {"members": 3}})  # more than there will be: how many is no part of a training's key
     attempt(*at_call("os", "fsync", 4, KILL), cwd=project)  # when the second member's last epoch is to be kept
+    set_params(project, {"train": {"members": 1}})
+    assert ": loss " not in run(*STAGE, cwd=project)  # which leaves the second member's state alone
     set_params(project, {"train": {"members": 2}})
     output = run(*STAGE, cwd=project)
-    assert output.count("going on after epoch") == 2
-    assert output.count(": loss ") == 1
+    assert output.count("going on after epoch") == 1
+    assert output.count(": loss ") == 2 + 1
     assert outputs(project) == outputs(left_alone)
     assert not list(project.glob(".checkpoints/*"))
 

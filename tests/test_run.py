@@ -21,7 +21,7 @@ def test_what_a_user_can_cause_is_one_message(error: str) -> None:
 def test_too_little_memory_is_one_message(body: str) -> None:
     result = run_main(body)
     assert result.returncode == 1
-    assert result.stderr.startswith("split: out of memory, a smaller batch_size needs less")
+    assert result.stderr.startswith("split: out of memory: ")
     assert "Traceback" not in result.stderr
 
 
