@@ -33,3 +33,8 @@ def test_what_only_we_can_cause_shows_where() -> None:
 
 def test_a_main_that_ends_well_ends_well() -> None:
     assert run_main("print('done')").stdout == "done\n"
+
+
+def test_importing_a_stage_leaves_signals_alone() -> None:
+    code = "import signal, stages; print(signal.getsignal(signal.SIGTERM) is signal.SIG_DFL)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True).stdout == "True\n"
