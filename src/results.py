@@ -59,11 +59,13 @@ def read_result(revision: str) -> Result:
             if needed not in metrics:
                 raise ValueError(f"the metric {needed} is missing")
         evaluated = _hashes(stages["evaluate"], "deps")
-        if evaluated[MODEL] != _hashes(stages["train"], "outs")[MODEL]:
-            raise ValueError("the model was trained again since it was evaluated: run `dvc repro`")
-        return Result(revision, params, metrics, mistakes, evaluated[TEST_SET], code)
+        up_to_date = evaluated[MODEL] == _hashes(stages["train"], "outs")[MODEL]
+        result = Result(revision, params, metrics, mistakes, evaluated[TEST_SET], code)
     except (AttributeError, KeyError, TypeError, ValueError, YAMLError) as error:
         raise ValueError(f"{revision}: its result cannot be read: {error!r}") from None
+    if not up_to_date:
+        raise ValueError(f"{revision}: the model was trained again since it was evaluated: run `dvc repro` there")
+    return result
 
 
 def read_images(result: Result) -> np.ndarray:
