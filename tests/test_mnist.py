@@ -60,7 +60,7 @@ def test_own_pictures_are_recognised(project: Path, tmp_path: Path) -> None:
         cwd=project,
     )
     assert result.returncode == 1
-    assert f"predict: {tmp_path / 'blank.png'}: not a picture, or a damaged one" in result.stdout
+    assert f"predict: {tmp_path / 'blank.png'}: no picture that Pillow reads, or a damaged one" in result.stdout
     assert f"{pictures[0]}  {told[0]['predicted']}: " in result.stdout
     assert Image.open(project / "seen.png").size == (20 * 28, 28)
 

@@ -27,19 +27,20 @@ def main() -> int:
     code = 0
     try:
         params = read_params(Params).evaluate
-        networks = load_networks(read_bytes(arguments.model))
+        networks = load_networks(read_bytes(MODEL))
         architecture = networks[0].architecture
         to_image = resize if arguments.as_is else prepare
-        images: dict[str, np.ndarray] = {}
+        paths, images = [], []
         for path in arguments.pictures:
             try:
-                images[str(path)] = to_image(read_picture(path), architecture.image_shape)
+                images.append(to_image(read_picture(path), architecture.image_shape))
+                paths.append(str(path))
             except ValueError as error:
                 print(f"predict: {path}: {error}", file=sys.stderr)
                 code = 1
         if not images:
             return code
-        seen = np.stack(list(images.values()))
+        seen = np.stack(images)
         if arguments.seen:
             write_bytes(arguments.seen, to_sheet(seen))
         device = choose_device(params.device, "evaluate.device")
@@ -51,11 +52,11 @@ def main() -> int:
     if arguments.json:
         told = [
             {"picture": path, "predicted": classes[index], "probabilities": dict(zip(classes, row, strict=True))}
-            for path, index, row in zip(images, predictions.predicted, rows.tolist(), strict=True)
+            for path, index, row in zip(paths, predictions.predicted, rows.tolist(), strict=True)
         ]
         print(json.dumps(told, indent=2))
     else:
-        for path, likeliest in zip(images, describe_likeliest(rows, np.array(classes)), strict=True):
+        for path, likeliest in zip(paths, describe_likeliest(rows, np.array(classes)), strict=True):
             print(f"{path}  {likeliest}")
     return code
 
@@ -65,8 +66,9 @@ def parse() -> argparse.Namespace:
         prog="python -m tools.predict", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("pictures", metavar="PICTURE", type=Path, nargs="+", help="in any format that Pillow reads")
-    parser.add_argument("--model", type=Path, default=MODEL, metavar="PATH", help=f"default: {MODEL}")
-    parser.add_argument("--as-is", action="store_true", help="only shrink the picture: it looks like the training's")
+    parser.add_argument(
+        "--as-is", action="store_true", help="take the whole picture, only resized: it looks like the training's"
+    )
     parser.add_argument("--json", action="store_true", help="print all probabilities as JSON")
     parser.add_argument("--seen", type=Path, metavar="PATH", help="also write a PNG of what the network sees, 20 a row")
     return parser.parse_args()
