@@ -74,14 +74,10 @@ def resize(picture: Image.Image, image_shape: tuple[int, int, int]) -> np.ndarra
 
 def _ink(grey: np.ndarray) -> np.ndarray:
     """Brightness (H, W) in, how much ink out, both float in [0, 1]: what differs from the paper around it."""
-    around = BLUR * max(grey.shape)
-    paper = gaussian(grey, around)
-    sign = np.sign(((grey - paper) ** 3).sum())  # there is little ink, and it differs much
-    for _ in range(3):  # the paper without what looks like ink, so that it looks more like ink the next time
-        contrast = sign * (grey - paper)
-        blank = (contrast < threshold_otsu(contrast)) + 1e-6
-        paper = gaussian(grey * blank, around) / gaussian(blank, around)
-    contrast = grey - paper if sign > 0 else 1 - grey / paper.clip(0.05)  # dark ink reflects a share of the light
+    paper = gaussian(grey, BLUR * max(grey.shape))
+    contrast = grey - paper
+    if (contrast**3).sum() < 0:  # there is little ink, and it differs much: it is darker
+        contrast = 1 - grey / paper.clip(0.05)  # dark ink reflects a share of the light
     threshold = threshold_otsu(contrast)
     if not (contrast > threshold).any() or (full := np.median(contrast[contrast > threshold])) < CONTRAST:
         raise ValueError("nothing stands out from the paper; it takes one character, darker or lighter than the rest")
