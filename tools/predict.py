@@ -24,7 +24,6 @@ from stages.evaluate import MODEL, Params
 
 def main() -> int:
     arguments = parse()
-    code = 0
     try:
         params = read_params(Params).evaluate
         networks = load_networks(read_bytes(MODEL))
@@ -37,9 +36,8 @@ def main() -> int:
                 paths.append(str(path))
             except ValueError as error:
                 print(f"predict: {path}: {error}", file=sys.stderr)
-                code = 1
         if not images:
-            return code
+            return 1
         seen = np.stack(images)
         if arguments.seen:
             write_bytes(arguments.seen, to_sheet(seen))
@@ -58,7 +56,7 @@ def main() -> int:
     else:
         for path, likeliest in zip(paths, describe_likeliest(rows, np.array(classes)), strict=True):
             print(f"{path}  {likeliest}")
-    return code
+    return int(len(images) < len(arguments.pictures))
 
 
 def parse() -> argparse.Namespace:
