@@ -1,0 +1,1 @@
+"""What the published figures are made with."""

@@ -20,12 +20,12 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from scipy.stats import binomtest, t
-
-from src.compare import compare_seeds, mcnemar
 from src.files import read_bytes, read_csv, write_bytes, write_json
 from src.params import read_params, read_yaml
 from src.results import TEST_SET
 from src.run import run
+
+from src.compare import compare_seeds, mcnemar
 from stages import download, evaluate, report, split, train
 
 WORK = Path(".accuracy")  # a copy of the project for each recipe, with the training that it has begun

@@ -23,19 +23,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
-from torch.utils.data import DataLoader, Subset
-from tqdm import tqdm
-
-from benchmarks.rivals import example_network, notebook_network, one_pass, validation_pass
 from src.augment import augment
 from src.device import describe_environment, keep_freed_memory, make_exact
-from src.download import PARTS
 from src.epoch import Images, train_epoch
 from src.files import load_arrays
 from src.model import Architecture, ConvNet
 from src.params import read_params
 from src.torchvision_datasets import MNIST
+from torch import nn
+from torch.utils.data import DataLoader, Subset
+from tqdm import tqdm
+
+from benchmarks.rivals import example_network, notebook_network, one_pass, validation_pass
+from src.download import PARTS
 from stages.train import IMAGES, INDICES, Params
 
 TABLE = Path("benchmarks/speed.md")

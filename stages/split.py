@@ -1,19 +1,20 @@
-"""Stage 2, split: training labels -> which rows train and which validate."""
+"""Stage 2: split the training images into training and validation rows."""
 
 from pathlib import Path
 
 import numpy as np
 
-from src.files import load_arrays, save_arrays
-from src.params import Sections, read_params
-from src.run import run
-from src.split import SplitParams, stratified_split
+from src.common.cli import run_cli
+from src.common.files import load_arrays, save_arrays
+from src.common.params import StageParams, read_params
+from src.split.params import SplitParams
+from src.split.stratified import split_rows
 
 TRAIN = Path("data/download/train.npz")
 INDICES = Path("data/split/indices.npz")
 
 
-class Params(Sections):
+class Params(StageParams):
     split: SplitParams
 
 
@@ -21,13 +22,13 @@ def main() -> None:
     params = read_params(Params).split
     data = load_arrays(TRAIN, "labels", "classes")
     labels, classes = data["labels"], data["classes"]
-    train, validation = stratified_split(labels, classes, params)
+    train, validation = split_rows(labels, classes, params)
     save_arrays(INDICES, train=train, validation=validation)
-    print(f"split: {len(train):,} to train, {len(validation):,} to validate")
-    counts = [np.bincount(labels[side], minlength=len(classes)) for side in (train, validation)]
-    for name, to_train, to_validate in zip(classes, *counts, strict=True):
-        print(f"  {name}: {to_train:,} and {to_validate:,}")
+    print(f"split: {len(train):,} training and {len(validation):,} validation images")
+    counts = [np.bincount(labels[rows], minlength=len(classes)) for rows in (train, validation)]
+    for name, training_count, validation_count in zip(classes, *counts, strict=True):
+        print(f"  {name}: {training_count:,} and {validation_count:,}")
 
 
 if __name__ == "__main__":
-    run(main)
+    run_cli(main)

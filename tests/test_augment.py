@@ -1,8 +1,7 @@
 import pytest
 import torch
-from torch import Tensor
-
 from src.augment import AugmentParams, augment
+from torch import Tensor
 
 OFF = {"rotation": 0.0, "translation": 0.0, "scaling": 0.0, "shear": 0.0, "clean_epochs": 0}
 HEIGHT, WIDTH = 41, 61  # not square: pixels must stay square all the same

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-
 from src.checkpoint import KEPT, Checkpoint, checkpoint_key
 from src.files import write_bytes
 

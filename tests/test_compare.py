@@ -4,9 +4,9 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.stats import binomtest
+from src.markdown import comparison_markdown, confusion_markdown, curves_markdown, seeds_markdown
 
 from src.compare import Mistake, Result, compare, compare_seeds, mcnemar, smallest_detectable
-from src.markdown import comparison_markdown, confusion_markdown, curves_markdown, seeds_markdown
 
 
 def result(name: str, wrong: set[int], params: dict[str, Any] | None = None, test_set: str = "a") -> Result:

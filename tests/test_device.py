@@ -1,6 +1,5 @@
 import pytest
 import torch
-
 from src.device import choose_device, choose_precision
 
 CPU = torch.device("cpu")

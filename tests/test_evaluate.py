@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from src.model import Architecture, ConvNet, ModelParams
 
 from src.evaluate import (
     EvaluateParams,
@@ -15,7 +16,6 @@ from src.evaluate import (
     predict,
     vote,
 )
-from src.model import Architecture, ConvNet, ModelParams
 
 CPU = torch.device("cpu")
 CLASSES = np.array(["a", "b", "c"])

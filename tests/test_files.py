@@ -2,7 +2,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from src.files import load_arrays, read_csv, save_arrays, write_bytes, write_csv, write_json
 
 

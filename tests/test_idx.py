@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-
 from src.idx import decode_idx
 
 IMAGES = bytes([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6])

@@ -8,8 +8,8 @@ import numpy as np
 import onnxruntime
 import pytest
 from PIL import Image
-
 from src.files import load_arrays, read_csv
+
 from tests.project import attempt, copy_project, run
 
 SEEN = 60  # pictures

@@ -3,9 +3,8 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
-
 from src.model import Architecture, ConvNet, Crop, Dropout, ModelParams, load_networks, networks_bytes, output_size
+from torch import nn
 
 PLAIN = {
     "crop": 0,

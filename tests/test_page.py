@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
-
-from src.compare import Mistake, Result, compare
 from src.comparison_page import comparison_page
 from src.page import Chart, report_page
 from src.tiles import to_sheet
+
+from src.compare import Mistake, Result, compare
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: install the system's package chromium")

@@ -3,7 +3,6 @@ from typing import Annotated
 
 import pytest
 from pydantic import Field
-
 from src.params import Section, Sections, read_params
 
 

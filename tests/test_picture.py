@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops, ImageDraw
 from scipy.ndimage import center_of_mass
-
 from src.picture import prepare, read_picture, resize
 
 SHAPE = (1, 28, 28)

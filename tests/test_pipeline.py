@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
-
 from src.params import SECTIONS
+
 from tests.project import ROOT, SMALL, attempt, commit, copy_project, run, set_params, stages_run
 
 STAGES = ["download", "split", "train", "evaluate", "report"]

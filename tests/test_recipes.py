@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
-
 from src.params import SECTIONS, read_params
+
 from tests.project import ROOT
 
 STAGES = ["download", "split", "train", "evaluate", "report"]

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from src.files import save_arrays
+
 from tests.project import SMALL, attempt, copy_project, run, set_params
 
 

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-
 from src.tiles import from_sheet, to_sheet
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from ruamel.yaml import YAML
-
 from src.tiles import to_sheet
+
 from tests.project import ROOT, attempt, commit, run
 
 

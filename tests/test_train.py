@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor
-
 from src.augment import AugmentParams
 from src.checkpoint import Checkpoint
 from src.epoch import Images
 from src.model import Architecture, ConvNet, ModelParams
+from torch import Tensor
+
 from src.train import Epoch, TrainParams, _epoch_seed, best_epoch, mean_history, train
 
 DEFAULTS = {

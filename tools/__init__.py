@@ -1,0 +1,1 @@
+"""What people and continuous integration run by hand: python -m tools.<name>."""

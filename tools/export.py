@@ -1,35 +1,30 @@
-"""Write the trained model, an ensemble as one, as an ONNX file that runs without this project and without PyTorch.
+"""Export the trained network, or ensemble, as one ONNX file that runs without this project and without PyTorch.
 
-It takes `images`, uint8 (N, C, H, W), and gives `probabilities`, float32 (N, K), evaluate.shift included; its metadata
-holds the class names, as JSON, in `classes`.
+The input `images` is uint8 (N, C, H, W), the output `probabilities` float32 (N, K). Test-time augmentation
+(evaluate.shift) is included. The metadata key `classes` holds the class names as JSON.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
-from src.export import to_onnx
-from src.files import read_bytes, write_bytes
-from src.model import load_networks
-from src.params import read_params
+from src.common.cli import run_cli
+from src.common.files import read_bytes, write_bytes
+from src.common.params import read_params
+from src.export.onnx_model import to_onnx
+from src.network.model_file import decode_networks
 from stages.evaluate import MODEL, Params
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m tools.export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("path", metavar="PATH", type=Path, nargs="?", default="model.onnx", help="default: model.onnx")
     path: Path = parser.parse_args().path
-    try:
-        networks = load_networks(read_bytes(MODEL))
-        write_bytes(path, to_onnx(networks, read_params(Params).evaluate.shift))
-    except (ValueError, OSError) as error:
-        print(f"export: {error}", file=sys.stderr)
-        return 1
-    print(f"export: {len(networks)} network{'s'[: len(networks) > 1]} of {MODEL} in {path}")
-    return 0
+    networks = decode_networks(read_bytes(MODEL))
+    write_bytes(path, to_onnx(networks, read_params(Params).evaluate.shift))
+    print(f"export: wrote {len(networks)} network{'s'[: len(networks) > 1]} from {MODEL} to {path}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_cli(main)

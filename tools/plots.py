@@ -1,25 +1,16 @@
-"""Print the loss curves and the confusion of mistakes as Markdown that GitHub draws: python -m tools.plots"""
+"""Print the loss curves and the confusion matrix as Markdown that GitHub renders: python -m tools.plots"""
 
-import sys
 from pathlib import Path
 
-from src.files import read_csv
-from src.markdown import confusion_markdown, curves_markdown
-
-HISTORY = Path("data/train/history.csv")
-ERRORS = Path("data/evaluate/errors.csv")
+from src.common.cli import run_cli
+from src.common.files import read_csv
+from src.report.markdown import confusion_markdown, curves_markdown
 
 
-def main() -> int:
-    try:
-        history, errors = read_csv(HISTORY), read_csv(ERRORS)
-    except ValueError as error:
-        print(f"plots: {error}", file=sys.stderr)
-        return 1
-    print(curves_markdown(history))
-    print(confusion_markdown([(row["actual"], row["predicted"]) for row in errors]))
-    return 0
+def main() -> None:
+    print(curves_markdown(read_csv(Path("data/train/history.csv"))))
+    print(confusion_markdown(read_csv(Path("data/evaluate/errors.csv"))))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_cli(main)

@@ -1,0 +1,52 @@
+"""Run a stage or a tool as a command: errors a user can cause become one message and an exit code."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+# How PyTorch words it in a RuntimeError, on the CPU and on CUDA.
+OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
+
+
+class UsageError(ValueError):
+    """The command was called with something that cannot be used; the exit code is 2, as for a wrong option."""
+
+
+def run_cli(main: Callable[[], int | None]) -> NoReturn:
+    """Call main and exit with the code it returns, 0 for None.
+
+    ValueError, OSError, MemoryError and PyTorch's out-of-memory RuntimeError print `<program>: <message>` and exit with
+    code 1, or 2 for a UsageError. Anything else is a bug and keeps its traceback. When the reader of a pipe has closed
+    it, as `| head` does, the command ends quietly.
+    """
+    program = Path(sys.argv[0]).stem
+    try:
+        code = main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes stdout once more at exit
+        sys.exit(1)
+    except (ValueError, OSError) as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not any(words in str(error) for words in OUT_OF_MEMORY):
+            raise
+        sys.exit(f"{program}: out of memory: {error}")
+    sys.exit(code)
+
+
+def exit_on_interrupt() -> None:
+    """Make SIGTERM, and SIGINT unless it is ignored, end the process with one line and exit code 130."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _exit)
+
+
+def _exit(_number: int, _frame: FrameType | None) -> None:
+    print("interrupted; `dvc repro` resumes from the last completed epoch or stage", file=sys.stderr)
+    sys.exit(130)

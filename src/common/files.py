@@ -1,0 +1,80 @@
+"""Read and write the artifacts. Files are written atomically, and equal values give equal bytes."""
+
+import csv
+import io
+import json
+import os
+import zipfile
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file atomically, creating its folder; on failure keep the previous file and raise OSError naming it."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
+        raise OSError(f"cannot write {path}: {error.strerror}") from None
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file; ValueError if the stage that writes it has not run."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise ValueError(f"{path} is missing; run `dvc repro {path.parent.name}` to create it") from None
+
+
+def save_arrays(path: Path, **arrays: np.ndarray) -> None:
+    """Write an uncompressed .npz file, whose bytes depend on no compression library."""
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    write_bytes(path, buffer.getvalue())
+
+
+def load_arrays(path: Path, *names: str) -> dict[str, np.ndarray]:
+    """Load the named arrays of an .npz file, without pickle; ValueError if it is missing, damaged or lacks one."""
+    data = read_bytes(path)
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in names}
+    except (zipfile.BadZipFile, EOFError, KeyError, TypeError, ValueError) as error:
+        advice = f"run `dvc repro --force {path.parent.name}` to create it again"
+        raise ValueError(f"{path} is damaged or not the expected file ({error}); {advice}") from None
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Write indented JSON; ValueError on NaN or infinity."""
+    write_bytes(path, (json.dumps(values, indent=2, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object; ValueError if the file is missing or is not JSON."""
+    values: dict[str, Any] = json.loads(read_bytes(path))
+    return values
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write a header and rows as CSV."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    write_bytes(path, text.getvalue().encode())
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """Read a CSV file as one dict per row; ValueError if it is missing."""
+    return list(csv.DictReader(io.StringIO(read_bytes(path).decode(), newline="")))

@@ -1,0 +1,35 @@
+"""Sprite sheets: many small images of one size in a single PNG, and back."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+COLUMNS = 20
+
+
+def count_rows(images: int) -> int:
+    """Number of rows in the sprite sheet of so many images; at least one."""
+    return max(1, -(-images // COLUMNS))
+
+
+def make_sprite_sheet(images: np.ndarray) -> bytes:
+    """Encode uint8 images (N, C, H, W), C 1 or 3, as one PNG with 20 per row; a single black row if there are none."""
+    count, channels, height, width = images.shape
+    rows = count_rows(count)
+    sprites = np.zeros((rows * COLUMNS, channels, height, width), np.uint8)
+    sprites[:count] = images
+    grid = sprites.reshape(rows, COLUMNS, channels, height, width).transpose(0, 3, 1, 4, 2)
+    pixels = grid.reshape(rows * height, COLUMNS * width, channels)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels if channels == 3 else pixels[:, :, 0]).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def split_sprite_sheet(sheet: bytes, count: int) -> np.ndarray:
+    """Decode the first count images of a sprite sheet, uint8 (N, C, H, W)."""
+    pixels = np.atleast_3d(np.asarray(Image.open(io.BytesIO(sheet))))
+    rows = count_rows(count)
+    height, width, channels = pixels.shape[0] // rows, pixels.shape[1] // COLUMNS, pixels.shape[2]
+    sprites = pixels.reshape(rows, height, COLUMNS, width, channels).transpose(0, 2, 4, 1, 3)
+    return sprites.reshape(-1, channels, height, width)[:count]

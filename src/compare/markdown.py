@@ -1,0 +1,73 @@
+"""A comparison as Markdown: the verdict, what it rests on, and what differs."""
+
+from statistics import mean, stdev
+
+from src.compare.comparison import Comparison, Result
+from src.compare.significance import SeedComparison
+from src.report.markdown import markdown_table
+
+MAX_LISTED = 20  # fixed or broken images; the rest is only counted
+
+
+def comparison_markdown(comparison: Comparison) -> str:
+    """The verdict first, then the images, parameters and metrics that differ."""
+    base, other = comparison.base, comparison.other
+    fixed, broken = len(comparison.fixed), len(comparison.broken)
+    noise = "" if comparison.p_value < comparison.alpha else ", within noise"
+    points = 100 * comparison.detectable / comparison.images
+    params = [(key, base.params.get(key, "none"), other.params.get(key, "none")) for key in comparison.changed_params]
+    lines = [
+        f"## {other.name} against {base.name}: {comparison.verdict}",
+        "",
+        f"{fixed} fixed, {broken} broken: p = {comparison.p_value:.2g}{noise} (McNemar's exact test,"
+        f" alpha = {comparison.alpha:g}). {len(comparison.wrong_in_both)} wrong in both, of {comparison.images:,} test"
+        " images.",
+        "",
+        f"With {fixed + broken} images changing, a net change of {comparison.detectable} images ({points:.2f}"
+        " percentage points) would be detected four times out of five; a smaller one is likely to go unnoticed."
+        if fixed + broken >= comparison.detectable
+        else f"Too few images changed to tell: at least {comparison.detectable} would have to, all in one direction.",
+        "",
+        *markdown_table(("parameter", base.name, other.name), params, "No parameter differs."),
+        *markdown_table(("metric", base.name, other.name, "change"), _metric_rows(base, other), ""),
+    ]
+    for kind, images, result in (("Fixed", comparison.fixed, base), ("Broken", comparison.broken, other)):
+        if images:
+            listed = (f"{image} ({_describe(result, image)})" for image in images[:MAX_LISTED])
+            more = f", and {len(images) - MAX_LISTED} more" if len(images) > MAX_LISTED else ""
+            lines += [f"{kind} test images (actual, predicted): {', '.join(listed)}{more}.", ""]
+    return "\n".join(lines)
+
+
+def seeds_markdown(base: str, other: str, comparison: SeedComparison) -> str:
+    """The verdict, the two means, and the confidence interval of their difference, in percentage points."""
+    low, high = (100 * bound for bound in comparison.interval)
+    difference = 100 * (mean(comparison.other) - mean(comparison.base))
+    rows = [
+        (name, len(values), f"{100 * mean(values):.3f}%", f"{100 * stdev(values):.3f}")
+        for name, values in ((base, comparison.base), (other, comparison.other))
+    ]
+    return "\n".join(
+        [
+            f"## {other} against {base}, over seeds: {comparison.verdict}",
+            "",
+            f"Difference of the mean accuracies: {difference:+.3f} percentage points,"
+            f" {100 * (1 - comparison.alpha):g}% confidence interval {low:+.3f} to {high:+.3f} (Welch's t-test).",
+            "",
+            *markdown_table(("", "seeds", "mean accuracy", "standard deviation"), rows, ""),
+        ]
+    )
+
+
+def _metric_rows(base: Result, other: Result) -> list[tuple[str, ...]]:
+    rows = []
+    for key in [*other.metrics, *(key for key in base.metrics if key not in other.metrics)]:
+        before, after = base.metrics.get(key), other.metrics.get(key)
+        change = f"{after - before:+.6g}" if before is not None and after is not None else ""
+        rows.append((key, *("none" if value is None else f"{value:.6g}" for value in (before, after)), change))
+    return rows
+
+
+def _describe(result: Result, image: int) -> str:
+    mistake = result.mistakes[image]
+    return f"{mistake.actual}, {mistake.predicted}"

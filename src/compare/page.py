@@ -1,0 +1,47 @@
+"""A comparison as an HTML page that shows the fixed and the broken images."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from src.common.sprites import make_sprite_sheet
+from src.compare.comparison import Comparison, Result
+from src.report.html import encode, render, sprite_position, sprite_size
+
+TEMPLATE = Path(__file__).parent / "comparison.html"
+
+
+def comparison_page(comparison: Comparison, base_images: np.ndarray, other_images: np.ndarray) -> str:
+    """Render the page; images: uint8 (E, C, H, W), those of each side's mistakes in the order of its mistakes."""
+    base, other = comparison.base, comparison.other
+    fixed = base_images[_places(base, comparison.fixed)]
+    broken = other_images[_places(other, comparison.broken)]
+    images = np.concatenate([fixed, broken])
+    count, _, height, width = images.shape
+
+    def describe(result: Result, indices: list[int], first_place: int) -> list[dict[str, Any]]:
+        return [
+            {"index": index, "position": sprite_position(place, count), **result.mistakes[index]._asdict()}
+            for place, index in enumerate(indices, first_place)
+        ]
+
+    return render(
+        TEMPLATE,
+        base=base.name,
+        other=other.name,
+        verdict=comparison.verdict,
+        p_value=f"{comparison.p_value:.2g}",
+        wrong_in_both=len(comparison.wrong_in_both),
+        detectable=comparison.detectable,
+        total=f"{comparison.images:,}",
+        fixed=describe(base, comparison.fixed, 0),
+        broken=describe(other, comparison.broken, len(fixed)),
+        sheet=encode(make_sprite_sheet(images)),
+        tile=sprite_size(count, height, width),
+    )
+
+
+def _places(result: Result, indices: list[int]) -> list[int]:
+    place_of = {index: place for place, index in enumerate(result.mistakes)}
+    return [place_of[index] for index in indices]

@@ -1,0 +1,60 @@
+"""Statistical tests: is a difference in errors, or in mean accuracy, larger than chance explains?"""
+
+import math
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from scipy.stats import beta, binom, ttest_ind
+
+POWER = 0.8
+Verdict = Literal["better", "worse", "no evidence either way"]
+
+
+class SeedComparison(NamedTuple):
+    """The accuracies of two sets of results that differ within each set by seed only.
+
+    interval: confidence interval of the difference of the means.
+    """
+
+    base: list[float]
+    other: list[float]
+    interval: tuple[float, float]
+    verdict: Verdict
+    alpha: float
+
+
+def mcnemar(fixed: int, broken: int) -> float:
+    """Exact two-sided p-value of McNemar's test on the images that exactly one of two classifiers gets wrong.
+
+    Source: McNemar, Psychometrika 12, 1947, with the binomial distribution instead of its approximation.
+    """
+    return min(1.0, 2 * float(binom.sf(max(fixed, broken) - 1, fixed + broken, 0.5)))
+
+
+def smallest_detectable(differing: int, alpha: float) -> int:
+    """The net change, in images, that McNemar's test detects with 80% power when so many images differ.
+
+    If too few differ for any split to be significant, the smallest number that can be.
+    """
+    differing = max(differing, math.floor(1 - math.log2(alpha)) + 1)
+    needed = next(
+        count for count in range(differing // 2 + 1, differing + 1) if mcnemar(count, differing - count) < alpha
+    )
+    fraction = float(beta.ppf(POWER, needed, differing - needed + 1))  # P(at least `needed` | fraction) = power
+    return math.ceil(differing * (2 * fraction - 1))
+
+
+def compare_seeds(base: Sequence[float], other: Sequence[float], alpha: float) -> SeedComparison:
+    """Compare mean accuracies with Welch's t-test; ValueError if either side has fewer than two results."""
+    if min(len(base), len(other)) < 2:
+        raise ValueError(
+            f"found {len(base)} and {len(other)} results that differ by train.seed only, but each side needs at least"
+            " two; run more, for example `dvc exp run -S train.seed=1`"
+        )
+    if len(set(base)) == len(set(other)) == 1:  # no variance on either side
+        low = high = other[0] - base[0]
+    else:
+        interval = ttest_ind(other, base, equal_var=False).confidence_interval(1 - alpha)
+        low, high = float(interval.low), float(interval.high)
+    verdict: Verdict = "better" if low > 0 else "worse" if high < 0 else "no evidence either way"
+    return SeedComparison(list(base), list(other), (low, high), verdict, alpha)

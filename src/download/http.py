@@ -1,0 +1,74 @@
+"""Fetch a URL with a limit on its size and time limits on every step."""
+
+import threading
+import time
+from collections.abc import Callable
+from http.client import HTTPException
+from typing import Any
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+
+from tqdm import tqdm
+
+MAX_BYTES = 64 * 2**20  # per file; the largest of these datasets has 47 MB
+MIN_BYTES_PER_SECOND = 50_000  # a slower source counts as hanging
+
+
+def fetch_url(url: str, timeout: float) -> bytes:
+    """Fetch an http, https or file URL, with a progress bar on a terminal.
+
+    timeout: seconds to wait for the answer, and for each part of it. Failures are an OSError (FileNotFoundError,
+    URLError, TimeoutError) or a ValueError.
+    """
+    try:
+        return _fetch_url(url, timeout)
+    except HTTPException as error:
+        raise OSError(f"{type(error).__name__}: {error}") from None
+
+
+def _fetch_url(url: str, timeout: float) -> bytes:
+    request = Request(url, headers={"User-Agent": "python"})
+    try:
+        response = _with_timeout(timeout, lambda: urlopen(request, timeout=timeout))
+    except URLError as error:
+        if getattr(error, "code", None) == 404 or isinstance(error.reason, FileNotFoundError):
+            raise FileNotFoundError("not found") from None
+        raise
+    with response:
+        expected = int(response.headers.get("Content-Length") or 0)
+        data = bytearray()
+        start = time.monotonic()
+        with tqdm(
+            total=expected or None, desc=url.rsplit("/", 1)[1], unit="B", unit_scale=True, leave=False, disable=None
+        ) as progress:
+            while chunk := response.read1(2**16):
+                data += chunk
+                progress.update(len(chunk))
+                seconds = time.monotonic() - start
+                if len(data) > MAX_BYTES:
+                    raise ValueError(f"larger than {MAX_BYTES:,} bytes")
+                if seconds > timeout and len(data) / seconds < MIN_BYTES_PER_SECOND:
+                    raise TimeoutError(f"slower than {MIN_BYTES_PER_SECOND:,} bytes per second")
+    if len(data) < expected:
+        raise ValueError(f"truncated: {len(data):,} of {expected:,} bytes")
+    return bytes(data)
+
+
+def _with_timeout(seconds: float, call: Callable[[], Any]) -> Any:
+    """Return call's result; TimeoutError if it takes too long. A name look-up honours no time limit of its own."""
+    outcome: list[Any] = []
+
+    def target() -> None:
+        try:
+            outcome.append(call())
+        except Exception as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=target, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not outcome:
+        raise TimeoutError(f"no answer within {seconds:g} s")
+    if isinstance(outcome[0], Exception):
+        raise outcome[0]
+    return outcome[0]

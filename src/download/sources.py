@@ -1,0 +1,15 @@
+"""Choose how to get the dataset that params.yaml names."""
+
+from src.download.dataset import Dataset
+from src.download.params import DownloadParams
+
+
+def download_dataset(params: DownloadParams) -> Dataset:
+    """Get the dataset; ValueError if no source has it. Each kind imports only what it needs, some of it slow."""
+    if params.dataset == "digits":
+        from src.download.digits import load_small_digits
+
+        return load_small_digits()
+    from src.download.idx_datasets import fetch_idx_dataset
+
+    return fetch_idx_dataset(params)

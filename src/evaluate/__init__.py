@@ -1,0 +1,1 @@
+"""Stage 4: predict the test set and measure the predictions."""

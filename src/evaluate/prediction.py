@@ -1,0 +1,74 @@
+"""Predict images with trained networks: probabilities, and the classes they favour."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from src.evaluate.params import EvaluateParams
+from src.network.convnet import ConvNet
+from src.network.views import shifted_views
+
+
+class Predictions(NamedTuple):
+    """Predicted class indices int64 (N,) and the probabilities of all classes float64 (N, K)."""
+
+    predicted: np.ndarray
+    probabilities: np.ndarray
+
+    @property
+    def confidence(self) -> np.ndarray:
+        """The probability of the predicted class (N,)."""
+        return np.take_along_axis(self.probabilities, self.predicted[:, None], axis=1)[:, 0]
+
+
+def check_compatible(network: ConvNet, images: np.ndarray, classes: np.ndarray) -> None:
+    """Raise ValueError if the network was trained for images of another shape, or for other classes."""
+    architecture = network.architecture
+    if architecture.image_shape != images.shape[1:]:
+        expected, found = ("x".join(map(str, shape)) for shape in (architecture.image_shape, images.shape[1:]))
+        raise ValueError(f"the model expects images of {expected}, but the data has {found}; train it on this data")
+    if architecture.classes != classes.tolist():
+        raise ValueError(
+            f"the model knows the classes {', '.join(architecture.classes)}, but the data has {', '.join(classes)};"
+            " train it on this data"
+        )
+
+
+@torch.inference_mode()
+def predict_probabilities(
+    networks: Sequence[ConvNet], images: np.ndarray, params: EvaluateParams, device: torch.device
+) -> np.ndarray:
+    """Predict uint8 images (N, C, H, W) with each of M networks, in float32: probabilities float64 (M, N, K).
+
+    With params.shift, each network averages over shifted views of every image.
+    """
+    for network in networks:
+        network.eval().to(device)
+    probabilities = []  # (M, batch, K)
+    for batch in torch.from_numpy(images).split(params.batch_size):
+        views = shifted_views(batch.to(device, torch.float32).div_(255), params.shift)
+        probabilities.append(torch.stack([_mean_probabilities(network, views) for network in networks]))
+    joined: np.ndarray = torch.cat(probabilities, dim=1).numpy()
+    return joined
+
+
+def average_networks(probabilities: np.ndarray) -> Predictions:
+    """Average the networks' probabilities (M, N, K), and predict the most probable class of each image."""
+    mean = probabilities.mean(0)
+    return Predictions(mean.argmax(1), mean)
+
+
+def describe_top_classes(probabilities: np.ndarray, classes: np.ndarray, count: int = 3) -> list[str]:
+    """Format the most probable classes of each row of probabilities (N, K), as in `4: 61.2% · 9: 38.1% · 7: 0.4%`."""
+    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :count]
+    return [
+        " · ".join(f"{classes[i]}: {row[i]:.1%}" for i in best) for row, best in zip(probabilities, order, strict=True)
+    ]
+
+
+def _mean_probabilities(network: ConvNet, views: list[Tensor]) -> Tensor:
+    log_probabilities = [network(view.contiguous(memory_format=torch.channels_last)).double() for view in views]
+    return torch.softmax(torch.stack(log_probabilities), dim=2).mean(0).cpu()  # softmax makes them sum to 1 in float64

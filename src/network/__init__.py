@@ -1,0 +1,1 @@
+"""The convolutional network: its layers, its file, and the device it runs on."""

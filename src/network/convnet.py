@@ -1,0 +1,111 @@
+"""The convolutional network, built from its parameters with the output shape of every layer worked out."""
+
+import math
+from typing import NamedTuple
+
+import torch
+from pydantic import BaseModel
+from torch import Tensor, nn
+
+from src.network.layers import Crop, Dropout
+from src.network.params import ModelParams
+
+
+class Architecture(BaseModel):
+    """All it takes to rebuild a network: its parameters, the shape (C, H, W) of an image and the K class names."""
+
+    model: ModelParams
+    image_shape: tuple[int, int, int]
+    classes: list[str]
+
+
+class LayerSize(NamedTuple):
+    """A layer, the shape of its output without the batch dimension, and its number of trainable parameters."""
+
+    layer: str
+    shape: tuple[int, ...]
+    parameters: int
+
+
+def output_size(size: int, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:
+    """Output size of a convolution or pooling layer along one axis, as PyTorch's Conv2d and MaxPool2d define it."""
+    return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+
+
+class ConvNet(nn.Module):
+    """Blocks of 3x3 convolutions, each ending in 2x2 max pooling, followed by linear layers.
+
+    The activation comes before the normalisation: convolution, LeakyReLU, BatchNorm2d; linear, LeakyReLU, BatchNorm1d.
+    Maps float images (N, C, H, W) in [0, 1] to float32 log-probabilities (N, K). ValueError if the images are smaller
+    than the crop, or a block has fewer than 2x2 pixels left to pool.
+    """
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.sizes: list[LayerSize] = []
+        params = architecture.model
+        channels, height, width = architecture.image_shape
+        layers: list[nn.Module] = []
+
+        def activation() -> nn.LeakyReLU:
+            # In place saves a pass over the memory; PyTorch can differentiate that only for a positive slope.
+            return nn.LeakyReLU(params.negative_slope, inplace=params.negative_slope > 0)
+
+        def add(layer: nn.Module, *shape: int) -> None:
+            layers.append(layer)
+            parameters = sum(parameter.numel() for parameter in layer.parameters())
+            self.sizes.append(LayerSize(type(layer).__name__, shape, parameters))
+
+        if params.crop:
+            if params.crop > min(height, width):
+                raise ValueError(f"model.crop = {params.crop} does not fit images of {height}x{width} pixels")
+            height = width = params.crop
+            add(Crop(params.crop), channels, height, width)
+        for block, widths in enumerate(params.conv_channels, start=1):
+            for out_channels in widths:
+                height, width = (output_size(size, kernel=3, padding=1) for size in (height, width))
+                add(nn.Conv2d(channels, out_channels, 3, padding=1), out_channels, height, width)
+                channels = out_channels
+                add(activation(), channels, height, width)
+                add(nn.BatchNorm2d(channels), channels, height, width)
+            pooled = [output_size(size, kernel=2, stride=2) for size in (height, width)]
+            if min(pooled) < 1:
+                raise ValueError(
+                    f"model.conv_channels: block {block} of {len(params.conv_channels)} has too few pixels to pool: it"
+                    f" needs at least 2x2, but only {height}x{width} of the image's"
+                    f" {'x'.join(map(str, architecture.image_shape[1:]))} are left; remove a block"
+                )
+            height, width = pooled
+            add(nn.MaxPool2d(2), channels, height, width)
+            if params.dropout:
+                add(Dropout(params.dropout), channels, height, width)
+        features = math.prod((channels, height, width))
+        add(nn.Flatten(), features)
+        for units in params.hidden_units:
+            add(nn.Linear(features, units), units)
+            features = units
+            add(activation(), units)
+            add(nn.BatchNorm1d(units), units)
+        add(nn.Linear(features, len(architecture.classes)), len(architecture.classes))
+        self.layers = nn.Sequential(*layers)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in PyTorch's stubs
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits = self.layers(images)
+        return torch.log_softmax(logits.float(), dim=1)
+
+    def layer_rows(self) -> list[tuple[str, str, int]]:
+        """Name, output shape such as `32x14x14` and parameter count of each layer, input and LogSoftmax included."""
+        first = LayerSize("input", self.architecture.image_shape, 0)
+        last = LayerSize("LogSoftmax", self.sizes[-1].shape, 0)
+        return [(size.layer, "x".join(map(str, size.shape)), size.parameters) for size in (first, *self.sizes, last)]
+
+    def summary(self) -> str:
+        """Format layer_rows as a text table that ends with the total number of parameters."""
+        rows = self.layer_rows()
+        rows.append(("parameters", "", sum(parameters for *_, parameters in rows)))
+        return "\n".join(
+            f"  {layer:<12}{shape:>12}{f'{parameters:,}' if parameters else '':>12}"
+            for layer, shape, parameters in rows
+        )

@@ -1,0 +1,49 @@
+"""The model file: the weights of one or several networks as safetensors, with the metadata to rebuild them."""
+
+import json
+from collections.abc import Sequence
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from src.network.convnet import Architecture, ConvNet
+
+METADATA_KEY = "network"  # only one key: safetensors writes several in no fixed order
+
+
+def encode_networks(networks: Sequence[ConvNet]) -> bytes:
+    """Encode networks of one architecture; the name of each weight starts with the network's number and a dot."""
+    weights = {
+        f"{number}.{name}": tensor.detach().cpu().contiguous()
+        for number, network in enumerate(networks)
+        for name, tensor in network.state_dict().items()
+    }
+    return save(weights, {METADATA_KEY: networks[0].architecture.model_dump_json()})
+
+
+def decode_networks(data: bytes) -> list[ConvNet]:
+    """Rebuild the networks of a model file on the CPU, in evaluation mode; ValueError if the file holds none."""
+    try:
+        header_length = int.from_bytes(data[:8], "little")
+        metadata = json.loads(data[8 : 8 + header_length])["__metadata__"]
+        architecture = Architecture.model_validate_json(metadata[METADATA_KEY])
+        weights: dict[int, dict[str, Tensor]] = {}
+        for full_name, tensor in load(data).items():
+            number, _, name = full_name.partition(".")
+            weights.setdefault(int(number), {})[name] = tensor
+        if not weights:
+            raise ValueError("no weights")
+        networks = [ConvNet(architecture).eval() for _ in weights]
+        for network, (_, state) in zip(networks, sorted(weights.items()), strict=True):
+            _load_weights(network, state)
+    except (ValueError, SafetensorError, KeyError, TypeError) as error:
+        raise ValueError(f"not a model file of this project: {error}") from None
+    return networks
+
+
+def _load_weights(network: ConvNet, state: dict[str, Tensor]) -> None:
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise ValueError(str(error)) from None

@@ -1,0 +1,37 @@
+"""The `model` section of params.yaml, and types that the sections of several stages use."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveInt
+
+from src.common.params import Parameter, Section
+
+Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["auto", "fp32", "bf16"]
+
+
+class ModelParams(Section):
+    crop: Annotated[
+        NonNegativeInt,
+        Parameter(
+            24,
+            "Side of the square window that the network sees, at a random position during training and centred"
+            " otherwise; 0 for the whole image.",
+            "pixels",
+        ),
+    ]
+    conv_channels: Annotated[
+        list[Annotated[list[PositiveInt], Field(min_length=1)]],
+        Field(min_length=1),
+        Parameter(
+            [[32, 32], [64, 64], [128]],
+            "Output channels of the 3x3 convolutions, one list per block; every block ends in 2x2 max pooling.",
+        ),
+    ]
+    hidden_units: Annotated[list[PositiveInt], Parameter([128], "Sizes of the hidden linear layers; [] for none.")]
+    dropout: Annotated[
+        float, Field(ge=0, lt=1), Parameter(0.25, "Dropout probability after every pooling layer; 0 for no dropout.")
+    ]
+    negative_slope: Annotated[
+        float, Field(ge=0, le=1), Parameter(0.1, "Slope of LeakyReLU for negative inputs; 0 makes it ReLU.")
+    ]

@@ -1,0 +1,89 @@
+"""Isolate the character in a picture and frame it as MNIST frames its digits."""
+
+import numpy as np
+from PIL import Image
+from scipy.ndimage import binary_dilation, center_of_mass, label
+from skimage.filters import gaussian, threshold_otsu
+from skimage.morphology import dilation, disk, skeletonize
+
+DARK_BORDER = 32  # of 255; a picture with light ink on black has a darker border than this
+MAX_SIDE = 256  # pixels; larger pictures are reduced first
+PAPER_BLUR = 1 / 12  # of the longer side: the scale on which paper varies; shadows are larger, strokes smaller
+MIN_CONTRAST = 0.1  # between ink and paper, where black to white is 1; below it there is nothing to read
+MIN_COMPONENT = 0.1  # of the largest component's size; smaller components are dirt
+MIN_STROKE = 0.1  # of the ink's longer side; thinner strokes are widened, or they would vanish when reduced
+INK_BOX = 20 / 28  # of the image's side, for the ink's longer side
+
+
+def frame_character(picture: Image.Image, image_shape: tuple[int, int, int]) -> np.ndarray:
+    """Return a uint8 image (C, H, W) with the ink light on black, 20/28 of its size, centred by centre of mass.
+
+    A picture of exactly H x W pixels with a black border is taken as it is. ValueError if no ink stands out.
+    Source of the framing: LeCun, Cortes, Burges, The MNIST database of handwritten digits.
+    """
+    channels, height, width = image_shape
+    if picture.size == (width, height):
+        image = resize(picture, image_shape)
+        if np.concatenate([image[:, [0, -1]].ravel(), image[:, :, [0, -1]].ravel()]).mean() < DARK_BORDER:
+            return image
+    small = picture.convert("L")
+    small.thumbnail((MAX_SIDE, MAX_SIDE))
+    ink = _scale_to(_thicken(_cut_out(_find_ink(np.asarray(small) / 255))), INK_BOX * min(height, width))
+    frame = np.zeros((height, width))
+    top, left = (
+        min(max(round((size - 1) / 2 - centre), 0), size - length)
+        for size, length, centre in zip(frame.shape, ink.shape, center_of_mass(ink), strict=True)
+    )
+    frame[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
+    return np.repeat((frame * 255).round().astype(np.uint8)[None], channels, axis=0)
+
+
+def resize(picture: Image.Image, image_shape: tuple[int, int, int]) -> np.ndarray:
+    """Resize the whole picture to a uint8 image (C, H, W), without changing its brightness."""
+    channels, height, width = image_shape
+    pixels = picture.convert("RGB" if channels == 3 else "L").resize((width, height))
+    return np.atleast_3d(np.asarray(pixels)).transpose(2, 0, 1)
+
+
+def _find_ink(grey: np.ndarray) -> np.ndarray:
+    """Compute the amount of ink in [0, 1] per pixel (H, W) from brightness in [0, 1], relative to the paper around."""
+    paper = gaussian(grey, PAPER_BLUR * max(grey.shape))
+    contrast = grey - paper
+    if (contrast**3).sum() < 0:  # the few pixels that differ much, the ink, are darker than the paper
+        contrast = 1 - grey / paper.clip(0.05)  # dark ink reflects a fraction of the light
+    threshold = threshold_otsu(contrast)
+    if not (contrast > threshold).any() or (full := np.median(contrast[contrast > threshold])) < MIN_CONTRAST:
+        raise ValueError("no ink stands out from the paper; it needs one character, darker or lighter than the rest")
+    none = (threshold + np.median(contrast[contrast <= threshold])) / 2
+    ink: np.ndarray = np.clip((contrast - none) / (full - none), 0, 1)
+    return ink
+
+
+def _cut_out(ink: np.ndarray) -> np.ndarray:
+    """Crop to the character, without specks and without objects that reach in from outside."""
+    components, count = label(ink > 0.5, np.ones((3, 3)))
+    sizes = np.bincount(components.ravel())[1:]
+    borders = components[0], components[-1], components[:, 0], components[:, -1]
+    touched = sum(np.isin(range(1, count + 1), border).astype(int) for border in borders)
+    inner = sizes * (touched < 2)  # the edge of a table or a finger touches at least two sides of the picture
+    if inner.max() >= MIN_COMPONENT * sizes.max():
+        sizes = inner
+    kept = np.isin(components, 1 + np.flatnonzero(sizes >= MIN_COMPONENT * sizes.max()))
+    ink = ink * binary_dilation(kept, np.ones((3, 3)))  # includes the soft edges
+    rows, columns = (np.flatnonzero(ink.any(axis)) for axis in (1, 0))
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def _thicken(ink: np.ndarray) -> np.ndarray:
+    """Widen thin strokes so that they survive the reduction."""
+    lines = ink > 0.5
+    width = lines.sum() / skeletonize(lines).sum()  # area divided by length
+    radius = round((MIN_STROKE * max(ink.shape) - width) / 2)
+    return dilation(np.pad(ink, radius), disk(radius)) if radius > 0 else ink
+
+
+def _scale_to(ink: np.ndarray, side: float) -> np.ndarray:
+    """Scale the ink so that its longer side has the given length."""
+    scale = side / max(ink.shape)
+    height, width = (max(1, round(length * scale)) for length in ink.shape)
+    return np.asarray(Image.fromarray(ink.astype(np.float32)).resize((width, height))).clip(0, 1)

@@ -1,0 +1,1 @@
+"""Stage 5: draw the plots and write the HTML report."""

@@ -1,0 +1,54 @@
+"""The artifacts that the report is made of, as read from their files, and the arrays the plots need."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from src.common.sprites import split_sprite_sheet
+
+Rows = Sequence[Mapping[str, str]]  # of a CSV file
+
+
+class Mistakes(NamedTuple):
+    """Images uint8 (E, C, H, W), class indices int64 (E,) and confidence float (E,) of the wrong predictions."""
+
+    images: np.ndarray
+    actual: np.ndarray
+    predicted: np.ndarray
+    confidence: np.ndarray
+    classes: np.ndarray
+
+
+class Results(NamedTuple):
+    """The contents of the artifacts; error_images and augmented are sprite sheets, params is params.yaml."""
+
+    errors: Rows
+    error_images: bytes
+    predictions: Rows
+    metrics: Mapping[str, Any]
+    history: Rows
+    layers: Rows
+    augmented: bytes
+    environment: Mapping[str, Any]
+    params: Mapping[str, Any]
+
+    @property
+    def members(self) -> int:
+        """Number of networks in the ensemble."""
+        return len(self.metrics["members"]["accuracy"]) if "members" in self.metrics else 1
+
+    def mistakes(self) -> Mistakes:
+        """The wrong predictions as arrays."""
+        classes = np.array(list(self.metrics["recall"]))
+        index_of = {name: index for index, name in enumerate(classes)}
+        actual, predicted = (
+            np.array([index_of[row[key]] for row in self.errors], np.int64) for key in ("actual", "predicted")
+        )
+        images = split_sprite_sheet(self.error_images, len(self.errors))
+        return Mistakes(images, actual, predicted, column(self.errors, "confidence"), classes)
+
+
+def column(rows: Rows, key: str) -> np.ndarray:
+    """One column as float (N,)."""
+    return np.array([float(row[key]) for row in rows])

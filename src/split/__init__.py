@@ -1,0 +1,1 @@
+"""Stage 2: choose the rows for training and for validation."""

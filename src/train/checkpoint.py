@@ -1,0 +1,72 @@
+"""Checkpoints: the state of an unfinished training, saved after every epoch and verified when it is loaded."""
+
+import hashlib
+import io
+import shutil
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from src.common.files import write_bytes
+from src.train.params import TrainStageParams
+
+FORMAT = "checkpoint 2"
+MAX_TRAININGS = 4  # kept in a checkpoint folder, abandoned ones included
+
+
+def checkpoint_key(params: TrainStageParams, environment: dict[str, Any], inputs: Iterable[Path]) -> str:
+    """Hash everything that can change a bit of a network: parameters, environment, input files and imported code.
+
+    The size of the ensemble is left out: its networks have a checkpoint each, so that more can join those that exist.
+    """
+    one_network = params.model_copy(update={"train": params.train.model_copy(update={"members": 1})})
+    modules = [module for name, module in sys.modules.items() if name.split(".")[0] in ("src", "stages")]
+    code = sorted(Path(module.__file__) for module in modules if module.__file__)
+    digest = hashlib.sha256(f"{one_network!r} {environment}".encode())
+    for path in [*inputs, *code]:
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+class Checkpoint:
+    """The checkpoint of one network of a training, in <folder>/<key>/<member>.checkpoint. Loading it runs no code."""
+
+    def __init__(self, folder: Path, key: str, member: int = 0) -> None:
+        self.path = folder / key / f"{member}.checkpoint"
+        self.damaged_path = self.path.with_suffix(".damaged")
+        self.header = f"{FORMAT} {key} {member}\n".encode()
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Replace the previous state, or keep it and raise OSError; then delete the oldest trainings."""
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        payload = buffer.getvalue()
+        write_bytes(self.path, self.header + hashlib.sha256(payload).digest() + payload)
+        trainings = self.path.parent.parent.iterdir()
+        for training in sorted(trainings, key=lambda path: path.stat().st_mtime)[:-MAX_TRAININGS]:
+            shutil.rmtree(training, ignore_errors=True)
+
+    def load(self, device: torch.device) -> dict[str, Any] | None:
+        """Load the state, None if there is none; a damaged file or one of another training is renamed."""
+        try:
+            data = self.path.read_bytes()
+        except FileNotFoundError:
+            return None
+        payload = data[len(self.header) + 32 :]
+        if data[: -len(payload)] != self.header + hashlib.sha256(payload).digest():
+            self.path.replace(self.damaged_path)
+            print(f"warning: {self.path} is damaged or of another version; renamed it to {self.damaged_path}")
+            return None
+        state: dict[str, Any] = torch.load(io.BytesIO(payload), map_location=device, weights_only=True)
+        return state
+
+    def remove(self) -> None:
+        """Delete the checkpoint, and a damaged one that was renamed."""
+        for path in (self.path, self.damaged_path):
+            path.unlink(missing_ok=True)
+        with suppress(OSError):  # other networks of the ensemble may still have theirs
+            self.path.parent.rmdir()

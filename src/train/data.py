@@ -1,0 +1,51 @@
+"""Labelled images in memory, and how they are divided into batches."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from src.train.params import TrainParams
+
+
+class LabelledImages(NamedTuple):
+    """Images uint8 (N, C, H, W) and labels int64 (N,), on the device that trains."""
+
+    images: Tensor
+    labels: Tensor
+
+    def batches(self, rows: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield batches of float images in [0, 1] with their labels, in the order of rows."""
+        for batch_rows in split_into_batches(rows, size):
+            images = self.images[batch_rows].to(torch.float32).div_(255)
+            yield images.contiguous(memory_format=torch.channels_last), self.labels[batch_rows]
+
+
+class TrainingData(NamedTuple):
+    """The images to train on and those to validate on; a refit has no validation images."""
+
+    training: LabelledImages
+    validation: LabelledImages | None
+
+
+def select_data(
+    arrays: dict[str, np.ndarray], rows: dict[str, np.ndarray], params: TrainParams, device: torch.device
+) -> TrainingData:
+    """Copy the training and validation rows of `images` and `labels` to the device; a refit trains on all rows."""
+
+    def select(selection: Any) -> LabelledImages:
+        return LabelledImages(*(torch.from_numpy(arrays[name][selection]).to(device) for name in ("images", "labels")))
+
+    if params.refit:
+        return TrainingData(select(slice(None)), None)
+    return TrainingData(select(rows["train"]), select(rows["validation"]))
+
+
+def split_into_batches(rows: Tensor, size: int) -> list[Tensor]:
+    """Split rows (N,) into batches of size; a single row left over joins the last batch, for BatchNorm's sake."""
+    batches = list(rows.split(size))
+    if len(batches) > 1 and len(batches[-1]) == 1:
+        batches[-2:] = [torch.cat(batches[-2:])]
+    return batches

@@ -1,0 +1,76 @@
+"""Train an ensemble of networks; a single network is an ensemble of one."""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from src.network.convnet import Architecture, ConvNet
+from src.train.checkpoint import Checkpoint
+from src.train.data import select_data
+from src.train.history import EpochMetrics, best_epoch, mean_history, mean_metrics
+from src.train.params import TrainStageParams
+from src.train.runtime import Runtime
+from src.train.training import train
+
+
+class TrainedEnsemble(NamedTuple):
+    """The trained networks with their checkpoints, and the means of their histories and of their best epochs."""
+
+    networks: list[ConvNet]
+    checkpoints: list[Checkpoint]
+    history: list[EpochMetrics]
+    best: EpochMetrics
+
+    def metrics(self) -> dict[str, Any]:
+        """The best epoch and its metrics, without those that a refit does not have."""
+        names = ("train_loss", "validation_loss", "validation_accuracy")
+        values = {name: getattr(self.best, name) for name in names}
+        return {
+            "best_epoch": self.best.epoch,
+            **{name: value for name, value in values.items() if not math.isnan(value)},
+        }
+
+
+def train_ensemble(
+    arrays: dict[str, np.ndarray],
+    rows: dict[str, np.ndarray],
+    params: TrainStageParams,
+    runtime: Runtime,
+    open_checkpoint: Callable[[int], Checkpoint],
+) -> TrainedEnsemble:
+    """Train train.members networks from consecutive seeds, each with its own checkpoint, and print the progress.
+
+    arrays: `images` uint8 (N, C, H, W), `labels` int64 (N,) and `classes` str (K,); rows: `train` and `validation`,
+    int64. open_checkpoint is called with each seed.
+    """
+    data = select_data(arrays, rows, params.train, runtime.device)
+    shape, classes = arrays["images"].shape[1:], arrays["classes"].tolist()
+    architecture = Architecture(model=params.model, image_shape=shape, classes=classes)
+    seeds = range(params.train.seed, params.train.seed + params.train.members)
+    networks = [_new_network(architecture, seed) for seed in seeds]
+    print(networks[0].summary())
+    if params.train.refit:
+        print(f"train: refit on all {len(data.training.labels):,} images, without validation or early stopping")
+    limit = "" if params.train.refit else "at most "
+    precision = runtime.environment["precision"]
+    print(f"train: on {runtime.device} in {precision}, {limit}{params.train.epochs} epochs", flush=True)
+    checkpoints = [open_checkpoint(seed) for seed in seeds]
+    histories = []
+    for number, (seed, network, checkpoint) in enumerate(zip(seeds, networks, checkpoints, strict=True), start=1):
+        if len(seeds) > 1:
+            print(f"train: network {number} of {len(seeds)}, seed {seed}", flush=True)
+        seeded = params.model_copy(update={"train": params.train.model_copy(update={"seed": seed})})
+        histories.append(train(network, data, seeded, runtime.precision, checkpoint))
+    best = mean_metrics([best_epoch(history) for history in histories])
+    mean = " (mean)" if len(seeds) > 1 else ""
+    accuracy = f", validation accuracy {best.validation_accuracy:.2%}" if data.validation else ""
+    print(f"train: kept the weights of epoch {best.epoch:.3g}{mean}{accuracy}")
+    return TrainedEnsemble(networks, checkpoints, mean_history(histories), best)
+
+
+def _new_network(architecture: Architecture, seed: int) -> ConvNet:
+    torch.manual_seed(seed)
+    return ConvNet(architecture)

@@ -1,0 +1,64 @@
+"""One pass over the images: to train, or to validate."""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from tqdm import tqdm
+
+from src.train.data import LabelledImages
+from src.train.learner import Learner
+
+VALIDATION_BATCH = 250  # images; small enough for the processor's caches: twice as fast as 1,000
+CHECK_INTERVAL = 20  # steps between looks at the loss, each of which makes a GPU wait
+
+
+def train_epoch(
+    learner: Learner, data: LabelledImages, transform: Callable[[Tensor], Tensor], name: str, validation_loss: float
+) -> tuple[float, float]:
+    """Train on every image once, in random order; return the mean loss over images and the last learning rate.
+
+    transform is applied to every batch of images. name labels the progress bar and errors; the bar also shows
+    validation_loss, that of the previous epoch. ValueError as soon as a loss is not finite.
+    """
+    learner.network.train()
+    order = torch.randperm(len(data.labels)).to(data.labels.device)
+    sizes: list[int] = []
+    rates: list[float] = []
+    losses: list[Tensor] = []
+    with tqdm(total=len(order), desc=name, unit="image", leave=False, disable=None) as progress:
+        for images, labels in data.batches(order, learner.batch_size):
+            rates.append(learner.learning_rate)
+            losses.append(learner.step(transform(images), labels))
+            sizes.append(len(labels))
+            progress.update(len(labels))
+            if len(losses) % CHECK_INTERVAL == 0:
+                _check_finite(losses, rates, name)
+                progress.set_postfix(loss=f"{losses[-1]:.4f}", validation_loss=f"{validation_loss:.4f}")
+    _check_finite(losses, rates, name)
+    return (torch.stack(losses).double().cpu() @ torch.tensor(sizes).double() / len(order)).item(), rates[-1]
+
+
+@torch.inference_mode()
+def validate(learner: Learner, data: LabelledImages) -> tuple[float, float]:
+    """Return the mean loss over images and the accuracy."""
+    learner.network.eval()
+    rows = torch.arange(len(data.labels), device=data.labels.device)
+    total = torch.zeros(2, dtype=torch.float64, device=rows.device)
+    for images, labels in data.batches(rows, VALIDATION_BATCH):
+        log_probabilities = learner.predict(images)
+        total[0] += F.nll_loss(log_probabilities, labels, reduction="sum").double()
+        total[1] += (log_probabilities.argmax(1) == labels).sum()
+    loss, accuracy = (total / len(rows)).tolist()
+    return loss, accuracy
+
+
+def _check_finite(losses: list[Tensor], rates: list[float], name: str) -> None:
+    not_finite = torch.stack(losses).isfinite().logical_not().nonzero()
+    if len(not_finite):
+        step = int(not_finite[0])
+        raise ValueError(
+            f"the loss became {losses[step].item()} in {name}, step {step + 1}, at learning rate {rates[step]:.3g};"
+            " try a lower train.learning_rate, or train.precision: fp32"
+        )

@@ -1,0 +1,95 @@
+"""The `augment` and `train` sections of params.yaml, and the rule that connects them."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveInt, model_validator
+
+from src.common.params import Parameter, Section, StageParams
+from src.network.params import Device, ModelParams, Precision
+
+
+class AugmentParams(Section):
+    """The limits of the random augmentation; every training image draws its own values uniformly within them."""
+
+    rotation: Annotated[
+        float, Field(ge=0, le=180), Parameter(0.0, "Largest random rotation, in either direction.", "degrees")
+    ]
+    translation: Annotated[
+        float, Field(ge=0, le=1000), Parameter(0.0, "Largest random shift along each axis.", "pixels")
+    ]
+    scaling: Annotated[
+        float,
+        Field(ge=0, lt=1),
+        Parameter(0.0, "Largest random change of size along each axis.", "fraction of the size"),
+    ]
+    shear: Annotated[float, Field(ge=0, lt=1), Parameter(0.0, "Largest random horizontal shear.", "pixels per row")]
+    clean_epochs: Annotated[
+        int, Field(ge=0), Parameter(0, "Number of final epochs that use the images without augmentation.", "epochs")
+    ]
+
+    @property
+    def enabled(self) -> bool:
+        """Whether any augmentation is set."""
+        return any((self.rotation, self.translation, self.scaling, self.shear))
+
+
+class TrainParams(Section):
+    epochs: Annotated[PositiveInt, Parameter(4, "Maximum number of epochs.", "epochs")]
+    batch_size: Annotated[int, Field(ge=2, le=10**6), Parameter(128, "Images per optimizer step.", "images")]
+    learning_rate: Annotated[float, Field(gt=0), Parameter(0.01, "Learning rate of AdamW; for one_cycle, its peak.")]
+    schedule: Annotated[
+        Literal["constant", "one_cycle"],
+        Parameter(
+            "one_cycle", "Learning-rate schedule; one_cycle rises to the peak and falls to zero over train.epochs."
+        ),
+    ]
+    weight_decay: Annotated[
+        float, Field(ge=0, lt=1), Parameter(0.0, "Weight decay of AdamW; without it, AdamW is Adam.")
+    ]
+    patience: Annotated[
+        int,
+        Field(ge=0),
+        Parameter(
+            0, "Stop early after this many epochs in a row without a lower validation loss; 0 to disable.", "epochs"
+        ),
+    ]
+    refit: Annotated[
+        bool,
+        Parameter(
+            False,
+            "Train on the validation images too and keep the last epoch; for settings already chosen by validation.",
+        ),
+    ]
+    members: Annotated[
+        int,
+        Field(ge=1, le=1000),
+        Parameter(1, "Number of networks in the ensemble, trained from consecutive seeds; it averages probabilities."),
+    ]
+    seed: Annotated[int, Field(ge=0, lt=2**32), Parameter(0, "Random seed of the first network.")]
+    device: Annotated[Device, Parameter("auto", "Device to train on; auto is CUDA when available, else the CPU.")]
+    precision: Annotated[
+        Precision,
+        Parameter("auto", "Precision of matrix products; auto is bf16 where the hardware supports it, else fp32."),
+    ]
+    threads: Annotated[
+        int,
+        Field(ge=0, le=1024),
+        Parameter(0, "CPU threads, 0 for one per core; another number changes the rounding, hence the results."),
+    ]
+
+
+class TrainStageParams(StageParams):
+    """The sections that the train stage reads."""
+
+    model: ModelParams
+    augment: AugmentParams
+    train: TrainParams
+
+    @model_validator(mode="after")
+    def _check_clean_epochs(self) -> "TrainStageParams":
+        clean, epochs = self.augment.clean_epochs, self.train.epochs
+        if self.augment.enabled and clean >= epochs:
+            raise ValueError(
+                f"augment.clean_epochs = {clean}: must be less than train.epochs = {epochs}, or no epoch is augmented"
+            )
+        return self

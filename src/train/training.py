@@ -1,0 +1,84 @@
+"""The training of one network: epochs, early stopping, and exact resume."""
+
+import copy
+import math
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from src.network.convnet import ConvNet
+from src.train.augmentation import augment
+from src.train.checkpoint import Checkpoint
+from src.train.data import TrainingData
+from src.train.epoch import train_epoch, validate
+from src.train.history import EpochMetrics, best_epoch, is_out_of_patience
+from src.train.learner import Learner
+from src.train.params import TrainStageParams
+
+
+def train(
+    network: ConvNet, data: TrainingData, params: TrainStageParams, precision: torch.dtype, checkpoint: Checkpoint
+) -> list[EpochMetrics]:
+    """Train a network in place, leave it with the weights of its best epoch, and return the history.
+
+    The best epoch has the lowest validation loss; without validation images it is the last one. After every epoch the
+    checkpoint holds the whole state; training resumes from an existing checkpoint, to the same bits. ValueError when
+    a loss is not finite, OSError when the checkpoint cannot be written.
+    """
+    settings = params.train
+    learner = Learner(network, data.training, settings, precision)
+    history: list[EpochMetrics] = []
+    best_weights: dict[str, Tensor] = {}
+    if state := checkpoint.load(data.training.images.device):
+        learner.load_state_dict(state["learner"])
+        history = [EpochMetrics(*row) for row in state["history"]]
+        best_weights = state["best_weights"]
+        print(f"train: resuming after epoch {len(history)} from {checkpoint.path}", flush=True)
+    while len(history) < settings.epochs and not is_out_of_patience(history, settings.patience):
+        epoch = _run_epoch(learner, data, params, history)
+        history.append(epoch)
+        if best_epoch(history) is epoch:
+            best_weights = copy.deepcopy(network.state_dict())
+        rows = [tuple(row) for row in history]
+        checkpoint.save({"learner": learner.state_dict(), "history": rows, "best_weights": best_weights})
+        _print_epoch(epoch, settings.epochs)
+    if len(history) < settings.epochs:
+        print(f"train: stopped early: no lower validation loss for {settings.patience} epochs")
+    network.load_state_dict(best_weights)
+    return history
+
+
+def epoch_seed(seed: int, epoch: int) -> int:
+    """Derive the seed of an epoch, so that resuming needs no saved state of a random generator."""
+    return int(np.random.SeedSequence((seed, epoch)).generate_state(1)[0])
+
+
+def _run_epoch(
+    learner: Learner, data: TrainingData, params: TrainStageParams, history: list[EpochMetrics]
+) -> EpochMetrics:
+    number = len(history) + 1
+    name = f"epoch {number}/{params.train.epochs}"
+    torch.manual_seed(epoch_seed(params.train.seed, number))
+    augmented = number <= params.train.epochs - params.augment.clean_epochs
+    transform = partial(augment, params=params.augment) if augmented else _identity
+    previous_loss = history[-1].validation_loss if history else math.nan
+    train_loss, learning_rate = train_epoch(learner, data.training, transform, name, previous_loss)
+    validation_loss, accuracy = validate(learner, data.validation) if data.validation else (math.nan, math.nan)
+    if data.validation and not math.isfinite(validation_loss):
+        raise ValueError(f"the validation loss became {validation_loss} in {name}; try a lower train.learning_rate")
+    return EpochMetrics(number, train_loss, validation_loss, accuracy, learning_rate)
+
+
+def _print_epoch(epoch: EpochMetrics, epochs: int) -> None:
+    validation = (
+        ""
+        if math.isnan(epoch.validation_loss)
+        else f", validation loss {epoch.validation_loss:.4f}, validation accuracy {epoch.validation_accuracy:.2%}"
+    )
+    print(f"epoch {epoch.epoch}/{epochs}: training loss {epoch.train_loss:.4f}{validation}", flush=True)
+
+
+def _identity(images: Tensor) -> Tensor:
+    return images
