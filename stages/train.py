@@ -26,10 +26,11 @@ def main() -> None:
     arrays, rows = load_arrays(IMAGES, "images", "labels", "classes"), load_arrays(INDICES, "train", "validation")
     runtime = set_up_runtime(params.train)
     key = checkpoint_key(params, runtime.environment, [IMAGES, INDICES, Path(__file__)])
-    ensemble = train_ensemble(arrays, rows, params, runtime, partial(Checkpoint, CHECKPOINTS, key))
+    write_history = partial(write_csv, HISTORY, EpochMetrics._fields)  # after every epoch, for live curves
+    ensemble = train_ensemble(arrays, rows, params, runtime, partial(Checkpoint, CHECKPOINTS, key), write_history)
     write_bytes(MODEL, encode_networks(ensemble.networks))
     write_json(METRICS, ensemble.metrics())
-    write_csv(HISTORY, EpochMetrics._fields, ensemble.history)
+    write_history(ensemble.history)
     write_csv(LAYERS, ("layer", "shape", "parameters"), ensemble.networks[0].layer_rows())
     write_bytes(AUGMENTED, draw_examples(arrays["images"], params.augment, params.train.seed))
     write_json(ENVIRONMENT, runtime.environment)

@@ -40,11 +40,12 @@ def train_ensemble(
     params: TrainStageParams,
     runtime: Runtime,
     open_checkpoint: Callable[[int], Checkpoint],
+    on_epoch: Callable[[list[EpochMetrics]], None],
 ) -> TrainedEnsemble:
     """Train train.members networks from consecutive seeds, each with its own checkpoint, and print the progress.
 
     arrays: `images` uint8 (N, C, H, W), `labels` int64 (N,) and `classes` str (K,); rows: `train` and `validation`,
-    int64. open_checkpoint is called with each seed.
+    int64. open_checkpoint is called with each seed, on_epoch after every epoch with the current network's history.
     """
     data = select_data(arrays, rows, params.train, runtime.device)
     shape, classes = arrays["images"].shape[1:], arrays["classes"].tolist()
@@ -63,7 +64,7 @@ def train_ensemble(
         if len(seeds) > 1:
             print(f"train: network {number} of {len(seeds)}, seed {seed}", flush=True)
         seeded = params.model_copy(update={"train": params.train.model_copy(update={"seed": seed})})
-        histories.append(train(network, data, seeded, runtime.precision, checkpoint))
+        histories.append(train(network, data, seeded, runtime.precision, checkpoint, on_epoch))
     best = mean_metrics([best_epoch(history) for history in histories])
     mean = " (mean)" if len(seeds) > 1 else ""
     accuracy = f", validation accuracy {best.validation_accuracy:.2%}" if data.validation else ""

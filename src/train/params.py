@@ -20,7 +20,7 @@ class AugmentParams(Section):
     scaling: Annotated[
         float,
         Field(ge=0, lt=1),
-        Parameter(0.0, "Largest random change of size along each axis.", "fraction of the size"),
+        Parameter(0.0, "Largest random change of size along each axis, as a fraction."),
     ]
     shear: Annotated[float, Field(ge=0, lt=1), Parameter(0.0, "Largest random horizontal shear.", "pixels per row")]
     clean_epochs: Annotated[
@@ -50,7 +50,7 @@ class TrainParams(Section):
         int,
         Field(ge=0),
         Parameter(
-            0, "Stop early after this many epochs in a row without a lower validation loss; 0 to disable.", "epochs"
+            3, "Stop early after this many epochs in a row without a lower validation loss; 0 to disable.", "epochs"
         ),
     ]
     refit: Annotated[

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -19,13 +20,19 @@ from src.train.params import TrainStageParams
 
 
 def train(
-    network: ConvNet, data: TrainingData, params: TrainStageParams, precision: torch.dtype, checkpoint: Checkpoint
+    network: ConvNet,
+    data: TrainingData,
+    params: TrainStageParams,
+    precision: torch.dtype,
+    checkpoint: Checkpoint,
+    on_epoch: Callable[[list[EpochMetrics]], None],
 ) -> list[EpochMetrics]:
     """Train a network in place, leave it with the weights of its best epoch, and return the history.
 
     The best epoch has the lowest validation loss; without validation images it is the last one. After every epoch the
-    checkpoint holds the whole state; training resumes from an existing checkpoint, to the same bits. ValueError when
-    a loss is not finite, OSError when the checkpoint cannot be written.
+    checkpoint holds the whole state; training resumes from an existing checkpoint, to the same bits. on_epoch is called
+    with the history after every epoch, and once after resuming. ValueError when a loss is not finite, OSError when the
+    checkpoint cannot be written.
     """
     settings = params.train
     learner = Learner(network, data.training, settings, precision)
@@ -36,6 +43,7 @@ def train(
         history = [EpochMetrics(*row) for row in state["history"]]
         best_weights = state["best_weights"]
         print(f"train: resuming after epoch {len(history)} from {checkpoint.path}", flush=True)
+        on_epoch(history)
     while len(history) < settings.epochs and not is_out_of_patience(history, settings.patience):
         epoch = _run_epoch(learner, data, params, history)
         history.append(epoch)
@@ -43,6 +51,7 @@ def train(
             best_weights = copy.deepcopy(network.state_dict())
         rows = [tuple(row) for row in history]
         checkpoint.save({"learner": learner.state_dict(), "history": rows, "best_weights": best_weights})
+        on_epoch(history)
         _print_epoch(epoch, settings.epochs)
     if len(history) < settings.epochs:
         print(f"train: stopped early: no lower validation loss for {settings.patience} epochs")

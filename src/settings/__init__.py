@@ -1,0 +1,1 @@
+"""The whole of params.yaml: all sections together, their documentation, and recipes."""

@@ -1,0 +1,23 @@
+"""Write docs/parameters.md, and the comments in params.yaml, from the parameters' models: python -m tools.docs"""
+
+from pathlib import Path
+
+from src.common.cli import run_cli
+from src.common.files import write_bytes
+from src.common.params import PARAMS, read_yaml
+from src.settings.all_params import default_values
+from src.settings.documentation import render_params, render_reference
+
+REFERENCE = Path("docs/parameters.md")
+
+
+def main() -> None:
+    current = read_yaml(PARAMS)
+    values = {section: keys | current.get(section, {}) for section, keys in default_values().items()}
+    write_bytes(PARAMS, render_params(values).encode())
+    write_bytes(REFERENCE, render_reference().encode())
+    print(f"docs: wrote the comments in {PARAMS}, and {REFERENCE}")
+
+
+if __name__ == "__main__":
+    run_cli(main)

@@ -1,0 +1,82 @@
+"""Write a recipe into params.yaml, or list the recipes when called without a name.
+
+A recipe sets every parameter but those of the download section: to the value in recipes/NAME.yaml, or else to its
+default. Comments in params.yaml are kept.
+"""
+
+import argparse
+import io
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from src.common.cli import UsageError, run_cli
+from src.common.files import write_bytes
+from src.common.params import PARAMS, read_yaml
+from src.settings.documentation import render_params
+from src.settings.recipes import read_recipe
+
+RECIPES = Path("recipes")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.recipe", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("name", metavar="NAME", nargs="?", help="without it, list the recipes")
+    name: str | None = parser.parse_args().name
+    print(apply_recipe(name) if name else list_recipes())
+
+
+def list_recipes() -> str:
+    """List the recipes with the comment at the top of each file: what it does, what it costs and what it gives."""
+    lines = []
+    for path in find_recipes():
+        comment = [line[2:] for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("# ")]
+        lines += [f"{name:<10}{line}" for name, line in zip_longest([path.stem], comment, fillvalue="")]
+    return "\n".join(lines)
+
+
+def apply_recipe(name: str) -> str:
+    """Write a recipe into params.yaml and describe what changed; an error leaves the file as it was."""
+    names = [path.stem for path in find_recipes()]
+    if name not in names:
+        raise UsageError(f"there is no recipe {name!r}; known: {', '.join(names)}")
+    values = read_recipe(RECIPES / f"{name}.yaml")
+    if not PARAMS.exists():
+        write_bytes(PARAMS, render_params(values).encode())
+        return f"recipe: wrote {name} to a new {PARAMS}"
+    values["download"] = read_yaml(PARAMS).get("download", values["download"])
+    yaml = YAML()  # keeps comments
+    yaml.width = 1000
+    document = yaml.load(PARAMS.read_text(encoding="utf-8"))
+    changes = set_values(document, yaml.load(render_params(values)))
+    text = io.StringIO()
+    yaml.dump(document, text)
+    write_bytes(PARAMS, text.getvalue().encode())
+    return "\n".join([f"recipe: {PARAMS} now holds {name}", *(changes or ["  no value changed"])])
+
+
+def find_recipes() -> list[Path]:
+    """The files of all recipes."""
+    return sorted(RECIPES.glob("*.yaml"))
+
+
+def set_values(document: Any, values: Any) -> list[str]:
+    """Set the values that differ in a YAML document that keeps its comments; describe each change."""
+    changes = []
+    for section, keys in values.items():
+        if not isinstance(document.get(section), dict):
+            document[section] = {}
+        for key, value in keys.items():
+            old = document[section].get(key)
+            if old != value:
+                changes.append(f"  {section}.{key}: {old} -> {value}")
+                document[section][key] = value
+    return changes
+
+
+if __name__ == "__main__":
+    run_cli(main)
