@@ -4,47 +4,62 @@ BIN := .venv/bin
 # dvc runs `python`:
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test check format compare summary gate accuracy
-
 # What compare, summary and gate compare the workspace with.
 BASE ?= main
 
-# What accuracy trains, and how often; by default 5 times, or as often as the recipe has members.
-RECIPE ?= recipes/default.yaml
+# What recipe writes into params.yaml, and what accuracy measures: a recipe by name, the number of seeds, and
+# parameters to set, such as SET='train.precision=fp32 split.seed=1'.
+RECIPE ?=
 SEEDS ?=
+SET ?=
 
-repro: .venv/installed
+.PHONY: help repro test quick check format docs recipe compare summary gate accuracy
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+repro: .venv/installed ## run the stages of the pipeline that have changed
 	$(BIN)/dvc repro
 
-test: .venv/installed-dev
+test: .venv/installed-dev ## run all tests
 	$(BIN)/pytest
 
-check: .venv/installed-dev
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
+quick: check ## run the linter, the type checker and the unit tests
+	$(BIN)/pytest --quiet tests/unit
+
+check: .venv/installed-dev ## run the linter and the type checker
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --check --quiet
 	$(BIN)/mypy
 
-format: .venv/installed-dev
+format: .venv/installed-dev ## format the code, and fix what the linter can fix
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-compare: .venv/installed
+docs: .venv/installed ## write docs/parameters.md and the comments in params.yaml
+	$(BIN)/python -m tools.docs
+
+recipe: .venv/installed ## write a recipe into params.yaml: RECIPE=accurate; without it, list the recipes
+	@$(BIN)/python -m tools.recipe $(RECIPE)
+
+compare: .venv/installed ## compare the workspace with a revision: BASE=main
 	@$(BIN)/python -m tools.compare $(BASE)
 
-summary: .venv/installed
+summary: .venv/installed ## print the comparison, the plots and DVC's diffs as Markdown: BASE=main
 	@echo '# Metrics'
-	@$(BIN)/python -m tools.compare $(BASE) --html comparison.html 2>&1 || true # what is wrong belongs here as well
+	@$(BIN)/python -m tools.compare $(BASE) --html comparison.html 2>&1 || true # an error belongs in the summary too
 	@$(BIN)/python -m tools.plots
 	@echo '## Parameters and metrics, as DVC sees them'
 	@$(BIN)/dvc params diff --md $(BASE)
 	@$(BIN)/dvc metrics diff --md $(BASE)
 
-gate: .venv/installed
+gate: .venv/installed ## fail if the workspace is worse than a revision: BASE=main
 	@$(BIN)/python -m tools.compare $(BASE) --gate --min-accuracy 0.99
 
-accuracy: .venv/installed
+accuracy: .venv/installed ## measure a recipe's accuracy over seeds: RECIPE=accurate SEEDS=5
 	$(BIN)/dvc repro --quiet split
-	$(BIN)/python -m benchmarks.accuracy $(RECIPE) $(SEEDS)
+	$(BIN)/python -m benchmarks.accuracy $(or $(RECIPE),default) $(SEEDS) $(SET:%=--set %)
 
 .venv/installed: requirements.txt constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'

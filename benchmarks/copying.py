@@ -16,3 +16,9 @@ def copy_project(target: Path) -> Path:
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target / name)
     return target
+
+
+def copy_data(target: Path) -> None:
+    """Copy the downloaded dataset and the split, which Git ignores."""
+    for folder in ("data/download", "data/split"):
+        shutil.copytree(ROOT / folder, target / folder, dirs_exist_ok=True)

@@ -1,4 +1,4 @@
-"""The programs that this project's training is measured against, written as their authors run them."""
+"""The programs that this project's training speed is compared with, written the way their authors run them."""
 
 from collections.abc import Iterable
 
@@ -21,14 +21,14 @@ def notebook_network() -> nn.Sequential:
 
 
 def example_network() -> nn.Sequential:
-    """The network of pytorch/examples' mnist program, 1,199,882 parameters."""
+    """The network of the mnist program in pytorch/examples, 1,199,882 parameters."""
     convolutions = [nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.25)]
     linear = [nn.Flatten(), nn.Linear(9216, 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, 10), nn.LogSoftmax(dim=1)]
     return nn.Sequential(*convolutions, *linear)
 
 
-def one_pass(network: nn.Module, optimizer: torch.optim.Optimizer, batches: Iterable[list[Tensor]]) -> None:
-    """The training loop of both."""
+def train_one_epoch(network: nn.Module, optimizer: torch.optim.Optimizer, batches: Iterable[list[Tensor]]) -> None:
+    """The training loop that both programs use."""
     network.train()
     for images, labels in batches:
         optimizer.zero_grad()
@@ -37,7 +37,7 @@ def one_pass(network: nn.Module, optimizer: torch.optim.Optimizer, batches: Iter
 
 
 @torch.inference_mode()
-def validation_pass(network: nn.Module, batches: Iterable[list[Tensor]]) -> float:
-    """The notebook's validation after every epoch."""
+def validate_one_epoch(network: nn.Module, batches: Iterable[list[Tensor]]) -> float:
+    """The notebook's validation, which it runs after every epoch."""
     network.eval()
     return sum(F.nll_loss(network(images), labels).item() for images, labels in batches)

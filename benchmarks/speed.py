@@ -1,16 +1,14 @@
-"""Training speed side by side: the notebook's loop, PyTorch's example, this project, and a large matrix product.
+"""Measure training speed side by side: the notebook's loop, PyTorch's example, this project, and a matrix product.
 
-From the project's root, on a machine that does nothing else, after `dvc repro split`: python -m benchmarks.speed
-They take turns, so that a slow minute slows all of them, each turn in a process of its own, so that none runs in what
-another has set up. Then whole trainings, with their peak memory: an epoch of the notebook's, and this project's train
-stage from start to end.
-Writes benchmarks/speed.md. Takes about a quarter of an hour on two cores.
+Run it from the project's root after `dvc repro split`, on an idle machine: python -m benchmarks.speed
+The programs take turns, so that a slow minute slows all of them, and every turn is a process of its own, so that none
+benefits from what another has set up. Whole trainings, with their peak memory, come last: an epoch of the notebook's,
+and this project's train stage from start to end. Writes benchmarks/speed.md; takes a quarter of an hour on two cores.
 """
 
 import json
 import os
 import resource
-import shutil
 import statistics
 import subprocess
 import sys
@@ -23,29 +21,37 @@ from typing import Any
 
 import numpy as np
 import torch
-from src.augment import augment
-from src.device import describe_environment, keep_freed_memory, make_exact
-from src.epoch import Images, train_epoch
-from src.files import load_arrays
-from src.model import Architecture, ConvNet
-from src.params import read_params
-from src.torchvision_datasets import MNIST
 from torch import nn
 from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
-from benchmarks.rivals import example_network, notebook_network, one_pass, validation_pass
-from src.download import PARTS
-from stages.train import IMAGES, INDICES, Params
+from benchmarks.copying import copy_data, copy_project
+from benchmarks.rivals import example_network, notebook_network, train_one_epoch, validate_one_epoch
+from src.common.files import load_arrays
+from src.common.params import read_params, validate_params
+from src.download.idx_datasets import FILES
+from src.download.torchvision_datasets import MNIST
+from src.network.convnet import Architecture, ConvNet
+from src.network.device import describe_environment
+from src.settings.all_params import AllParams
+from src.settings.recipes import read_recipe
+from src.train.augmentation import augment
+from src.train.data import LabelledImages
+from src.train.epoch import train_epoch
+from src.train.learner import Learner
+from src.train.params import TrainStageParams
+from src.train.runtime import set_up_runtime
+from stages.train import IMAGES, INDICES
 
 TABLE = Path("benchmarks/speed.md")
 CPU = torch.device("cpu")
 ROUNDS = 5
-BATCHES = 40  # a turn, after as many to warm up
+BATCHES = 40  # per turn, after as many for warm-up
 TRAININGS = 3  # rounds of whole trainings
-NOTEBOOK_EPOCHS = 43  # after which its patience ends it: the lowest validation loss comes at the 12th
+NOTEBOOK_EPOCHS = 43  # after which its patience ends the training; its lowest validation loss is at epoch 12
 MATRIX = 4096  # rows and columns
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+PRECISIONS = {"float32": "fp32", "bfloat16": "bf16"}  # as train.precision names them
 NOTEBOOK = "the notebook's loop, float32"
 EXAMPLE = "pytorch/examples' mnist, float32"
 OURS = {
@@ -66,39 +72,41 @@ LIMITS = {f"matrix product, {dtype}": dtype for dtype in DTYPES}
 
 def main() -> None:
     rates = take_turns((*LIMITS, NOTEBOOK, EXAMPLE, *OURS), ROUNDS)
-    TABLE.write_text(table(rates, take_turns(WHOLE, TRAININGS)))
+    TABLE.write_text(render_table(rates, take_turns(WHOLE, TRAININGS)))
     print(TABLE.read_text())
 
 
 def take_turns(names: Iterable[str], rounds: int) -> dict[str, list[Any]]:
-    plain = {key: value for key, value in os.environ.items() if key != "GOMP_SPINCOUNT"}  # which stages set
+    """Measure every name once per round, each in a process of its own."""
+    without_setting = {key: value for key, value in os.environ.items() if key != "GOMP_SPINCOUNT"}  # set by stages
     rates: dict[str, list[Any]] = {name: [] for name in names}
     for _ in tqdm(range(rounds), desc="rounds"):
         for name, values in rates.items():
             command = [sys.executable, "-m", "benchmarks.speed", name]
-            environment = os.environ if name in OURS else plain
+            environment = os.environ if name in OURS else without_setting
             turn = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment)
             values.append(json.loads(turn.stdout))
     return rates
 
 
 def measure(name: str) -> float | tuple[float, float]:
-    """Images a second of one turn, GFLOP a second of a matrix product, or minutes and GiB of a whole training."""
+    """Images per second of one turn, GFLOP per second of a matrix product, or minutes and GiB of a whole training."""
     if name in WHOLE:
-        return whole_training(name)
-    units, turn = ours(name) if name in OURS else limit(name) if name in LIMITS else rival(name)
-    turn()
+        return measure_whole_training(name)
+    prepare = prepare_ours if name in OURS else prepare_matrix_product if name in LIMITS else prepare_rival
+    units, turn = prepare(name)
+    turn()  # warm-up
     start = time.perf_counter()
     turn()
     return units / (time.perf_counter() - start)
 
 
-def limit(name: str) -> tuple[float, Callable[[], Any]]:
+def prepare_matrix_product(name: str) -> tuple[float, Callable[[], Any]]:
     left, right = torch.rand(2, MATRIX, MATRIX).to(DTYPES[LIMITS[name]])
     return 2 * MATRIX**3 / 1e9, partial(torch.matmul, left, right)
 
 
-def rival(name: str) -> tuple[float, Callable[[], Any]]:
+def prepare_rival(name: str) -> tuple[float, Callable[[], Any]]:
     with TemporaryDirectory() as folder:
         dataset = torchvision_mnist(Path(folder), load_arrays(IMAGES, "images", "labels"))
     optimizer: torch.optim.Optimizer
@@ -109,19 +117,30 @@ def rival(name: str) -> tuple[float, Callable[[], Any]]:
         network, size = example_network(), 64
         optimizer = torch.optim.Adadelta(network.parameters(), lr=1.0)
     batches = DataLoader(Subset(dataset, range(BATCHES * size)), size, shuffle=True)
-    return BATCHES * size, partial(one_pass, network, optimizer, batches)
+    return BATCHES * size, partial(train_one_epoch, network, optimizer, batches)
 
 
-def whole_training(name: str) -> tuple[float, float]:
-    """Minutes and the peak of resident memory in GiB.
+def prepare_ours(name: str) -> tuple[float, Callable[[], Any]]:
+    crop, dtype, augmented = OURS[name]
+    params = read_params(TrainStageParams)
+    augmentation = params.augment
+    if augmented:
+        augmentation = validate_params(AllParams, read_recipe(AUGMENTED), AUGMENTED).augment
+    settings = params.train.model_copy(update={"device": "cpu", "precision": PRECISIONS[dtype], "schedule": "constant"})
+    runtime = set_up_runtime(settings)
+    data = load_arrays(IMAGES, "images", "labels")
+    count = BATCHES * settings.batch_size
+    images = LabelledImages(*(torch.from_numpy(data[key][:count]) for key in ("images", "labels")))
+    learner = Learner(our_network(crop), images, settings, runtime.precision)
+    return count, partial(train_epoch, learner, images, partial(augment, params=augmentation), name, 0.0)
 
-    Of the train stage from its start; of the notebook's training by a single epoch.
-    """
+
+def measure_whole_training(name: str) -> tuple[float, float]:
+    """Minutes and peak resident memory in GiB: of the train stage, or of one epoch of the notebook times its epochs."""
     with TemporaryDirectory() as folder:
         if name == STAGE:
-            for part in ("src", "stages", "data/download", "data/split"):
-                shutil.copytree(part, Path(folder, part))
-            shutil.copy("params.yaml", folder)
+            copy_project(Path(folder))
+            copy_data(Path(folder))
             start = time.perf_counter()
             subprocess.run([sys.executable, "-m", "stages.train"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
             return (time.perf_counter() - start) / 60, peak_memory(resource.RUSAGE_CHILDREN)
@@ -130,8 +149,8 @@ def whole_training(name: str) -> tuple[float, float]:
     training, validation = (DataLoader(Subset(dataset, rows[side].tolist()), 128, shuffle=True) for side in rows)
     network = notebook_network()
     start = time.perf_counter()
-    one_pass(network, torch.optim.Adam(network.parameters()), training)
-    validation_pass(network, validation)
+    train_one_epoch(network, torch.optim.Adam(network.parameters()), training)
+    validate_one_epoch(network, validation)
     return NOTEBOOK_EPOCHS * (time.perf_counter() - start) / 60, peak_memory(resource.RUSAGE_SELF)
 
 
@@ -140,43 +159,26 @@ def peak_memory(whose: int) -> float:
 
 
 def our_network(crop: int) -> ConvNet:
-    model = read_params(Params).model.model_copy(update={"crop": crop})
+    model = read_params(TrainStageParams).model.model_copy(update={"crop": crop})
     return ConvNet(Architecture(model=model, image_shape=(1, 28, 28), classes=[str(digit) for digit in range(10)]))
 
 
-def ours(name: str) -> tuple[float, Callable[[], Any]]:
-    crop, dtype, augmented = OURS[name]
-    params = read_params(Params)
-    augmentation = read_params(Params, AUGMENTED).augment if augmented else params.augment
-    make_exact(CPU, params.train.threads)
-    keep_freed_memory()
-    data = load_arrays(IMAGES, "images", "labels")
-    size = params.train.batch_size
-    count = BATCHES * size
-    images = Images(*(torch.from_numpy(data[key][:count]) for key in ("images", "labels")))
-    network = our_network(crop)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=params.train.learning_rate, fused=True)
-    constant = torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0)
-    transform = partial(augment, params=augmentation)
-    return count, partial(train_epoch, network, images, size, transform, DTYPES[dtype], optimizer, constant, name, 0.0)
-
-
 def torchvision_mnist(folder: Path, data: dict[str, np.ndarray]) -> Any:
-    """torchvision's MNIST with ToTensor, made of the downloaded training images."""
+    """torchvision's MNIST with ToTensor, built from the downloaded training images."""
     raw = folder / "MNIST/raw"
     raw.mkdir(parents=True)
     for name, array in (("train_images", data["images"][:, 0]), ("train_labels", data["labels"].astype(np.uint8))):
         sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
-        (raw / PARTS[name]).write_bytes(bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes())
+        (raw / FILES[name]).write_bytes(bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes())
     for name in ("test_images", "test_labels"):
-        (raw / PARTS[name]).touch()  # torchvision asks that they exist; nothing here reads the test images
-    from torchvision.transforms import ToTensor  # after MNIST: see src/torchvision_datasets.py
+        (raw / FILES[name]).touch()  # torchvision requires these files; nothing here reads the test images
+    from torchvision.transforms import ToTensor  # after MNIST: see src/download/torchvision_datasets.py
 
     return MNIST(folder, train=True, transform=ToTensor())
 
 
 def flop_per_image(network: ConvNet) -> float:
-    """Of a training step: forward, backward to the weights and, but for the first layer, to the inputs."""
+    """FLOP of a training step: forward, backward to the weights and, except in the first layer, to the inputs."""
     products = [
         layer.weight.numel() * int(np.prod(size.shape[1:], initial=1))
         for layer, size in zip(network.layers, network.sizes, strict=True)
@@ -185,39 +187,39 @@ def flop_per_image(network: ConvNet) -> float:
     return 2.0 * (3 * sum(products) - products[0])
 
 
-def table(rates: dict[str, list[float]], whole: dict[str, list[tuple[float, float]]]) -> str:
+def render_table(rates: dict[str, list[float]], whole: dict[str, list[tuple[float, float]]]) -> str:
     environment = describe_environment(CPU, torch.bfloat16)
     lines = [
-        f"Made by `python -m benchmarks.speed`: medians of {ROUNDS} turns of {BATCHES} batches each, in brackets the"
-        " lowest and the highest.",
+        f"Made by `python -m benchmarks.speed`: medians of {ROUNDS} turns of {BATCHES} batches each, with the minimum"
+        " and maximum in parentheses.",
         f"{environment['processor']}, {environment['threads']} threads, PyTorch {environment['torch']}.",
         "",
-        "| | images a second | against the notebook's loop | of the rate of a matrix product |",
+        "| program | images per second | times the notebook's loop | fraction of a matrix product's rate |",
         "|---|---|---|---|",
     ]
     for name in (NOTEBOOK, EXAMPLE, *OURS):
         ratios = [value / base for value, base in zip(rates[name], rates[NOTEBOOK], strict=True)]
-        share = ""
+        fraction = ""
         if name in OURS:
             crop, dtype, _ = OURS[name]
-            most = statistics.median(rates[f"matrix product, {dtype}"])
-            share = f"{statistics.median(rates[name]) * flop_per_image(our_network(crop)) / 1e9 / most:.0%}"
-        lines.append(f"| {name} | {spread(rates[name], '.0f')} | {spread(ratios, '.2f')} | {share} |")
+            limit = statistics.median(rates[f"matrix product, {dtype}"])
+            fraction = f"{statistics.median(rates[name]) * flop_per_image(our_network(crop)) / 1e9 / limit:.0%}"
+        lines.append(f"| {name} | {spread(rates[name], '.0f')} | {spread(ratios, '.2f')} | {fraction} |")
     limits = " and ".join(f"{spread(rates[name], '.0f')} GFLOP/s in {dtype}" for name, dtype in LIMITS.items())
-    lines += ["", "| a whole training | minutes | times as fast | peak memory, GiB |", "|---|---|---|---|"]
+    lines += ["", "| whole training | minutes | times as fast | peak memory, GiB |", "|---|---|---|---|"]
     for name, trainings in whole.items():
         minutes, memory = zip(*trainings, strict=True)
         ratios = [base / value for (base, _), value in zip(whole[WHOLE[0]], minutes, strict=True)]
         lines.append(f"| {name} | {spread(minutes, '.2f')} | {spread(ratios, '.1f')} | {spread(memory, '.2f')} |")
     lines += [
         "",
-        f"Medians of {TRAININGS}; the notebook's is {NOTEBOOK_EPOCHS} times one of its epochs with validation.",
+        f"Medians of {TRAININGS} runs; the notebook's minutes are {NOTEBOOK_EPOCHS} times one epoch with validation.",
     ]
-    return "\n".join([*lines, "", f"For scale, a product of two {MATRIX}x{MATRIX} matrices: {limits}.", ""])
+    return "\n".join([*lines, "", f"For scale, the product of two {MATRIX}x{MATRIX} matrices reaches {limits}.", ""])
 
 
-def spread(values: Sequence[float], form: str) -> str:
-    return f"{statistics.median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
+def spread(values: Sequence[float], spec: str) -> str:
+    return f"{statistics.median(values):{spec}} ({min(values):{spec}} to {max(values):{spec}})"
 
 
 if __name__ == "__main__":
