@@ -1,10 +1,10 @@
-# Every target sets up .venv first, and only when the requirements have changed.
+# Targets first set up .venv if it is missing or the requirements have changed.
 PYTHON ?= python3
 BIN := .venv/bin
-# dvc runs `python`:
+# DVC runs `python`, which must be the one in .venv:
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-# What compare, summary and gate compare the workspace with.
+# The revision that compare, summary and gate compare the workspace with.
 BASE ?= main
 
 # What recipe writes into params.yaml, and what accuracy measures: a recipe by name, the number of seeds, and
@@ -54,7 +54,7 @@ summary: .venv/installed ## print the comparison, the plots and DVC's diffs as M
 	@$(BIN)/dvc params diff --md $(BASE)
 	@$(BIN)/dvc metrics diff --md $(BASE)
 
-gate: .venv/installed ## fail if the workspace is worse than a revision: BASE=main
+gate: .venv/installed ## fail if the workspace is below 99% or worse than a revision: BASE=main
 	@$(BIN)/python -m tools.compare $(BASE) --gate --min-accuracy 0.99
 
 accuracy: .venv/installed ## measure a recipe's accuracy over seeds: RECIPE=accurate SEEDS=5

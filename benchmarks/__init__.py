@@ -1,1 +1,1 @@
-"""What the published figures are made with."""
+"""Scripts that produce the published figures."""

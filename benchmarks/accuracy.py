@@ -1,8 +1,8 @@
 """Measure the test accuracy of a recipe over several seeds, and write the table of all recipes measured so far.
 
-Run it from the project's root after `dvc repro split`, or as `make accuracy RECIPE=accurate SEEDS=5`. The seeds are the
-networks of one ensemble, so that the ensemble is measured too. When it is killed, the same command resumes. The figures
-are kept in benchmarks/accuracy/, and the table in benchmarks/accuracy.md is made from all of them.
+Run it from the project's root after `dvc repro split`, or as `make accuracy RECIPE=accurate SEEDS=5`. The seeds form
+one ensemble, so its accuracy is measured too. If the run is killed, the same command resumes it. The figures are kept
+in benchmarks/accuracy/, and the table in benchmarks/accuracy.md is made from all of them.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from src.compare.revisions import TEST_SET
 from src.settings.all_params import AllParams
 from src.settings.recipes import read_recipe
 
-WORK = Path(".accuracy")  # one copy of the project per measurement, with its unfinished training
+WORK = Path(".accuracy")  # one copy of the project per unfinished measurement
 FIGURES = Path("benchmarks/accuracy")
 TABLE = Path("benchmarks/accuracy.md")
 
@@ -34,7 +34,7 @@ def main() -> None:
     arguments = parse_arguments()
     path = Path("recipes", f"{arguments.recipe}.yaml")
     params = override(read_recipe(path), arguments.set)
-    validate_params(AllParams, params, path)  # before anything is made
+    validate_params(AllParams, params, path)  # before anything is written
     seeds = arguments.seeds or max(5, params["train"]["members"])
     params["train"]["members"] = seeds
     name = ",".join([arguments.recipe, *arguments.set])
@@ -61,7 +61,9 @@ def main() -> None:
         "accuracy": list(metrics["members"]["accuracy"].values()) if seeds > 1 else [metrics["accuracy"]],
         "images": metrics["images"],
         "wrong": [int(row["index"]) for row in read_csv(project / "data/evaluate/errors.csv")],  # of the ensemble
-        "minutes": None if resumed else minutes / seeds,  # per network; unknown if an earlier run trained a part
+        "minutes": None
+        if resumed
+        else minutes / seeds,  # per network; unknown if an earlier run did part of the training
         "machine": f"{device}, {environment['precision']}",
         "test_set": next(out["md5"] for out in outs if out["path"] == TEST_SET),
         "params": params,
@@ -73,7 +75,7 @@ def main() -> None:
 
 
 def override(params: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
-    """Apply assignments such as `train.precision=fp32`; ValueError if one is not of that form."""
+    """Apply assignments such as `train.precision=fp32`; raise ValueError if one is malformed."""
     for assignment in assignments:
         key, separator, value = assignment.partition("=")
         section, _, name = key.partition(".")
@@ -84,7 +86,7 @@ def override(params: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
 
 
 def prepare(project: Path, params: dict[str, Any]) -> None:
-    """Copy the project and its data; an existing copy keeps its checkpoints and gets the present code."""
+    """Copy the project and its data; an existing copy keeps its checkpoints and is updated to the current code."""
     if not project.exists():
         partial = project.with_name(f"{project.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
@@ -93,24 +95,28 @@ def prepare(project: Path, params: dict[str, Any]) -> None:
     for folder in ("src", "stages"):
         shutil.rmtree(project / folder, ignore_errors=True)
     copy_project(project)
-    (project / ".dvc/config.local").write_text("[core]\n    no_scm = true\n")  # Git ignores the copy
+    (project / ".dvc/config.local").write_text("[core]\n    no_scm = true\n")  # the copy is ignored by Git
     YAML().dump(params, project / "params.yaml")
 
 
 def run_dvc(project: Path, *arguments: str) -> None:
-    """Run DVC in the copy; ValueError if it fails."""
+    """Run DVC in the copy; raise ValueError if it fails."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # dvc runs `python`
     if subprocess.run(
         [sys.executable, "-m", "dvc", *arguments], cwd=project, env=os.environ | {"PATH": path}
     ).returncode:
-        raise ValueError(f"`dvc {' '.join(arguments)}` failed in {project}; the same command resumes from there")
+        raise ValueError(f"`dvc {' '.join(arguments)}` failed in {project}; run the same command again to resume")
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__.splitlines()[0])
     parser.add_argument("recipe", metavar="RECIPE", help="the name of a file in recipes/, without .yaml")
     parser.add_argument(
-        "seeds", metavar="SEEDS", type=network_count, nargs="?", help="default: 5, or the ensemble's size"
+        "seeds",
+        metavar="SEEDS",
+        type=network_count,
+        nargs="?",
+        help="number of networks; default: 5, or train.members if larger",
     )
     parser.add_argument(
         "-S", "--set", metavar="KEY=VALUE", action="append", default=[], help="set a parameter, as in dvc exp run"
@@ -119,7 +125,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def network_count(text: str) -> int:
-    """Parse a number of networks, limited as train.members is."""
+    """Parse a number of networks, within the limits of train.members."""
     if not 1 <= (number := int(text)) <= 1000:
         raise argparse.ArgumentTypeError(f"{text} is not between 1 and 1000")
     return number

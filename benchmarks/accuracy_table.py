@@ -14,7 +14,7 @@ Figures = Mapping[str, Any]  # of one recipe, as benchmarks/accuracy.py writes t
 
 
 def render_table(results: Mapping[str, Figures]) -> str:
-    """Render the figures by name as Markdown, in order of accuracy, with every single score."""
+    """Render the figures as Markdown tables, sorted by mean accuracy, with every individual score."""
     results = dict(sorted(results.items(), key=lambda item: mean(item[1]["accuracy"])))
     lines = [
         "Made by the commands in the last column; each row includes all of its networks. ± is the sample standard"
@@ -42,7 +42,7 @@ def render_table(results: Mapping[str, Figures]) -> str:
 
 
 def _scores(figures: Figures) -> list[str]:
-    """Mean and interval, ensemble and interval; of a single network only its accuracy, marked n = 1."""
+    """Format mean, ensemble accuracy and their intervals; for a single network only its accuracy, marked n = 1."""
     accuracy, images, wrong = figures["accuracy"], figures["images"], len(figures["wrong"])
     if len(accuracy) == 1:
         return [f"{accuracy[0]:.2%}, n = 1", "", "", ""]
@@ -57,8 +57,8 @@ def _scores(figures: Figures) -> list[str]:
 
 
 def _compare(base: Figures, other: Figures) -> tuple[str, str]:
-    """How single networks and the ensemble differ from the base, and whether by more than chance."""
-    means, ensembles = "too few networks", "not as many networks"
+    """Compare single networks and the ensemble with the base, and test both differences."""
+    means, ensembles = "too few networks", "different number of networks"
     if min(len(base["accuracy"]), len(other["accuracy"])) > 1:
         comparison = compare_seeds(base["accuracy"], other["accuracy"], 0.05)
         low, high = (f"{100 * bound:+.3f}" for bound in comparison.interval)

@@ -8,7 +8,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def copy_project(target: Path) -> Path:
-    """Copy the files of this project as they are now, committed or not, but none that Git ignores."""
+    """Copy the files of this project as they are now, committed or not, except those that Git ignores."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     for name in filter(None, listed.stdout.split("\0")):

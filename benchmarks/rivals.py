@@ -1,4 +1,4 @@
-"""The programs that this project's training speed is compared with, written the way their authors run them."""
+"""The programs that this project's training speed is compared with, reimplemented as their authors wrote them."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 def notebook_network() -> nn.Sequential:
-    """The notebook's dropout network, 288,618 parameters."""
+    """Build the notebook's dropout network (288,618 parameters)."""
     layers: list[nn.Module] = []
     channels = 1
     for block in ([32, 32], [64, 64], [128]):
@@ -28,7 +28,7 @@ def example_network() -> nn.Sequential:
 
 
 def train_one_epoch(network: nn.Module, optimizer: torch.optim.Optimizer, batches: Iterable[list[Tensor]]) -> None:
-    """The training loop that both programs use."""
+    """Train for one epoch with the loop that both programs use."""
     network.train()
     for images, labels in batches:
         optimizer.zero_grad()
@@ -38,6 +38,6 @@ def train_one_epoch(network: nn.Module, optimizer: torch.optim.Optimizer, batche
 
 @torch.inference_mode()
 def validate_one_epoch(network: nn.Module, batches: Iterable[list[Tensor]]) -> float:
-    """The notebook's validation, which it runs after every epoch."""
+    """Validate as the notebook does after every epoch."""
     network.eval()
     return sum(F.nll_loss(network(images), labels).item() for images, labels in batches)

@@ -1,9 +1,9 @@
-"""Measure training speed side by side: the notebook's loop, PyTorch's example, this project, and a matrix product.
+"""Compare the training speed of the notebook's loop, PyTorch's example and this project, with a matrix multiplication.
 
-Run it from the project's root after `dvc repro split`, on an idle machine: python -m benchmarks.speed
-The programs take turns, so that a slow minute slows all of them, and every turn is a process of its own, so that none
-benefits from what another has set up. Whole trainings, with their peak memory, come last: an epoch of the notebook's,
-and this project's train stage from start to end. Writes benchmarks/speed.md; takes a quarter of an hour on two cores.
+Run it from the project's root after `dvc repro split`, on an idle machine: python -m benchmarks.speed The programs
+alternate, so that a slow minute affects all of them, and each round runs in its own process, so that none benefits from
+another's set-up. Complete training runs with their peak memory come last: one epoch of the notebook's loop, and this
+project's train stage from start to finish. Writes benchmarks/speed.md; takes a quarter of an hour on two cores.
 """
 
 import json
@@ -46,7 +46,7 @@ from stages.train import IMAGES, INDICES
 TABLE = Path("benchmarks/speed.md")
 CPU = torch.device("cpu")
 ROUNDS = 5
-BATCHES = 40  # per turn, after as many for warm-up
+BATCHES = 40  # per round, after the same number for warm-up
 TRAININGS = 3  # rounds of whole trainings
 NOTEBOOK_EPOCHS = 43  # after which its patience ends the training; its lowest validation loss is at epoch 12
 MATRIX = 4096  # rows and columns
@@ -67,7 +67,7 @@ OURS = {
 AUGMENTED = Path("recipes/accurate.yaml")
 STAGE = "this project's train stage"
 WHOLE = ("the notebook's training", STAGE)
-LIMITS = {f"matrix product, {dtype}": dtype for dtype in DTYPES}
+LIMITS = {f"matrix multiplication, {dtype}": dtype for dtype in DTYPES}
 
 
 def main() -> None:
@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def take_turns(names: Iterable[str], rounds: int) -> dict[str, list[Any]]:
-    """Measure every name once per round, each in a process of its own."""
+    """Measure each program once per round, each time in its own process."""
     without_setting = {key: value for key, value in os.environ.items() if key != "GOMP_SPINCOUNT"}  # set by stages
     rates: dict[str, list[Any]] = {name: [] for name in names}
     for _ in tqdm(range(rounds), desc="rounds"):
@@ -90,10 +90,10 @@ def take_turns(names: Iterable[str], rounds: int) -> dict[str, list[Any]]:
 
 
 def measure(name: str) -> float | tuple[float, float]:
-    """Images per second of one turn, GFLOP per second of a matrix product, or minutes and GiB of a whole training."""
+    """Return images per second, GFLOP/s of a matrix multiplication, or minutes and GiB of a complete training run."""
     if name in WHOLE:
         return measure_whole_training(name)
-    prepare = prepare_ours if name in OURS else prepare_matrix_product if name in LIMITS else prepare_rival
+    prepare = prepare_ours if name in OURS else prepare_matrix_multiplication if name in LIMITS else prepare_rival
     units, turn = prepare(name)
     turn()  # warm-up
     start = time.perf_counter()
@@ -101,7 +101,7 @@ def measure(name: str) -> float | tuple[float, float]:
     return units / (time.perf_counter() - start)
 
 
-def prepare_matrix_product(name: str) -> tuple[float, Callable[[], Any]]:
+def prepare_matrix_multiplication(name: str) -> tuple[float, Callable[[], Any]]:
     left, right = torch.rand(2, MATRIX, MATRIX).to(DTYPES[LIMITS[name]])
     return 2 * MATRIX**3 / 1e9, partial(torch.matmul, left, right)
 
@@ -136,7 +136,7 @@ def prepare_ours(name: str) -> tuple[float, Callable[[], Any]]:
 
 
 def measure_whole_training(name: str) -> tuple[float, float]:
-    """Minutes and peak resident memory in GiB: of the train stage, or of one epoch of the notebook times its epochs."""
+    """Return minutes and peak memory (GiB) of the train stage, or of one notebook epoch scaled to the full run."""
     with TemporaryDirectory() as folder:
         if name == STAGE:
             copy_project(Path(folder))
@@ -164,7 +164,7 @@ def our_network(crop: int) -> ConvNet:
 
 
 def torchvision_mnist(folder: Path, data: dict[str, np.ndarray]) -> Any:
-    """torchvision's MNIST with ToTensor, built from the downloaded training images."""
+    """Build torchvision's MNIST, with ToTensor, from the downloaded training images."""
     raw = folder / "MNIST/raw"
     raw.mkdir(parents=True)
     for name, array in (("train_images", data["images"][:, 0]), ("train_labels", data["labels"].astype(np.uint8))):
@@ -178,7 +178,7 @@ def torchvision_mnist(folder: Path, data: dict[str, np.ndarray]) -> Any:
 
 
 def flop_per_image(network: ConvNet) -> float:
-    """FLOP of a training step: forward, backward to the weights and, except in the first layer, to the inputs."""
+    """Count the FLOP of a training step: forward, and backward to weights and, but in the first layer, inputs."""
     products = [
         layer.weight.numel() * int(np.prod(size.shape[1:], initial=1))
         for layer, size in zip(network.layers, network.sizes, strict=True)
@@ -190,11 +190,12 @@ def flop_per_image(network: ConvNet) -> float:
 def render_table(rates: dict[str, list[float]], whole: dict[str, list[tuple[float, float]]]) -> str:
     environment = describe_environment(CPU, torch.bfloat16)
     lines = [
-        f"Made by `python -m benchmarks.speed`: medians of {ROUNDS} turns of {BATCHES} batches each, with the minimum"
+        f"Made by `python -m benchmarks.speed`: medians of {ROUNDS} rounds of {BATCHES} batches each, with the minimum"
         " and maximum in parentheses.",
         f"{environment['processor']}, {environment['threads']} threads, PyTorch {environment['torch']}.",
         "",
-        "| program | images per second | times the notebook's loop | fraction of a matrix product's rate |",
+        "| program | images per second | speed relative to the notebook's loop"
+        " | fraction of matrix-multiplication throughput |",
         "|---|---|---|---|",
     ]
     for name in (NOTEBOOK, EXAMPLE, *OURS):
@@ -202,20 +203,28 @@ def render_table(rates: dict[str, list[float]], whole: dict[str, list[tuple[floa
         fraction = ""
         if name in OURS:
             crop, dtype, _ = OURS[name]
-            limit = statistics.median(rates[f"matrix product, {dtype}"])
+            limit = statistics.median(rates[f"matrix multiplication, {dtype}"])
             fraction = f"{statistics.median(rates[name]) * flop_per_image(our_network(crop)) / 1e9 / limit:.0%}"
         lines.append(f"| {name} | {spread(rates[name], '.0f')} | {spread(ratios, '.2f')} | {fraction} |")
     limits = " and ".join(f"{spread(rates[name], '.0f')} GFLOP/s in {dtype}" for name, dtype in LIMITS.items())
-    lines += ["", "| whole training | minutes | times as fast | peak memory, GiB |", "|---|---|---|---|"]
+    lines += ["", "| complete training run | minutes | speedup | peak memory, GiB |", "|---|---|---|---|"]
     for name, trainings in whole.items():
         minutes, memory = zip(*trainings, strict=True)
         ratios = [base / value for (base, _), value in zip(whole[WHOLE[0]], minutes, strict=True)]
         lines.append(f"| {name} | {spread(minutes, '.2f')} | {spread(ratios, '.1f')} | {spread(memory, '.2f')} |")
     lines += [
         "",
-        f"Medians of {TRAININGS} runs; the notebook's minutes are {NOTEBOOK_EPOCHS} times one epoch with validation.",
+        f"Medians of {TRAININGS} runs; the notebook's minutes are one epoch, with validation, times {NOTEBOOK_EPOCHS}.",
     ]
-    return "\n".join([*lines, "", f"For scale, the product of two {MATRIX}x{MATRIX} matrices reaches {limits}.", ""])
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"For reference, multiplying two {MATRIX}x{MATRIX} matrices reaches {limits};"
+            " small convolutions in float32 can exceed it.",
+            "",
+        ]
+    )
 
 
 def spread(values: Sequence[float], spec: str) -> str:

@@ -10,8 +10,8 @@ if not importlib.util.find_spec("torch"):
     sys.exit(
         f"{sys.executable} has no PyTorch; activate the environment (source .venv/bin/activate) or run `make repro`"
     )
-if sys.argv[0] == "-m":  # Python's value until it has found the module: a stage is being run, not imported
+if sys.argv[0] == "-m":  # while `python -m` is locating the module: a stage is run, not imported
     exit_on_interrupt()  # here rather than in run_cli, because importing PyTorch already takes seconds
-# PyTorch's threads wait for each other by spinning, by default for so long that training takes forty times as long
-# while other programs use the cores. Read when PyTorch is imported.
+# PyTorch's threads busy-wait for each other, by default for so long that training takes forty times as long while other
+# programs use the cores. The variable is read when PyTorch is imported.
 os.environ.setdefault("GOMP_SPINCOUNT", "3000")

@@ -1,4 +1,4 @@
-"""Stage 4: measure the trained network, or ensemble, on the test set."""
+"""Stage 4: evaluate the trained network, or ensemble, on the test set."""
 
 from pathlib import Path
 

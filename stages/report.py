@@ -1,4 +1,4 @@
-"""Stage 5: draw the mistakes and the curves, and write the HTML report."""
+"""Stage 5: plot the mistakes and the training curves, and write the HTML report."""
 
 from pathlib import Path
 

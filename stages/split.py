@@ -1,4 +1,4 @@
-"""Stage 2: split the training images into training and validation rows."""
+"""Stage 2: split the data into training and validation sets."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def main() -> None:
     print(f"split: {len(train):,} training and {len(validation):,} validation images")
     counts = [np.bincount(labels[rows], minlength=len(classes)) for rows in (train, validation)]
     for name, training_count, validation_count in zip(classes, *counts, strict=True):
-        print(f"  {name}: {training_count:,} and {validation_count:,}")
+        print(f"  {name}: {training_count:,} training, {validation_count:,} validation")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Stage 3: train the network, or an ensemble of networks, on the training rows."""
+"""Stage 3: train the network, or an ensemble of networks, on the training set."""
 
 from functools import partial
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""What people and continuous integration run by hand: python -m tools.<name>."""
+"""Command-line tools for people and continuous integration: python -m tools.<name>."""

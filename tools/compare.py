@@ -1,8 +1,8 @@
-"""Compare two results on the same test images, and tell whether the difference is larger than chance explains.
+"""Compare two results on the same test images, and report whether the difference is larger than chance would explain.
 
-BASE and REV are Git revisions, DVC experiments by name, or `workspace`. Only what is in Git is read.
+BASE and REV are Git revisions, names of DVC experiments, or `workspace`. Only what is in Git is read.
 Exit code: 1 if there are no results to compare or, with --gate, if REV is significantly worse, less accurate than
-required or lacks a metric; 2 for wrong usage; otherwise 0.
+required or lacks a metric; 2 for usage errors; otherwise 0.
 """
 
 import argparse
@@ -49,7 +49,7 @@ def main() -> int:
 
 
 def missing_metrics(comparison: Comparison) -> set[str]:
-    """The metrics that only the base has, except those that the other side's parameters rule out."""
+    """List the metrics that only the base has, except those that the other side's parameters disable."""
     base, other = comparison.base, comparison.other
     # A refit has no validation, and a single network has no members.
     excused = ("evaluate.members.", *["train.validation_"] * bool(other.params.get("train.refit")))
@@ -72,17 +72,23 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("revision", metavar="REV", nargs="?", default=WORKSPACE, help="default: the workspace")
     parser.add_argument("--alpha", type=probability, default=0.05, help="significance level; default: 0.05")
     parser.add_argument(
-        "--seeds", action="store_true", help="compare mean accuracies over all experiments that differ by seed only"
+        "--seeds",
+        action="store_true",
+        help="compare mean accuracies over all experiments that differ only in their seed",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of Markdown")
-    parser.add_argument("--html", type=Path, metavar="PATH", help="also write a page that shows the images")
-    parser.add_argument("--gate", action="store_true", help="exit with 1 if REV is worse")
     parser.add_argument(
-        "--min-accuracy", type=probability, default=0.0, help="with --gate: the accuracy that is required"
+        "--html", type=Path, metavar="PATH", help="also write an HTML page with the fixed and broken images"
+    )
+    parser.add_argument(
+        "--gate", action="store_true", help="exit with code 1 if REV is significantly worse or lacks a metric"
+    )
+    parser.add_argument(
+        "--min-accuracy", type=probability, default=0.0, help="with --gate: the minimum accuracy required"
     )
     arguments = parser.parse_args()
     if arguments.seeds and arguments.html:
-        parser.error("--html shows single images, which --seeds does not compare")
+        parser.error("--html cannot be combined with --seeds, which does not compare individual images")
     return arguments
 
 

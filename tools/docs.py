@@ -1,4 +1,4 @@
-"""Write docs/parameters.md, and the comments in params.yaml, from the parameters' models: python -m tools.docs"""
+"""Write docs/parameters.md, and the comments in params.yaml, from the parameter models: python -m tools.docs"""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def main() -> None:
     values = {section: keys | current.get(section, {}) for section, keys in default_values().items()}
     write_bytes(PARAMS, render_params(values).encode())
     write_bytes(REFERENCE, render_reference().encode())
-    print(f"docs: wrote the comments in {PARAMS}, and {REFERENCE}")
+    print(f"docs: wrote {REFERENCE} and the comments in {PARAMS}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Classify pictures of your own: photos, scans or drawings of one character each.
+"""Classify your own pictures: photos, scans or drawings of one character each.
 
 The ink is isolated and framed as MNIST frames its digits. Exit code: 1 if there is no model or a picture cannot be
-read (the others are still classified), 2 for wrong usage, otherwise 0.
+read (the others are still classified), 2 for usage errors, otherwise 0.
 """
 
 import argparse
@@ -60,12 +60,14 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tools.predict", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("pictures", metavar="PICTURE", type=Path, nargs="+", help="in any format that Pillow reads")
+    parser.add_argument("pictures", metavar="PICTURE", type=Path, nargs="+", help="in any format that Pillow can read")
     parser.add_argument(
-        "--as-is", action="store_true", help="only resize the picture, for a network trained on pictures like it"
+        "--as-is", action="store_true", help="only resize the picture, for a network trained on images of this kind"
     )
     parser.add_argument("--json", action="store_true", help="print all probabilities as JSON")
-    parser.add_argument("--seen", type=Path, metavar="PATH", help="also write a PNG of the network's inputs, 20 a row")
+    parser.add_argument(
+        "--seen", type=Path, metavar="PATH", help="also write a PNG of the network's inputs, 20 per row"
+    )
     return parser.parse_args()
 
 

@@ -1,7 +1,7 @@
 """Write a recipe into params.yaml, or list the recipes when called without a name.
 
-A recipe sets every parameter but those of the download section: to the value in recipes/NAME.yaml, or else to its
-default. Comments in params.yaml are kept.
+A recipe sets every parameter outside the download section: to the value in recipes/NAME.yaml if it has one, otherwise
+to the default. Comments in params.yaml are kept.
 """
 
 import argparse
@@ -25,13 +25,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m tools.recipe", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("name", metavar="NAME", nargs="?", help="without it, list the recipes")
+    parser.add_argument("name", metavar="NAME", nargs="?", help="the recipe to write; if omitted, list the recipes")
     name: str | None = parser.parse_args().name
     print(apply_recipe(name) if name else list_recipes())
 
 
 def list_recipes() -> str:
-    """List the recipes with the comment at the top of each file: what it does, what it costs and what it gives."""
+    """List the recipes with the comment at the top of each file: what it does and how long it takes."""
     lines = []
     for path in find_recipes():
         comment = [line[2:] for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("# ")]
@@ -40,7 +40,7 @@ def list_recipes() -> str:
 
 
 def apply_recipe(name: str) -> str:
-    """Write a recipe into params.yaml and describe what changed; an error leaves the file as it was."""
+    """Write a recipe into params.yaml and describe what changed; on error, leave the file unchanged."""
     names = [path.stem for path in find_recipes()]
     if name not in names:
         raise UsageError(f"there is no recipe {name!r}; known: {', '.join(names)}")
@@ -56,16 +56,16 @@ def apply_recipe(name: str) -> str:
     text = io.StringIO()
     yaml.dump(document, text)
     write_bytes(PARAMS, text.getvalue().encode())
-    return "\n".join([f"recipe: {PARAMS} now holds {name}", *(changes or ["  no value changed"])])
+    return "\n".join([f"recipe: {PARAMS} now holds the recipe {name}", *(changes or ["  no value changed"])])
 
 
 def find_recipes() -> list[Path]:
-    """The files of all recipes."""
+    """Return the files of all recipes."""
     return sorted(RECIPES.glob("*.yaml"))
 
 
 def set_values(document: Any, values: Any) -> list[str]:
-    """Set the values that differ in a YAML document that keeps its comments; describe each change."""
+    """Set the values that differ in a YAML document, keeping its comments; return a description of each change."""
     changes = []
     for section, keys in values.items():
         if not isinstance(document.get(section), dict):

@@ -8,20 +8,20 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-# How PyTorch words it in a RuntimeError, on the CPU and on CUDA.
+# How PyTorch words an out-of-memory RuntimeError, on the CPU and on CUDA.
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 
 
 class UsageError(ValueError):
-    """The command was called with something that cannot be used; the exit code is 2, as for a wrong option."""
+    """An argument cannot be used; the exit code is 2, as for an unknown option."""
 
 
 def run_cli(main: Callable[[], int | None]) -> NoReturn:
     """Call main and exit with the code it returns, 0 for None.
 
-    ValueError, OSError, MemoryError and PyTorch's out-of-memory RuntimeError print `<program>: <message>` and exit with
-    code 1, or 2 for a UsageError. Anything else is a bug and keeps its traceback. When the reader of a pipe has closed
-    it, as `| head` does, the command ends quietly.
+    ValueError, OSError, MemoryError and PyTorch's out-of-memory RuntimeError are reported as `<program>: <message>`,
+    with exit code 1, or 2 for a UsageError. Anything else is a bug and keeps its traceback. If the reader of a pipe has
+    gone, as with `| head`, exit quietly.
     """
     program = Path(sys.argv[0]).stem
     try:

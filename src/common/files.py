@@ -30,7 +30,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Read a file; ValueError if the stage that writes it has not run."""
+    """Read a file; raise ValueError if it is missing, naming the stage to run."""
     try:
         return path.read_bytes()
     except FileNotFoundError:
@@ -38,20 +38,20 @@ def read_bytes(path: Path) -> bytes:
 
 
 def save_arrays(path: Path, **arrays: np.ndarray) -> None:
-    """Write an uncompressed .npz file, whose bytes depend on no compression library."""
+    """Write an uncompressed .npz file, so that its bytes do not depend on a compression library."""
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
     write_bytes(path, buffer.getvalue())
 
 
 def load_arrays(path: Path, *names: str) -> dict[str, np.ndarray]:
-    """Load the named arrays of an .npz file, without pickle; ValueError if it is missing, damaged or lacks one."""
+    """Load arrays of an .npz file, without pickle; raise ValueError if it is missing, damaged or lacks one of them."""
     data = read_bytes(path)
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             return {name: arrays[name] for name in names}
     except (zipfile.BadZipFile, EOFError, KeyError, TypeError, ValueError) as error:
-        advice = f"run `dvc repro --force {path.parent.name}` to create it again"
+        advice = f"run `dvc repro --force {path.parent.name}` to recreate it"
         raise ValueError(f"{path} is damaged or not the expected file ({error}); {advice}") from None
 
 
@@ -61,7 +61,7 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object; ValueError if the file is missing or is not JSON."""
+    """Read a JSON object; raise ValueError if the file is missing or is not JSON."""
     values: dict[str, Any] = json.loads(read_bytes(path))
     return values
 
@@ -76,5 +76,5 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
-    """Read a CSV file as one dict per row; ValueError if it is missing."""
+    """Read a CSV file as one dict per row; raise ValueError if it is missing."""
     return list(csv.DictReader(io.StringIO(read_bytes(path).decode(), newline="")))

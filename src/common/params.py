@@ -1,4 +1,4 @@
-"""Read params.yaml into typed sections; every wrong key is named in one message."""
+"""Read params.yaml into typed sections; report all invalid parameters in one message."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ SECTIONS = ("download", "split", "model", "augment", "train", "evaluate", "repor
 
 @dataclass(frozen=True)
 class Parameter:
-    """The default and the documentation of one parameter, kept beside its type in `Annotated[...]`.
+    """The default and the documentation of one parameter, kept next to its type in `Annotated[...]`.
 
     `make docs` writes them, with the type and range, to docs/parameters.md and to the comments in params.yaml. The
     default is not filled in for a missing key: params.yaml always holds every parameter, so that DVC can track it.
@@ -42,19 +42,21 @@ S = TypeVar("S", bound=StageParams)
 
 
 def read_params(stage_params: type[S], path: Path = PARAMS) -> S:
-    """Read and validate a stage's sections; ValueError names each wrong key, its value and what is allowed."""
+    """Read and validate a stage's sections; raise ValueError naming each invalid key, its value and what is allowed."""
     return validate_params(stage_params, read_yaml(path), path)
 
 
 def validate_params(stage_params: type[S], document: dict[str, Any], source: Path) -> S:
-    """Validate a document with the contents of params.yaml; source is the file that the ValueError names."""
-    errors = [f"{key}: not a section; known: {_join(SECTIONS)}" for key in document if key not in SECTIONS]
+    """Validate the parsed contents of params.yaml; source is the file that a ValueError names."""
+    errors = [f"{key}: unknown section; known: {_join(SECTIONS)}" for key in document if key not in SECTIONS]
     try:
         params = stage_params.model_validate(document)
     except ValidationError as error:
         errors += [_describe(details, stage_params) for details in error.errors()]
     if errors:
-        raise ValueError("\n  ".join([f"{source} has {len(errors)} wrong key{'s'[: len(errors) > 1]}:", *errors]))
+        raise ValueError(
+            "\n  ".join([f"{source} has {len(errors)} invalid parameter{'s'[: len(errors) > 1]}:", *errors])
+        )
     return params
 
 
@@ -64,7 +66,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         document = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ValueError(
-            f"{path} is missing; run from the project's root folder, or `make recipe` to write it"
+            f"{path} is missing; run from the project's root folder, or `make recipe RECIPE=default` to write it"
         ) from None
     except (YAMLError, ValueError) as error:
         raise ValueError(f"{path} is not valid YAML: {error}") from None

@@ -9,12 +9,12 @@ COLUMNS = 20
 
 
 def count_rows(images: int) -> int:
-    """Number of rows in the sprite sheet of so many images; at least one."""
+    """Return the number of rows of a sprite sheet with this many images; at least one."""
     return max(1, -(-images // COLUMNS))
 
 
 def make_sprite_sheet(images: np.ndarray) -> bytes:
-    """Encode uint8 images (N, C, H, W), C 1 or 3, as one PNG with 20 per row; a single black row if there are none."""
+    """Encode uint8 images (N, C, H, W), C 1 or 3, as one PNG with 20 per row; one black row if N is 0."""
     count, channels, height, width = images.shape
     rows = count_rows(count)
     sprites = np.zeros((rows * COLUMNS, channels, height, width), np.uint8)

@@ -1,1 +1,1 @@
-"""Compare two results and tell a real change from noise."""
+"""Compare two results, and tell a real change from noise."""

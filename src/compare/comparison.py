@@ -46,7 +46,7 @@ class Comparison(NamedTuple):
         return [key for key in keys if self.base.params.get(key) != self.other.params.get(key)]
 
     def to_json(self) -> dict[str, Any]:
-        """Everything that differs and the verdict, as values that JSON can hold."""
+        """Return the verdict and everything that differs as JSON-compatible values."""
         sides = {"base": self.base, "other": self.other}
         params = {key: {side: result.params.get(key) for side, result in sides.items()} for key in self.changed_params}
         return {
@@ -65,7 +65,7 @@ class Comparison(NamedTuple):
 
 
 def compare(base: Result, other: Result, alpha: float) -> Comparison:
-    """Compare two results; ValueError if they were not measured on the same test images."""
+    """Compare two results; raise ValueError if they were not measured on the same test images."""
     if base.test_set != other.test_set:
         raise ValueError(f"{base.name} and {other.name} were measured on different test sets and cannot be compared")
     fixed = sorted(base.mistakes.keys() - other.mistakes.keys())

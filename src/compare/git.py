@@ -11,7 +11,7 @@ PREFIX = "refs/exps/"  # DVC keeps an experiment at refs/exps/<first 2 digits>/<
 
 
 def read_file(revision: str, path: str) -> bytes:
-    """Read a file of a revision or of the workspace; ValueError if it is not there, UsageError for the revision."""
+    """Read a file of a revision or of the workspace; raise ValueError if it is missing, UsageError for the revision."""
     if revision == WORKSPACE:
         if Path(path).is_file():
             return Path(path).read_bytes()
@@ -23,19 +23,19 @@ def read_file(revision: str, path: str) -> bytes:
 
 
 def list_experiments() -> list[str]:
-    """The refs of all experiments."""
+    """List the refs of all experiments."""
     refs = _git("for-each-ref", "--format=%(refname)", PREFIX).stdout.decode().split()
     return [ref for ref in refs if len(ref.split("/")) == 5]
 
 
 def experiment_baseline(ref: str) -> str:
-    """The commit that an experiment started from."""
+    """Return the commit that an experiment started from."""
     return "".join(ref.split("/")[2:4])
 
 
 @functools.cache
 def find_commit(revision: str) -> str:
-    """The commit of a revision or experiment; among experiments of one name, the one that started from HEAD."""
+    """Find the commit of a revision or experiment; of several experiments with one name, the one based on HEAD."""
     refs = [ref for ref in list_experiments() if ref.split("/")[4] == revision]
     if len(refs) > 1:
         refs = [ref for ref in refs if experiment_baseline(ref) == find_commit("HEAD")]

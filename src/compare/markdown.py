@@ -1,4 +1,4 @@
-"""A comparison as Markdown: the verdict, what it rests on, and what differs."""
+"""A comparison as Markdown: the verdict, the evidence for it, and what differs."""
 
 from statistics import mean, stdev
 
@@ -6,11 +6,11 @@ from src.compare.comparison import Comparison, Result
 from src.compare.significance import SeedComparison
 from src.report.markdown import markdown_table
 
-MAX_LISTED = 20  # fixed or broken images; the rest is only counted
+MAX_LISTED = 20  # fixed or broken images; the rest are only counted
 
 
 def comparison_markdown(comparison: Comparison) -> str:
-    """The verdict first, then the images, parameters and metrics that differ."""
+    """Render the verdict, then the metrics, and the parameters and images that differ."""
     base, other = comparison.base, comparison.other
     fixed, broken = len(comparison.fixed), len(comparison.broken)
     noise = "" if comparison.p_value < comparison.alpha else ", within noise"
@@ -23,10 +23,10 @@ def comparison_markdown(comparison: Comparison) -> str:
         f" alpha = {comparison.alpha:g}). {len(comparison.wrong_in_both)} wrong in both, of {comparison.images:,} test"
         " images.",
         "",
-        f"With {fixed + broken} images changing, a net change of {comparison.detectable} images ({points:.2f}"
-        " percentage points) would be detected four times out of five; a smaller one is likely to go unnoticed."
+        f"With {fixed + broken} images differing, a net change of {comparison.detectable} images ({points:.2f}"
+        " percentage points) would be detected four times out of five; smaller changes are detected less often."
         if fixed + broken >= comparison.detectable
-        else f"Too few images changed to tell: at least {comparison.detectable} would have to, all in one direction.",
+        else f"Too few images differ to tell: at least {comparison.detectable} would have to, all in one direction.",
         "",
         *markdown_table(("parameter", base.name, other.name), params, "No parameter differs."),
         *markdown_table(("metric", base.name, other.name, "change"), _metric_rows(base, other), ""),
@@ -40,7 +40,7 @@ def comparison_markdown(comparison: Comparison) -> str:
 
 
 def seeds_markdown(base: str, other: str, comparison: SeedComparison) -> str:
-    """The verdict, the two means, and the confidence interval of their difference, in percentage points."""
+    """Render the verdict, the two means, and the confidence interval of their difference, in percentage points."""
     low, high = (100 * bound for bound in comparison.interval)
     difference = 100 * (mean(comparison.other) - mean(comparison.base))
     rows = [
@@ -51,7 +51,7 @@ def seeds_markdown(base: str, other: str, comparison: SeedComparison) -> str:
         [
             f"## {other} against {base}, over seeds: {comparison.verdict}",
             "",
-            f"Difference of the mean accuracies: {difference:+.3f} percentage points,"
+            f"Difference in mean accuracy: {difference:+.3f} percentage points,"
             f" {100 * (1 - comparison.alpha):g}% confidence interval {low:+.3f} to {high:+.3f} (Welch's t-test).",
             "",
             *markdown_table(("", "seeds", "mean accuracy", "standard deviation"), rows, ""),

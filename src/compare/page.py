@@ -13,7 +13,7 @@ TEMPLATE = Path(__file__).parent / "comparison.html"
 
 
 def comparison_page(comparison: Comparison, base_images: np.ndarray, other_images: np.ndarray) -> str:
-    """Render the page; images: uint8 (E, C, H, W), those of each side's mistakes in the order of its mistakes."""
+    """Render the page; images: uint8 (E, C, H, W), each side's misclassified images, in the order of its `mistakes`."""
     base, other = comparison.base, comparison.other
     fixed = base_images[_places(base, comparison.fixed)]
     broken = other_images[_places(other, comparison.broken)]

@@ -1,4 +1,4 @@
-"""Read the result of a revision, from what is in Git alone: no cache and no remote is needed."""
+"""Read the result of a revision using only what is in Git; neither cache nor remote is needed."""
 
 import csv
 import io
@@ -36,7 +36,7 @@ def read_result(revision: str) -> Result:
         stages = YAML(typ="safe").load(texts[LOCK])["stages"]
         params: dict[str, Any] = {}
         code: dict[str, str] = {}
-        # The report first: its copies of the other stages' parameters are outdated if it did not run after them.
+        # The report first: its copies of the other stages' parameters may be outdated, so theirs override it.
         for _, stage in sorted(stages.items(), key=lambda item: item[0] != "report"):
             params |= _flatten(stage.get("params", {}).get("params.yaml", {}))
             code |= {path: md5 for path, md5 in _hashes(stage, "deps").items() if not path.startswith("data/")}
@@ -61,7 +61,7 @@ def read_result(revision: str) -> Result:
 
 
 def read_images(result: Result) -> np.ndarray:
-    """The images of a result's mistakes, uint8 (E, C, H, W), in the order of errors.csv."""
+    """Return the images of a result's mistakes, uint8 (E, C, H, W), in the order of errors.csv."""
     try:
         return split_sprite_sheet(read_file(result.name, IMAGES), len(result.mistakes))
     except OSError:
@@ -69,9 +69,9 @@ def read_images(result: Result) -> np.ndarray:
 
 
 def read_seeds(revision: str) -> list[Result]:
-    """The result of a revision, and all that differ from it by train.seed only and share no network with another.
+    """Return the result of a revision, and all that differ from it only in train.seed and share no network.
 
-    Searches the experiments and the commits that they started from.
+    Search the experiments and the commits that they started from.
     """
     first = read_result(revision)
     found = [first]
@@ -87,7 +87,7 @@ def read_seeds(revision: str) -> list[Result]:
 
 
 def _share_seed(one: Result, other: Result) -> bool:
-    """Whether the two ensembles have a network of the same seed in common."""
+    """Return whether two ensembles have the seed of a network in common."""
     distance = abs(one.params.get(SEED, 0) - other.params.get(SEED, 0))
     return bool(distance < one.params.get(MEMBERS, 1))
 

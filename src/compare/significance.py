@@ -1,4 +1,4 @@
-"""Statistical tests: is a difference in errors, or in mean accuracy, larger than chance explains?"""
+"""Statistical tests: is a difference in errors, or in mean accuracy, larger than chance would explain?"""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ Verdict = Literal["better", "worse", "no evidence either way"]
 
 
 class SeedComparison(NamedTuple):
-    """The accuracies of two sets of results that differ within each set by seed only.
+    """The accuracies of two sets of results; within each set, only the seed differs.
 
     interval: confidence interval of the difference of the means.
     """
@@ -24,17 +24,21 @@ class SeedComparison(NamedTuple):
 
 
 def mcnemar(fixed: int, broken: int) -> float:
-    """Exact two-sided p-value of McNemar's test on the images that exactly one of two classifiers gets wrong.
+    """Compute the exact two-sided p-value of McNemar's test.
 
-    Source: McNemar, Psychometrika 12, 1947, with the binomial distribution instead of its approximation.
+    fixed, broken: numbers of images that only the first, or only the second, of two classifiers gets wrong.
+
+    Source: McNemar, Psychometrika 12, 1947, here with the exact binomial distribution instead of the chi-squared
+    approximation.
     """
     return min(1.0, 2 * float(binom.sf(max(fixed, broken) - 1, fixed + broken, 0.5)))
 
 
 def smallest_detectable(differing: int, alpha: float) -> int:
-    """The net change, in images, that McNemar's test detects with 80% power when so many images differ.
+    """Return the smallest net change, in images, that McNemar's test detects with 80% power.
 
-    If too few differ for any split to be significant, the smallest number that can be.
+    differing: number of images on which the two classifiers differ. If that is too few for any split to be significant,
+    return the smallest number for which one can be.
     """
     differing = max(differing, math.floor(1 - math.log2(alpha)) + 1)
     needed = next(
@@ -45,10 +49,10 @@ def smallest_detectable(differing: int, alpha: float) -> int:
 
 
 def compare_seeds(base: Sequence[float], other: Sequence[float], alpha: float) -> SeedComparison:
-    """Compare mean accuracies with Welch's t-test; ValueError if either side has fewer than two results."""
+    """Compare mean accuracies with Welch's t-test; raise ValueError if either side has fewer than two results."""
     if min(len(base), len(other)) < 2:
         raise ValueError(
-            f"found {len(base)} and {len(other)} results that differ by train.seed only, but each side needs at least"
+            f"found {len(base)} and {len(other)} results that differ only in train.seed, but each side needs at least"
             " two; run more, for example `dvc exp run -S train.seed=1`"
         )
     if len(set(base)) == len(set(other)) == 1:  # no variance on either side

@@ -1,4 +1,4 @@
-"""Fetch a URL with a limit on its size and time limits on every step."""
+"""Fetch a URL, with limits on size and time."""
 
 import threading
 import time
@@ -10,15 +10,15 @@ from urllib.request import Request, urlopen
 
 from tqdm import tqdm
 
-MAX_BYTES = 64 * 2**20  # per file; the largest of these datasets has 47 MB
-MIN_BYTES_PER_SECOND = 50_000  # a slower source counts as hanging
+MAX_BYTES = 64 * 2**20  # per file; the largest is 47 MB uncompressed
+MIN_BYTES_PER_SECOND = 50_000  # a slower source is treated as stalled
 
 
 def fetch_url(url: str, timeout: float) -> bytes:
     """Fetch an http, https or file URL, with a progress bar on a terminal.
 
-    timeout: seconds to wait for the answer, and for each part of it. Failures are an OSError (FileNotFoundError,
-    URLError, TimeoutError) or a ValueError.
+    timeout: seconds to wait for the response, and for each read. Raise OSError (FileNotFoundError, URLError,
+    TimeoutError) or ValueError on failure.
     """
     try:
         return _fetch_url(url, timeout)
@@ -55,7 +55,7 @@ def _fetch_url(url: str, timeout: float) -> bytes:
 
 
 def _with_timeout(seconds: float, call: Callable[[], Any]) -> Any:
-    """Return call's result; TimeoutError if it takes too long. A name look-up honours no time limit of its own."""
+    """Return call's result; raise TimeoutError if it takes too long. urlopen's timeout does not cover DNS lookups."""
     outcome: list[Any] = []
 
     def target() -> None:
@@ -68,7 +68,7 @@ def _with_timeout(seconds: float, call: Callable[[], Any]) -> Any:
     thread.start()
     thread.join(seconds)
     if not outcome:
-        raise TimeoutError(f"no answer within {seconds:g} s")
+        raise TimeoutError(f"no response within {seconds:g} s")
     if isinstance(outcome[0], Exception):
         raise outcome[0]
     return outcome[0]

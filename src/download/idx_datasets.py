@@ -29,11 +29,13 @@ MNIST_SHA256 = {
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
-TOTAL_TIMEOUT = 12  # seconds, divided among all URLs, so that trying them all in vain takes less than a minute
+TOTAL_TIMEOUT = (
+    12  # seconds to connect, divided among all URLs: a run in which every source fails takes less than a minute
+)
 
 
 def fetch_idx_dataset(params: DownloadParams) -> Dataset:
-    """Fetch and verify a dataset of IDX files; ValueError lists every source that was tried and why it failed."""
+    """Fetch and verify a dataset of IDX files; raise ValueError listing every source and why it failed."""
     known = {
         "mnist": torchvision_datasets.MNIST,
         "fashion_mnist": torchvision_datasets.FashionMNIST,
@@ -93,7 +95,7 @@ def _fetch_file(url: str, timeout: float, gzip_md5: str | None) -> bytes:
 
 
 def _decode_files(files: dict[str, bytes], sha256: dict[str, str]) -> list[np.ndarray]:
-    """Decode and verify the four files, in the order of FILES; ValueError names the file and what is wrong with it."""
+    """Decode and verify the four files, in the order of FILES; raise ValueError naming the file and its defect."""
     arrays = {}
     for part, file in FILES.items():
         if file not in files:

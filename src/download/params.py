@@ -10,7 +10,7 @@ from src.common.params import Parameter, Section
 
 
 def normalise_mirror(mirror: str) -> str:
-    """Return the mirror as a URL that ends in a slash, a folder as a file URL; ValueError for any other scheme."""
+    """Return a URL or folder as a URL that ends in a slash; raise ValueError for any other scheme."""
     scheme = urlsplit(mirror).scheme
     if scheme in ("https", "http", "file"):
         return mirror.rstrip("/") + "/"
@@ -18,7 +18,7 @@ def normalise_mirror(mirror: str) -> str:
         raise ValueError("must be an https, http or file URL, or a folder")
     try:
         return Path(mirror).expanduser().absolute().as_uri() + "/"
-    except RuntimeError as error:  # the home folder of an unknown user
+    except RuntimeError as error:  # ~user for an unknown user
         raise ValueError(str(error)) from None
 
 
@@ -26,10 +26,10 @@ class DownloadParams(Section):
     dataset: Annotated[
         Literal["mnist", "fashion_mnist", "kmnist", "digits"],
         Parameter(
-            "mnist", "Dataset to fetch; digits is the small one that scikit-learn ships, which needs no network."
+            "mnist", "Dataset to fetch; digits is the small dataset bundled with scikit-learn and needs no download."
         ),
     ]
     mirrors: Annotated[
         list[Annotated[str, AfterValidator(normalise_mirror)]],
-        Parameter([], "Folders, or https, http or file URLs, to try before the public mirrors."),
+        Parameter([], "Folders or URLs (https, http, file) to try before the public mirrors."),
     ]

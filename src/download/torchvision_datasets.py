@@ -1,8 +1,8 @@
-"""torchvision's dataset classes, importable even beside a PyTorch without CUDA.
+"""torchvision's dataset classes, importable even with a CPU-only PyTorch.
 
-torchvision's published wheel is built for CUDA. Beside a CPU-only PyTorch its compiled part does not load, and the
-import then fails on two operators that this part would have registered. Only torchvision's Python part is needed
-here, so declaring the schemas of the two operators is enough.
+torchvision's published wheel is built for CUDA. With a CPU-only PyTorch its compiled part does not load, and the import
+then fails on two operators that the compiled part would have registered. Only torchvision's Python part is needed here,
+so declaring the schemas of the two operators is enough.
 """
 
 import torch

@@ -1,1 +1,1 @@
-"""Stage 4: predict the test set and measure the predictions."""
+"""Stage 4: classify the test set and compute metrics."""

@@ -1,4 +1,4 @@
-"""The evaluation as a whole: predictions, mistakes and metrics of the test set."""
+"""The evaluation as a whole: predictions, mistakes and metrics on the test set."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from src.network.device import choose_device
 
 
 class Evaluation(NamedTuple):
-    """The rows of predictions.csv and errors.csv, the sprite sheet of the wrong images, and the metrics."""
+    """The rows of predictions.csv and errors.csv, the sprite sheet of the misclassified images, and the metrics."""
 
     prediction_rows: list[tuple[int | str, ...]]
     error_rows: list[tuple[int | str, ...]]
@@ -30,15 +30,15 @@ class Evaluation(NamedTuple):
             f" {errors:,} errors, mean loss {self.metrics['loss']:.4f}"
         )
         if members := self.metrics.get("members"):
-            single = f"{members['mean_accuracy']:.3%} ± {100 * members['deviation']:.3f}"
-            text += f"\nevaluate: an ensemble of {len(members['accuracy'])}; a single network has {single}"
+            single = f"{100 * members['mean_accuracy']:.3f} ± {100 * members['deviation']:.3f}%"
+            text += f"\nevaluate: ensemble of {len(members['accuracy'])}; single networks average {single}"
         return text
 
 
 def evaluate(networks: Sequence[ConvNet], data: dict[str, np.ndarray], params: EvaluateParams) -> Evaluation:
     """Evaluate networks on `images` uint8 (N, C, H, W), `labels` int64 (N,) and `classes` str (K,).
 
-    ValueError if the networks do not fit the data, or the requested device is missing.
+    Raise ValueError if the networks do not fit the data, or the requested device is missing.
     """
     images, labels, classes = data["images"], data["labels"], data["classes"]
     check_compatible(networks[0], images, classes)

@@ -1,4 +1,4 @@
-"""Measure predictions against labels."""
+"""Compute metrics from predictions and labels."""
 
 from typing import Any
 
@@ -9,7 +9,8 @@ from src.evaluate.prediction import Predictions
 
 
 def measure(predictions: Predictions, labels: np.ndarray, classes: np.ndarray, bins: int) -> dict[str, Any]:
-    """Compute all metrics; labels: int64 (N,), classes: names (K,), bins: of the calibration error.
+    """Compute all metrics; labels: int64 (N,), classes: names (K,), bins: number of bins of the
+    calibration error.
 
     Rates are fractions, the loss is a mean over images. A class without images has a recall of 0.
     """
@@ -41,11 +42,13 @@ def measure_members(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, 
 
 
 def calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int) -> float:
-    """Expected calibration error: |accuracy - mean confidence| per bin, weighted by the number of images.
+    """Compute the expected calibration error: |accuracy - mean confidence| per bin, weighted by the number of images.
 
     confidence: float (N,) in [0, 1], correct: bool (N,). Bins have equal width and include their upper edge.
     Source: Guo et al., On Calibration of Modern Neural Networks, 2017, equation 3.
     """
     bin_of = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    gaps = np.bincount(bin_of, weights=correct - confidence, minlength=bins)  # each bin's gap times its images
+    gaps = np.bincount(
+        bin_of, weights=correct - confidence, minlength=bins
+    )  # each bin's gap times its number of images
     return float(np.abs(gaps).sum() / len(correct))

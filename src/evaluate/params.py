@@ -12,14 +12,16 @@ class EvaluateParams(Section):
     batch_size: Annotated[
         int, Field(ge=1, le=10**6), Parameter(250, "Images per forward pass; affects only memory and speed.", "images")
     ]
-    device: Annotated[Device, Parameter("auto", "Device to predict on; auto is CUDA when available, else the CPU.")]
+    device: Annotated[
+        Device, Parameter("auto", "Device for evaluation and prediction; auto is CUDA when available, else the CPU.")
+    ]
     shift: Annotated[
         int,
         Field(ge=0, le=10),
         Parameter(
             0,
-            "Test-time augmentation: average over all shifts by up to this many pixels along each axis (1: 9 views,"
-            " 2: 25); 0 for none.",
+            "Test-time augmentation: average over all shifts of up to this many pixels along each axis (1: 9 views,"
+            " 2: 25 views); 0 disables it.",
             "pixels",
         ),
     ]

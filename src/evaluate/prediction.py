@@ -1,4 +1,4 @@
-"""Predict images with trained networks: probabilities, and the classes they favour."""
+"""Compute class probabilities and predictions with trained networks."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -29,11 +29,13 @@ def check_compatible(network: ConvNet, images: np.ndarray, classes: np.ndarray) 
     architecture = network.architecture
     if architecture.image_shape != images.shape[1:]:
         expected, found = ("x".join(map(str, shape)) for shape in (architecture.image_shape, images.shape[1:]))
-        raise ValueError(f"the model expects images of {expected}, but the data has {found}; train it on this data")
+        raise ValueError(
+            f"the model expects images of shape {expected}, but the data has {found}; retrain it on this data"
+        )
     if architecture.classes != classes.tolist():
         raise ValueError(
             f"the model knows the classes {', '.join(architecture.classes)}, but the data has {', '.join(classes)};"
-            " train it on this data"
+            " retrain it on this data"
         )
 
 
@@ -41,7 +43,7 @@ def check_compatible(network: ConvNet, images: np.ndarray, classes: np.ndarray) 
 def predict_probabilities(
     networks: Sequence[ConvNet], images: np.ndarray, params: EvaluateParams, device: torch.device
 ) -> np.ndarray:
-    """Predict uint8 images (N, C, H, W) with each of M networks, in float32: probabilities float64 (M, N, K).
+    """Compute probabilities float64 (M, N, K) of uint8 images (N, C, H, W) with each of M networks, in float32.
 
     With params.shift, each network averages over shifted views of every image.
     """

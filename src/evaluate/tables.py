@@ -9,17 +9,17 @@ ERROR_COLUMNS = (*PREDICTION_COLUMNS, "loss", "likeliest")
 
 
 def prediction_rows(predictions: Predictions, labels: np.ndarray, classes: np.ndarray) -> list[tuple[int | str, ...]]:
-    """One row per image: its index, the names of its label and of the predicted class, and the confidence."""
+    """Return one row per image: its index, the names of its label and of the predicted class, and the confidence."""
     names = classes[labels].tolist(), classes[predictions.predicted].tolist()
     return list(zip(range(len(labels)), *names, map(_format, predictions.confidence), strict=True))
 
 
 def error_rows(predictions: Predictions, labels: np.ndarray, classes: np.ndarray) -> list[tuple[int | str, ...]]:
-    """The prediction rows of the wrong predictions, with the loss and the most probable classes added."""
+    """Return the prediction rows of the misclassified images, with the loss and the most probable classes added."""
     wrong = np.flatnonzero(predictions.predicted != labels)
     rows = prediction_rows(predictions, labels, classes)
     likelihoods = predictions.probabilities[wrong, labels[wrong]]
-    losses = -np.log(likelihoods.clip(np.finfo(float).eps))  # finite, as in scikit-learn's log_loss
+    losses = -np.log(likelihoods.clip(np.finfo(float).eps))  # clipped to stay finite, as in scikit-learn's log_loss
     top_classes = describe_top_classes(predictions.probabilities[wrong], classes)
     return [(*rows[i], _format(loss), text) for i, loss, text in zip(wrong, losses, top_classes, strict=True)]
 

@@ -32,7 +32,7 @@ def to_onnx(networks: Sequence[ConvNet], shift: int) -> bytes:
     """Convert networks to ONNX: input `images`, output `probabilities`, and the class names as JSON in `classes`."""
     architecture = networks[0].architecture
     example = torch.zeros(2, *architecture.image_shape, dtype=torch.uint8)
-    with warnings.catch_warnings(action="ignore"):  # raised by PyTorch's own code
+    with warnings.catch_warnings(action="ignore"):  # from PyTorch's own code
         program = torch.onnx.export(
             Classifier(networks, shift).eval(),
             (example,),
@@ -44,7 +44,7 @@ def to_onnx(networks: Sequence[ConvNet], shift: int) -> bytes:
         )
     assert program is not None
     for node in program.model.graph:
-        node.metadata_props.clear()  # source lines, with paths on this machine
+        node.metadata_props.clear()  # source locations, which contain local paths
     program.model.metadata_props["classes"] = json.dumps(architecture.classes)
     data: bytes = program.model_proto.SerializeToString()
     return data

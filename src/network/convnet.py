@@ -1,4 +1,4 @@
-"""The convolutional network, built from its parameters with the output shape of every layer worked out."""
+"""The convolutional network, built from its parameters; it also tracks the output shape of every layer."""
 
 import math
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from src.network.params import ModelParams
 
 
 class Architecture(BaseModel):
-    """All it takes to rebuild a network: its parameters, the shape (C, H, W) of an image and the K class names."""
+    """Everything needed to rebuild a network: its parameters, the shape (C, H, W) of an image and the K class names."""
 
     model: ModelParams
     image_shape: tuple[int, int, int]
@@ -28,7 +28,7 @@ class LayerSize(NamedTuple):
 
 
 def output_size(size: int, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:
-    """Output size of a convolution or pooling layer along one axis, as PyTorch's Conv2d and MaxPool2d define it."""
+    """Compute the size along one axis after a convolution or pooling layer, as PyTorch defines it."""
     return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
 
 
@@ -36,8 +36,8 @@ class ConvNet(nn.Module):
     """Blocks of 3x3 convolutions, each ending in 2x2 max pooling, followed by linear layers.
 
     The activation comes before the normalisation: convolution, LeakyReLU, BatchNorm2d; linear, LeakyReLU, BatchNorm1d.
-    Maps float images (N, C, H, W) in [0, 1] to float32 log-probabilities (N, K). ValueError if the images are smaller
-    than the crop, or a block has fewer than 2x2 pixels left to pool.
+    Maps float images (N, C, H, W) in [0, 1] to float32 log-probabilities (N, K). Raise ValueError if the images are
+    smaller than the crop, or a block has fewer than 2x2 pixels left to pool.
     """
 
     def __init__(self, architecture: Architecture) -> None:
@@ -49,7 +49,7 @@ class ConvNet(nn.Module):
         layers: list[nn.Module] = []
 
         def activation() -> nn.LeakyReLU:
-            # In place saves a pass over the memory; PyTorch can differentiate that only for a positive slope.
+            # In place saves a pass over the memory; PyTorch can backpropagate through it only for a positive slope.
             return nn.LeakyReLU(params.negative_slope, inplace=params.negative_slope > 0)
 
         def add(layer: nn.Module, *shape: int) -> None:
@@ -73,8 +73,8 @@ class ConvNet(nn.Module):
             if min(pooled) < 1:
                 raise ValueError(
                     f"model.conv_channels: block {block} of {len(params.conv_channels)} has too few pixels to pool: it"
-                    f" needs at least 2x2, but only {height}x{width} of the image's"
-                    f" {'x'.join(map(str, architecture.image_shape[1:]))} are left; remove a block"
+                    f" needs at least 2x2, but only {height}x{width} pixels are left of the"
+                    f" {'x'.join(map(str, architecture.image_shape[1:]))} image; remove a block"
                 )
             height, width = pooled
             add(nn.MaxPool2d(2), channels, height, width)
@@ -96,7 +96,7 @@ class ConvNet(nn.Module):
         return torch.log_softmax(logits.float(), dim=1)
 
     def layer_rows(self) -> list[tuple[str, str, int]]:
-        """Name, output shape such as `32x14x14` and parameter count of each layer, input and LogSoftmax included."""
+        """Return the name, output shape (`32x14x14`) and parameter count of each layer, with input and LogSoftmax."""
         first = LayerSize("input", self.architecture.image_shape, 0)
         last = LayerSize("LogSoftmax", self.sizes[-1].shape, 0)
         return [(size.layer, "x".join(map(str, size.shape)), size.parameters) for size in (first, *self.sizes, last)]

@@ -1,4 +1,4 @@
-"""Choose the device, precision and thread count, and describe the environment they run in."""
+"""Choose the device, precision and thread count, and describe the runtime environment."""
 
 import ctypes
 import os
@@ -13,7 +13,7 @@ from src.network.params import Device, Precision
 
 
 def choose_device(requested: Device, key: str) -> torch.device:
-    """Resolve `auto` to CUDA when it is available; ValueError, naming the parameter key, if CUDA is not there."""
+    """Resolve `auto` to CUDA when it is available; raise ValueError naming the key if it is requested and missing."""
     if requested == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"{key} = 'cuda', but PyTorch {torch.__version__} finds no CUDA device here; use auto or cpu")
     if requested == "auto":
@@ -44,7 +44,7 @@ def make_deterministic(device: torch.device, threads: int) -> None:
 
 
 def keep_freed_memory() -> None:
-    """Let glibc reuse what a training step frees; returning it to the system and back costs 4 of 53 ms a step."""
+    """Let glibc reuse what a training step frees; returning and requesting it again costs 4 of 53 ms per step."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt:
         mallopt(ctypes.c_int(-1), ctypes.c_int(2**31 - 1))  # M_TRIM_THRESHOLD: never shrink the heap

@@ -30,7 +30,7 @@ class Crop(nn.Module):
 
 
 class Dropout(nn.Module):
-    """nn.Dropout with masks drawn four to a 64-bit word on the CPU, which takes a tenth of the time.
+    """nn.Dropout that draws four mask values from each random 64-bit word on the CPU, in a tenth of the time.
 
     The probability is rounded to a multiple of 1/65536. The input must be dense.
     """

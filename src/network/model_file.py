@@ -1,4 +1,4 @@
-"""The model file: the weights of one or several networks as safetensors, with the metadata to rebuild them."""
+"""The model file: the weights of one or more networks as safetensors, with the metadata to rebuild them."""
 
 import json
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from src.network.convnet import Architecture, ConvNet
 
-METADATA_KEY = "network"  # only one key: safetensors writes several in no fixed order
+METADATA_KEY = "network"  # only one key: safetensors writes several keys in no fixed order
 
 
 def encode_networks(networks: Sequence[ConvNet]) -> bytes:
@@ -23,7 +23,7 @@ def encode_networks(networks: Sequence[ConvNet]) -> bytes:
 
 
 def decode_networks(data: bytes) -> list[ConvNet]:
-    """Rebuild the networks of a model file on the CPU, in evaluation mode; ValueError if the file holds none."""
+    """Rebuild the networks of a model file on the CPU, in evaluation mode; raise ValueError if the file holds none."""
     try:
         header_length = int.from_bytes(data[:8], "little")
         metadata = json.loads(data[8 : 8 + header_length])["__metadata__"]

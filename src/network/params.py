@@ -15,8 +15,8 @@ class ModelParams(Section):
         NonNegativeInt,
         Parameter(
             24,
-            "Side of the square window that the network sees, at a random position during training and centred"
-            " otherwise; 0 for the whole image.",
+            "Side of the square crop fed to the network: random during training, centred otherwise; 0 for the whole"
+            " image.",
             "pixels",
         ),
     ]
@@ -33,5 +33,5 @@ class ModelParams(Section):
         float, Field(ge=0, lt=1), Parameter(0.25, "Dropout probability after every pooling layer; 0 for no dropout.")
     ]
     negative_slope: Annotated[
-        float, Field(ge=0, le=1), Parameter(0.1, "Slope of LeakyReLU for negative inputs; 0 makes it ReLU.")
+        float, Field(ge=0, le=1), Parameter(0.1, "Slope of LeakyReLU for negative inputs; 0 gives ReLU.")
     ]

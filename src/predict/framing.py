@@ -8,17 +8,17 @@ from skimage.morphology import dilation, disk, skeletonize
 
 DARK_BORDER = 32  # of 255; a picture with light ink on black has a darker border than this
 MAX_SIDE = 256  # pixels; larger pictures are reduced first
-PAPER_BLUR = 1 / 12  # of the longer side: the scale on which paper varies; shadows are larger, strokes smaller
-MIN_CONTRAST = 0.1  # between ink and paper, where black to white is 1; below it there is nothing to read
-MIN_COMPONENT = 0.1  # of the largest component's size; smaller components are dirt
-MIN_STROKE = 0.1  # of the ink's longer side; thinner strokes are widened, or they would vanish when reduced
+PAPER_BLUR = 1 / 12  # of the longer side: separates shadows, which are larger, from strokes, which are smaller
+MIN_CONTRAST = 0.1  # between ink and paper (black against white is 1); a fainter picture counts as blank
+MIN_COMPONENT = 0.1  # of the largest component's size; smaller components are specks
+MIN_STROKE = 0.1  # of the ink's longer side; thinner strokes are widened, or they would vanish when downscaled
 INK_BOX = 20 / 28  # of the image's side, for the ink's longer side
 
 
 def frame_character(picture: Image.Image, image_shape: tuple[int, int, int]) -> np.ndarray:
-    """Return a uint8 image (C, H, W) with the ink light on black, 20/28 of its size, centred by centre of mass.
+    """Return a uint8 image (C, H, W): light ink on black, scaled to 20/28 of it and centred by centre of mass.
 
-    A picture of exactly H x W pixels with a black border is taken as it is. ValueError if no ink stands out.
+    A picture of exactly H x W pixels with a black border is used unchanged. Raise ValueError if no ink stands out.
     Source of the framing: LeCun, Cortes, Burges, The MNIST database of handwritten digits.
     """
     channels, height, width = image_shape
@@ -46,26 +46,28 @@ def resize(picture: Image.Image, image_shape: tuple[int, int, int]) -> np.ndarra
 
 
 def _find_ink(grey: np.ndarray) -> np.ndarray:
-    """Compute the amount of ink in [0, 1] per pixel (H, W) from brightness in [0, 1], relative to the paper around."""
+    """Compute the amount of ink (H, W) in [0, 1] from brightness in [0, 1], relative to the surrounding paper."""
     paper = gaussian(grey, PAPER_BLUR * max(grey.shape))
     contrast = grey - paper
     if (contrast**3).sum() < 0:  # the few pixels that differ much, the ink, are darker than the paper
         contrast = 1 - grey / paper.clip(0.05)  # dark ink reflects a fraction of the light
     threshold = threshold_otsu(contrast)
     if not (contrast > threshold).any() or (full := np.median(contrast[contrast > threshold])) < MIN_CONTRAST:
-        raise ValueError("no ink stands out from the paper; it needs one character, darker or lighter than the rest")
+        raise ValueError(
+            "no ink stands out from the paper; the picture must show one character, darker or lighter than the rest"
+        )
     none = (threshold + np.median(contrast[contrast <= threshold])) / 2
     ink: np.ndarray = np.clip((contrast - none) / (full - none), 0, 1)
     return ink
 
 
 def _cut_out(ink: np.ndarray) -> np.ndarray:
-    """Crop to the character, without specks and without objects that reach in from outside."""
+    """Crop to the character, without specks and without objects that extend beyond the picture."""
     components, count = label(ink > 0.5, np.ones((3, 3)))
     sizes = np.bincount(components.ravel())[1:]
     borders = components[0], components[-1], components[:, 0], components[:, -1]
     touched = sum(np.isin(range(1, count + 1), border).astype(int) for border in borders)
-    inner = sizes * (touched < 2)  # the edge of a table or a finger touches at least two sides of the picture
+    inner = sizes * (touched < 2)  # a finger or a table edge touches at least two sides of the picture
     if inner.max() >= MIN_COMPONENT * sizes.max():
         sizes = inner
     kept = np.isin(components, 1 + np.flatnonzero(sizes >= MIN_COMPONENT * sizes.max()))
@@ -75,7 +77,7 @@ def _cut_out(ink: np.ndarray) -> np.ndarray:
 
 
 def _thicken(ink: np.ndarray) -> np.ndarray:
-    """Widen thin strokes so that they survive the reduction."""
+    """Widen thin strokes so that they survive downscaling."""
     lines = ink > 0.5
     width = lines.sum() / skeletonize(lines).sum()  # area divided by length
     radius = round((MIN_STROKE * max(ink.shape) - width) / 2)

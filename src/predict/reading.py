@@ -9,17 +9,17 @@ from skimage.exposure import rescale_intensity
 
 
 def read_picture(path: Path) -> Image.Image:
-    """Read any format that Pillow knows; ValueError if the file is missing, damaged, too large or not a picture.
+    """Read a picture in any format that Pillow supports; raise ValueError if it is missing, damaged or too large.
 
-    The EXIF orientation is applied, more than 8 bits are scaled to 8, and transparent pixels become paper: black
-    behind light ink, white behind dark ink.
+    The EXIF orientation is applied, samples of more than 8 bits are scaled to 8, and transparent pixels become paper:
+    black behind light ink, white behind dark ink.
     """
     try:
         with warnings.catch_warnings(action="ignore"):  # about large pictures
             picture: Image.Image = Image.open(path)
             picture.load()
     except Image.DecompressionBombError:
-        raise ValueError("too many pixels; reduce its size") from None
+        raise ValueError("too many pixels; reduce the picture's size") from None
     except Exception as error:  # Pillow's decoders raise all kinds of exceptions on damaged files
         reason = getattr(error, "strerror", None) or "not a picture that Pillow can read, or a damaged one"
         raise ValueError(reason) from None

@@ -24,11 +24,11 @@ def encode(data: bytes) -> str:
 
 
 def sprite_position(index: int, count: int) -> str:
-    """CSS background-position of an image in the sprite sheet of so many images."""
+    """Return the CSS background-position of an image in a sprite sheet of count images."""
     row, column = divmod(index, COLUMNS)
     return f"{100 * column / (COLUMNS - 1):.4f}% {100 * row / max(1, count_rows(count) - 1):.4f}%"
 
 
 def sprite_size(count: int, height: int, width: int) -> dict[str, int]:
-    """The size in pixels of an image in the sprite sheet of so many images, and the sheet's columns and rows."""
+    """Return the size in pixels of an image in a sprite sheet of count images, and the sheet's columns and rows."""
     return {"height": height, "width": width, "columns": COLUMNS, "rows": count_rows(count)}

@@ -8,18 +8,18 @@ from src.report.results import Rows
 
 
 def curves_markdown(history: Rows) -> str:
-    """The losses by epoch as a Mermaid chart, from the rows of history.csv."""
+    """Render the losses by epoch as a Mermaid chart, from the rows of history.csv."""
     curves = {"train_loss": "training (blue)", "validation_loss": "validation (orange)"}
     present = {key: name for key, name in curves.items() if all(row[key] != "nan" for row in history)}
     lines = [f"    line [{', '.join(f'{float(row[key]):.6f}' for row in history)}]" for key in present]
     axis = f"    x-axis epoch [{', '.join(row['epoch'] for row in history)}]"
     colours = '%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "#1f77b4, #ff7f0e"}}}}%%'
-    title = f'    title "Loss in {" and ".join(present.values())}"'
+    title = f'    title "Loss: {" and ".join(present.values())}"'
     return "\n".join(["```mermaid", colours, "xychart-beta", title, axis, *lines, "```", ""])
 
 
 def confusion_markdown(errors: Rows) -> str:
-    """How often each class was predicted as another, as a table, from the rows of errors.csv."""
+    """Render how often each class was predicted as another, as a table, from the rows of errors.csv."""
     counts = Counter((row["actual"], row["predicted"]) for row in errors)
     columns = sorted({predicted for _, predicted in counts})
     rows = [
@@ -30,7 +30,7 @@ def confusion_markdown(errors: Rows) -> str:
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Iterable[Any]], if_empty: str) -> list[str]:
-    """The lines of a table, or if_empty if it has no rows; ends with an empty line."""
+    """Return the lines of a table, or if_empty if it has no rows, followed by an empty line."""
     if not rows:
         return [if_empty, ""]
     return [_row(header), _row("---" for _ in header), *map(_row, rows), ""]

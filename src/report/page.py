@@ -1,4 +1,4 @@
-"""The report page: one HTML file that loads nothing from the network."""
+"""The report page: one HTML file that loads nothing from the internet."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from scipy.stats import binomtest
 from src.report.html import HERE, encode, render, sprite_position, sprite_size
 from src.report.results import Results
 
-SUSPECT_CONFIDENCE = 0.9  # a more confident mistake may be a wrong label
+SUSPECT_CONFIDENCE = 0.9  # above this, the label may be wrong
 MAX_SUSPECTS = 30
 
 
@@ -59,7 +59,7 @@ def _describe(row: Mapping[str, str], place: int, count: int) -> dict[str, Any]:
 
 
 def _confusion(mistakes: Sequence[Mapping[str, Any]], rows: list[str], columns: list[str]) -> list[dict[str, Any]]:
-    """One dict per actual class: its name, and a cell for every predicted class, None where there is no mistake."""
+    """Return one dict per actual class: its name, and a cell or None for every predicted class."""
     counts = Counter((mistake["actual"], mistake["predicted"]) for mistake in mistakes)
     example = {(mistake["actual"], mistake["predicted"]): mistake["position"] for mistake in reversed(mistakes)}
     largest = max(counts.values(), default=1)

@@ -84,9 +84,9 @@ def curves_plot(history: Rows, members: int) -> Figure:
         best = validation_loss.argmin()
         for axes, values in zip(panels, (validation_loss, 100 * accuracy), strict=True):
             if members == 1:
-                axes.plot(epochs[best], values[best], "C1o", fillstyle="none", markersize=12, label="best epoch, kept")
+                axes.plot(epochs[best], values[best], "C1o", fillstyle="none", markersize=12, label="best epoch (kept)")
     title = f"Mean of {members} networks" if members > 1 else ""
-    losses.set(ylabel="loss (mean over images)", yscale="log", title=title)
+    losses.set(ylabel="mean loss per image", yscale="log", title=title)
     losses.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))  # more labels would overlap
     losses.yaxis.set_major_formatter("{x:g}")
     losses.yaxis.set_minor_formatter("{x:g}")
@@ -112,9 +112,7 @@ def reliability_plot(confidence: np.ndarray, correct: np.ndarray, bins: int = 10
     axes.plot(100 * mean_confidence, 100 * accuracy, "C0o-", label="measured")
     for x, y, count in zip(100 * mean_confidence, 100 * accuracy, images[filled], strict=True):
         axes.annotate(f"{count:,}", (x, y), (0, -14), textcoords="offset points", ha="center", fontsize=9)
-    axes.set(
-        xlabel="confidence (%)", ylabel="accuracy (%)", title="Numbers: images per tenth of confidence", ylim=(-6, 104)
-    )
+    axes.set(xlabel="confidence (%)", ylabel="accuracy (%)", title="Labels: number of images per bin", ylim=(-6, 104))
     axes.grid(alpha=0.3)
     axes.legend(loc="upper left")
     return figure

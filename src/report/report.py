@@ -9,7 +9,7 @@ from src.report.results import Results, column
 
 
 def build_report(results: Results, params: ReportParams) -> dict[str, bytes]:
-    """Draw the plots and render the page; returns the contents of the files by name."""
+    """Draw the plots and render the page; return the file contents by name."""
     mistakes = results.mistakes()
     confidence = column(results.predictions, "confidence")
     correct = np.array([row["actual"] == row["predicted"] for row in results.predictions])

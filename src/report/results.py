@@ -1,4 +1,4 @@
-"""The artifacts that the report is made of, as read from their files, and the arrays the plots need."""
+"""The artifacts that the report is built from, and the arrays that the plots need."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -39,7 +39,7 @@ class Results(NamedTuple):
         return len(self.metrics["members"]["accuracy"]) if "members" in self.metrics else 1
 
     def mistakes(self) -> Mistakes:
-        """The wrong predictions as arrays."""
+        """Return the misclassified images as arrays."""
         classes = np.array(list(self.metrics["recall"]))
         index_of = {name: index for index, name in enumerate(classes)}
         actual, predicted = (
@@ -50,5 +50,5 @@ class Results(NamedTuple):
 
 
 def column(rows: Rows, key: str) -> np.ndarray:
-    """One column as float (N,)."""
+    """Return one column as float (N,)."""
     return np.array([float(row[key]) for row in rows])

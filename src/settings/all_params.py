@@ -1,4 +1,4 @@
-"""All sections of params.yaml together. The stages read only their own, so that each depends on no other's code."""
+"""All sections of params.yaml together. Each stage reads only its own, so that none depends on another's code."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +14,7 @@ from src.train.params import TrainStageParams
 
 
 class AllParams(TrainStageParams):
-    """Every section of params.yaml; model, augment and train come with the rules of the train stage."""
+    """Every section of params.yaml; those of the train stage are inherited, with their validation."""
 
     download: DownloadParams
     split: SplitParams
@@ -32,7 +32,7 @@ def list_parameters() -> Iterator[tuple[str, str, Parameter]]:
 
 
 def default_values() -> dict[str, dict[str, Any]]:
-    """The contents of params.yaml with every parameter at its default."""
+    """Return the contents of params.yaml with every parameter at its default."""
     values: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
     for section, key, parameter in list_parameters():
         values[section][key] = parameter.default

@@ -1,4 +1,4 @@
-"""Document the parameters, from their models: the comments in params.yaml, and docs/parameters.md."""
+"""Generate the parameter documentation from the models: the comments in params.yaml, and docs/parameters.md."""
 
 import json
 import textwrap
@@ -10,21 +10,21 @@ from src.settings.all_params import AllParams, list_parameters
 
 COMMENT_WIDTH = 118  # characters
 PARAMS_HEADER = """\
-# All parameters of the pipeline. A stage runs again when one of the sections that it reads changes.
+# All parameters of the pipeline. A stage runs again when one of the sections that it depends on changes.
 # The comments are generated from src/*/params.py by `make docs`; the values are yours to edit.
 """
 REFERENCE_HEADER = """\
 # Parameters
 
-For everyone who edits `params.yaml` or overrides a value with `dvc exp run -S section.key=value`. This page is
+For anyone who edits `params.yaml` or overrides a value with `dvc exp run -S section.key=value`. This page is
 generated from `src/*/params.py` by `make docs`.
 
-Every key must be present and of the stated type. Before a stage does anything, it checks the sections that it reads
-and reports all wrong keys at once.
+Every key must be present and of the stated type. Before a stage does anything, it checks its sections and reports all
+invalid parameters at once. The report shows all parameters, so `report` also runs again when any of them changes.
 """
 READERS = {
     "model": "Read by `train`.",
-    "augment": "Read by `train`. Random changes to the training images, drawn anew for every image in every epoch.",
+    "augment": "Read by `train`. Random changes to the training images, redrawn for every image in every epoch.",
 }
 
 
@@ -40,7 +40,7 @@ def render_params(values: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def comment_lines(section: str, key: str, description: str, unit: str) -> list[str]:
-    """The comment above a key in params.yaml."""
+    """Build the comment above a key in params.yaml."""
     _, allowed = _describe_type(_schema(section, key))
     details = ", ".join(filter(None, (unit, allowed)))
     text = f"{description} [{details}]" if details else description
@@ -64,7 +64,7 @@ def render_reference() -> str:
 
 
 def format_value(value: Any) -> str:
-    """Format a value as YAML; JSON is a subset of it, and plain strings need no quotes here."""
+    """Format a value as YAML; JSON is a subset of YAML, and the strings here need no quotes."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
@@ -76,7 +76,7 @@ def _schema(section: str, key: str) -> dict[str, Any]:
 
 
 def _describe_type(schema: Mapping[str, Any]) -> tuple[str, str]:
-    """The name of a JSON schema's type, and the values that it allows."""
+    """Return the name of a JSON schema's type, and the values that it allows."""
     if schema["type"] == "array":
         item_type, allowed = _describe_type(schema["items"])
         plural = item_type.replace("list", "lists", 1) if item_type.startswith("list") else f"{item_type}s"

@@ -8,7 +8,7 @@ from src.settings.all_params import AllParams, default_values
 
 
 def read_recipe(path: Path) -> dict[str, Any]:
-    """Read a recipe and fill in the defaults; ValueError names its unknown or wrong keys, and a download section."""
+    """Read a recipe and fill in the defaults; raise ValueError for invalid parameters or a download section."""
     recipe = read_yaml(path)
     if "download" in recipe:
         raise ValueError(f"{path}: a recipe must not set the download section, which is the user's choice of data")

@@ -1,1 +1,1 @@
-"""Stage 2: choose the rows for training and for validation."""
+"""Stage 2: split the data into training and validation sets."""

@@ -15,7 +15,7 @@ from src.train.params import AugmentParams
 def augment(images: Tensor, params: AugmentParams) -> Tensor:
     """Rotate, shear, scale and translate float images (N, C, H, W) about their centres, on their device.
 
-    Interpolation is bilinear; pixels from outside the image are zero. Returns the same object if nothing is enabled.
+    Interpolation is bilinear; pixels from outside the image are zero. Return the input itself if nothing is enabled.
     """
     if not params.enabled:
         return images
@@ -38,7 +38,7 @@ def augment(images: Tensor, params: AugmentParams) -> Tensor:
 
 
 def draw_examples(images: np.ndarray, params: AugmentParams, seed: int) -> bytes:
-    """Draw the first 20 of the uint8 images (N, C, H, W), and below each four random augmentations, as a PNG."""
+    """Draw the first 20 of the uint8 images (N, C, H, W), each above four random augmentations of it, as a PNG."""
     torch.manual_seed(seed)
     examples = torch.from_numpy(images[:COLUMNS]).repeat(5, 1, 1, 1) / 255
     examples[COLUMNS:] = augment(examples[COLUMNS:], params)

@@ -1,4 +1,4 @@
-"""Checkpoints: the state of an unfinished training, saved after every epoch and verified when it is loaded."""
+"""Checkpoints: the state of an unfinished training run, saved after every epoch and verified when it is loaded."""
 
 import hashlib
 import io
@@ -15,13 +15,13 @@ from src.common.files import write_bytes
 from src.train.params import TrainStageParams
 
 FORMAT = "checkpoint 2"
-MAX_TRAININGS = 4  # kept in a checkpoint folder, abandoned ones included
+MAX_TRAININGS = 4  # training runs kept in a checkpoint folder, abandoned ones included
 
 
 def checkpoint_key(params: TrainStageParams, environment: dict[str, Any], inputs: Iterable[Path]) -> str:
-    """Hash everything that can change a bit of a network: parameters, environment, input files and imported code.
+    """Hash everything that can affect the trained weights: parameters, environment, input files and imported code.
 
-    The size of the ensemble is left out: its networks have a checkpoint each, so that more can join those that exist.
+    The size of the ensemble is left out: each network has its own checkpoint, so that an ensemble can be enlarged.
     """
     one_network = params.model_copy(update={"train": params.train.model_copy(update={"members": 1})})
     modules = [module for name, module in sys.modules.items() if name.split(".")[0] in ("src", "stages")]
@@ -33,7 +33,7 @@ def checkpoint_key(params: TrainStageParams, environment: dict[str, Any], inputs
 
 
 class Checkpoint:
-    """The checkpoint of one network of a training, in <folder>/<key>/<member>.checkpoint. Loading it runs no code."""
+    """The checkpoint of one network, in <folder>/<key>/<member>.checkpoint. Loading it runs no code."""
 
     def __init__(self, folder: Path, key: str, member: int = 0) -> None:
         self.path = folder / key / f"{member}.checkpoint"
@@ -41,7 +41,7 @@ class Checkpoint:
         self.header = f"{FORMAT} {key} {member}\n".encode()
 
     def save(self, state: dict[str, Any]) -> None:
-        """Replace the previous state, or keep it and raise OSError; then delete the oldest trainings."""
+        """Replace the previous state, or keep it and raise OSError; then delete the oldest training runs."""
         buffer = io.BytesIO()
         torch.save(state, buffer)
         payload = buffer.getvalue()
@@ -51,7 +51,7 @@ class Checkpoint:
             shutil.rmtree(training, ignore_errors=True)
 
     def load(self, device: torch.device) -> dict[str, Any] | None:
-        """Load the state, None if there is none; a damaged file or one of another training is renamed."""
+        """Load the state, or return None if there is none; rename a file that is damaged or belongs to another run."""
         try:
             data = self.path.read_bytes()
         except FileNotFoundError:
@@ -59,7 +59,7 @@ class Checkpoint:
         payload = data[len(self.header) + 32 :]
         if data[: -len(payload)] != self.header + hashlib.sha256(payload).digest():
             self.path.replace(self.damaged_path)
-            print(f"warning: {self.path} is damaged or of another version; renamed it to {self.damaged_path}")
+            print(f"warning: {self.path} is damaged or from another version; renamed it to {self.damaged_path}")
             return None
         state: dict[str, Any] = torch.load(io.BytesIO(payload), map_location=device, weights_only=True)
         return state

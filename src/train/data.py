@@ -11,7 +11,7 @@ from src.train.params import TrainParams
 
 
 class LabelledImages(NamedTuple):
-    """Images uint8 (N, C, H, W) and labels int64 (N,), on the device that trains."""
+    """Images uint8 (N, C, H, W) and labels int64 (N,), on the training device."""
 
     images: Tensor
     labels: Tensor
@@ -44,7 +44,8 @@ def select_data(
 
 
 def split_into_batches(rows: Tensor, size: int) -> list[Tensor]:
-    """Split rows (N,) into batches of size; a single row left over joins the last batch, for BatchNorm's sake."""
+    """Split rows (N,) into batches of size; a single row left over joins the last batch, because
+    BatchNorm cannot train on a single image."""
     batches = list(rows.split(size))
     if len(batches) > 1 and len(batches[-1]) == 1:
         batches[-2:] = [torch.cat(batches[-2:])]

@@ -25,7 +25,7 @@ class TrainedEnsemble(NamedTuple):
     best: EpochMetrics
 
     def metrics(self) -> dict[str, Any]:
-        """The best epoch and its metrics, without those that a refit does not have."""
+        """Return the best epoch and its metrics, leaving out validation metrics after a refit."""
         names = ("train_loss", "validation_loss", "validation_accuracy")
         values = {name: getattr(self.best, name) for name in names}
         return {
@@ -42,7 +42,7 @@ def train_ensemble(
     open_checkpoint: Callable[[int], Checkpoint],
     on_epoch: Callable[[list[EpochMetrics]], None],
 ) -> TrainedEnsemble:
-    """Train train.members networks from consecutive seeds, each with its own checkpoint, and print the progress.
+    """Train train.members networks with consecutive seeds, each with its own checkpoint, and print the progress.
 
     arrays: `images` uint8 (N, C, H, W), `labels` int64 (N,) and `classes` str (K,); rows: `train` and `validation`,
     int64. open_checkpoint is called with each seed, on_epoch after every epoch with the current network's history.

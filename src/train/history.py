@@ -20,12 +20,12 @@ class EpochMetrics(NamedTuple):
 
 
 def best_epoch(history: list[EpochMetrics]) -> EpochMetrics:
-    """The first epoch with the lowest validation loss; without validation, the last epoch."""
+    """Return the first epoch with the lowest validation loss; without validation, the last epoch."""
     return min(history, key=lambda epoch: -epoch.epoch if math.isnan(epoch.validation_loss) else epoch.validation_loss)
 
 
 def is_out_of_patience(history: list[EpochMetrics], patience: int) -> bool:
-    """Whether patience epochs in a row, if patience is not 0, have not lowered the validation loss."""
+    """Return whether the last `patience` epochs have not lowered the validation loss; False if patience is 0."""
     return bool(patience and history) and history[-1].epoch - best_epoch(history).epoch >= patience
 
 
@@ -35,5 +35,5 @@ def mean_history(histories: Sequence[list[EpochMetrics]]) -> list[EpochMetrics]:
 
 
 def mean_metrics(epochs: Sequence[EpochMetrics]) -> EpochMetrics:
-    """Average every column."""
+    """Average each column over the epochs."""
     return EpochMetrics._make(map(mean, zip(*epochs, strict=True)))

@@ -13,7 +13,7 @@ from src.train.params import TrainParams
 
 
 class Learner:
-    """A network in training, with its optimizer, learning-rate schedule and precision of matrix products."""
+    """A network in training, with its optimizer, learning-rate schedule and precision of matrix multiplications."""
 
     def __init__(self, network: ConvNet, data: LabelledImages, params: TrainParams, precision: torch.dtype) -> None:
         self.network = network.to(data.images.device)
@@ -41,14 +41,14 @@ class Learner:
         return loss.detach()
 
     def predict(self, images: Tensor) -> Tensor:
-        """Log-probabilities float32 (N, K) of a batch of float images."""
-        # Entered anew for every batch: autocast caches its copies of the weights until it exits.
+        """Compute log-probabilities float32 (N, K) of a batch of float images."""
+        # Re-entered for every batch: autocast caches its copies of the weights until it exits.
         with torch.autocast(images.device.type, self.precision, enabled=self.precision != torch.float32):
             log_probabilities: Tensor = self.network(images)
         return log_probabilities
 
     def state_dict(self) -> dict[str, Any]:
-        """All that a later training needs to continue exactly."""
+        """Return everything needed to continue training exactly."""
         return {
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),

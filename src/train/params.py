@@ -9,22 +9,22 @@ from src.network.params import Device, ModelParams, Precision
 
 
 class AugmentParams(Section):
-    """The limits of the random augmentation; every training image draws its own values uniformly within them."""
+    """The limits of the random augmentation; values are drawn uniformly and independently for every image."""
 
     rotation: Annotated[
-        float, Field(ge=0, le=180), Parameter(0.0, "Largest random rotation, in either direction.", "degrees")
+        float, Field(ge=0, le=180), Parameter(0.0, "Maximum random rotation, in either direction.", "degrees")
     ]
     translation: Annotated[
-        float, Field(ge=0, le=1000), Parameter(0.0, "Largest random shift along each axis.", "pixels")
+        float, Field(ge=0, le=1000), Parameter(0.0, "Maximum random shift along each axis.", "pixels")
     ]
     scaling: Annotated[
         float,
         Field(ge=0, lt=1),
-        Parameter(0.0, "Largest random change of size along each axis, as a fraction."),
+        Parameter(0.0, "Maximum random scaling along each axis, as a fraction (0.1: ±10%)."),
     ]
-    shear: Annotated[float, Field(ge=0, lt=1), Parameter(0.0, "Largest random horizontal shear.", "pixels per row")]
+    shear: Annotated[float, Field(ge=0, lt=1), Parameter(0.0, "Maximum random horizontal shear.", "pixels per row")]
     clean_epochs: Annotated[
-        int, Field(ge=0), Parameter(0, "Number of final epochs that use the images without augmentation.", "epochs")
+        int, Field(ge=0), Parameter(0, "Number of epochs at the end that train without augmentation.", "epochs")
     ]
 
     @property
@@ -44,7 +44,7 @@ class TrainParams(Section):
         ),
     ]
     weight_decay: Annotated[
-        float, Field(ge=0, lt=1), Parameter(0.0, "Weight decay of AdamW; without it, AdamW is Adam.")
+        float, Field(ge=0, lt=1), Parameter(0.0, "Weight decay of AdamW; with 0, AdamW is identical to Adam.")
     ]
     patience: Annotated[
         int,
@@ -57,24 +57,29 @@ class TrainParams(Section):
         bool,
         Parameter(
             False,
-            "Train on the validation images too and keep the last epoch; for settings already chosen by validation.",
+            "Train on the validation images as well and keep the last epoch; for settings already chosen by"
+            " validation.",
         ),
     ]
     members: Annotated[
         int,
         Field(ge=1, le=1000),
-        Parameter(1, "Number of networks in the ensemble, trained from consecutive seeds; it averages probabilities."),
+        Parameter(
+            1, "Number of networks in the ensemble, trained with consecutive seeds; their probabilities are averaged."
+        ),
     ]
     seed: Annotated[int, Field(ge=0, lt=2**32), Parameter(0, "Random seed of the first network.")]
     device: Annotated[Device, Parameter("auto", "Device to train on; auto is CUDA when available, else the CPU.")]
     precision: Annotated[
         Precision,
-        Parameter("auto", "Precision of matrix products; auto is bf16 where the hardware supports it, else fp32."),
+        Parameter(
+            "auto", "Precision of matrix multiplications; auto is bf16 where the hardware supports it, else fp32."
+        ),
     ]
     threads: Annotated[
         int,
         Field(ge=0, le=1024),
-        Parameter(0, "CPU threads, 0 for one per core; another number changes the rounding, hence the results."),
+        Parameter(0, "CPU threads, 0 for one per core; a different number changes rounding and therefore the results."),
     ]
 
 
@@ -90,6 +95,7 @@ class TrainStageParams(StageParams):
         clean, epochs = self.augment.clean_epochs, self.train.epochs
         if self.augment.enabled and clean >= epochs:
             raise ValueError(
-                f"augment.clean_epochs = {clean}: must be less than train.epochs = {epochs}, or no epoch is augmented"
+                f"augment.clean_epochs = {clean}: must be less than train.epochs = {epochs}, otherwise no epoch would"
+                " be augmented"
             )
         return self

@@ -23,7 +23,7 @@ class Runtime(NamedTuple):
 
 
 def set_up_runtime(params: TrainParams) -> Runtime:
-    """Choose device and precision and make PyTorch deterministic; ValueError if the requested device is missing."""
+    """Choose device and precision and make PyTorch deterministic; raise ValueError if there is no such device."""
     device = choose_device(params.device, "train.device")
     precision = choose_precision(params.precision, device)
     make_deterministic(device, params.threads)

@@ -30,9 +30,9 @@ def train(
     """Train a network in place, leave it with the weights of its best epoch, and return the history.
 
     The best epoch has the lowest validation loss; without validation images it is the last one. After every epoch the
-    checkpoint holds the whole state; training resumes from an existing checkpoint, to the same bits. on_epoch is called
-    with the history after every epoch, and once after resuming. ValueError when a loss is not finite, OSError when the
-    checkpoint cannot be written.
+    checkpoint holds the complete state; training resumes from an existing checkpoint, bit for bit. on_epoch is called
+    with the history after every epoch, and once after resuming. Raise ValueError when a loss is not finite, OSError
+    when the checkpoint cannot be written.
     """
     settings = params.train
     learner = Learner(network, data.training, settings, precision)
