@@ -1,4 +1,4 @@
-"""Real MNIST, fetched as a user fetches it, one epoch of the default recipe, and what its model is used for then."""
+"""Real MNIST, fetched as a user fetches it: one epoch with the default parameters, and the tools on its model."""
 
 import json
 import sys
@@ -8,31 +8,32 @@ import numpy as np
 import onnxruntime
 import pytest
 from PIL import Image
-from src.files import load_arrays, read_csv
 
-from tests.project import attempt, copy_project, run
+from src.common.files import load_arrays, read_csv
+from tests.helpers import attempt, make_project, run
 
-SEEN = 60  # pictures
+PICTURES = 60
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    project = copy_project(tmp_path_factory.mktemp("mnist"), {"train": {"epochs": 1}})
+def mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with MNIST, trained for one epoch."""
+    project = make_project(tmp_path_factory.mktemp("mnist"), {"train": {"epochs": 1}})
     output = run("dvc", "repro", cwd=project)
-    assert "60,000 training and 10,000 test images of 28x28, 10 classes" in output
-    assert "48,000 to train, 12,000 to validate" in output
+    assert "60,000 training and 10,000 test images of 28x28 pixels, 10 classes" in output
+    assert "48,000 training and 12,000 validation images" in output
     return project
 
 
-def test_one_epoch(project: Path) -> None:
-    assert json.loads((project / "data/evaluate/metrics.json").read_text())["accuracy"] >= 0.985
-    assert (project / "data/report/errors.png").is_file()
-    assert (project / "data/report/index.html").stat().st_size < 3_000_000
+def test_one_epoch_reaches_98_5_percent(mnist: Path) -> None:
+    assert json.loads((mnist / "data/evaluate/metrics.json").read_text())["accuracy"] >= 0.985
+    assert (mnist / "data/report/errors.png").is_file()
+    assert (mnist / "data/report/index.html").stat().st_size < 3_000_000
 
 
-def test_own_pictures_are_recognised(project: Path, tmp_path: Path) -> None:
-    rows = load_arrays(project / "data/split/indices.npz", "validation")["validation"][:SEEN]
-    data = load_arrays(project / "data/download/train.npz", "images", "labels")
+def test_photographs_of_digits_are_classified_correctly(mnist: Path, tmp_path: Path) -> None:
+    rows = load_arrays(mnist / "data/split/indices.npz", "validation")["validation"][:PICTURES]
+    data = load_arrays(mnist / "data/download/train.npz", "images", "labels")
     paper = 0.9 - 0.4 * np.linspace(0, 1, 300)[:, None] * np.linspace(0, 1, 400)
     generator = np.random.default_rng(0)
     for number, image in enumerate(data["images"][rows, 0]):
@@ -43,51 +44,43 @@ def test_own_pictures_are_recognised(project: Path, tmp_path: Path) -> None:
         )
         Image.fromarray((photo.clip(0, 1) * 255).astype(np.uint8)).save(tmp_path / f"{number:02}.jpg")
     pictures = [str(path) for path in sorted(tmp_path.glob("*.jpg"))]
-    told = json.loads(run(sys.executable, "-m", "tools.predict", "--json", *pictures, cwd=project))
-    assert [one["picture"] for one in told] == pictures
-    right = np.array([int(one["predicted"]) for one in told]) == data["labels"][rows]
-    assert right.mean() >= 0.95
+    results = json.loads(run(sys.executable, "-m", "tools.predict", "--json", *pictures, cwd=mnist))
+    assert [result["picture"] for result in results] == pictures
+    correct = np.array([int(result["predicted"]) for result in results]) == data["labels"][rows]
+    assert correct.mean() >= 0.95
 
-    (tmp_path / "blank.png").write_bytes(b"")
+    (tmp_path / "empty.png").write_bytes(b"")
     result = attempt(
         sys.executable,
         "-m",
         "tools.predict",
         pictures[0],
-        str(tmp_path / "blank.png"),
+        str(tmp_path / "empty.png"),
         "--seen",
         "seen.png",
-        cwd=project,
+        cwd=mnist,
     )
     assert result.returncode == 1
-    assert f"predict: {tmp_path / 'blank.png'}: no picture that Pillow reads, or a damaged one" in result.stdout
-    assert f"{pictures[0]}  {told[0]['predicted']}: " in result.stdout
-    assert Image.open(project / "seen.png").size == (20 * 28, 28)
+    assert f"predict: {tmp_path / 'empty.png'}: not a picture that Pillow can read, or a damaged one" in result.stdout
+    assert f"{pictures[0]}  {results[0]['predicted']}: " in result.stdout
+    assert Image.open(mnist / "seen.png").size == (20 * 28, 28)
 
 
-def test_a_test_image_as_a_file_is_told_as_evaluate_tells_it(project: Path, tmp_path: Path) -> None:
-    image = load_arrays(project / "data/download/test.npz", "images")["images"][7, 0]
+def test_predict_agrees_with_evaluate_on_a_test_image(mnist: Path, tmp_path: Path) -> None:
+    image = load_arrays(mnist / "data/download/test.npz", "images")["images"][7, 0]
     Image.fromarray(image).save(tmp_path / "image.png")
-    (told,) = json.loads(run(sys.executable, "-m", "tools.predict", "--json", f"{tmp_path}/image.png", cwd=project))
-    row = read_csv(project / "data/evaluate/predictions.csv")[7]
-    assert told["predicted"] == row["predicted"]
-    assert abs(told["probabilities"][row["predicted"]] - float(row["confidence"])) < 1e-5
+    (result,) = json.loads(run(sys.executable, "-m", "tools.predict", "--json", f"{tmp_path}/image.png", cwd=mnist))
+    row = read_csv(mnist / "data/evaluate/predictions.csv")[7]
+    assert result["predicted"] == row["predicted"]
+    assert abs(result["probabilities"][row["predicted"]] - float(row["confidence"])) < 1e-5
 
 
-def test_the_exported_model_predicts_as_evaluate(project: Path) -> None:
-    assert "1 network of data/train/model.safetensors in model.onnx" in run(
-        sys.executable, "-m", "tools.export", cwd=project
+def test_the_exported_model_agrees_with_evaluate(mnist: Path) -> None:
+    assert "wrote 1 network from data/train/model.safetensors to model.onnx" in run(
+        sys.executable, "-m", "tools.export", cwd=mnist
     )
-    images = load_arrays(project / "data/download/test.npz", "images")["images"][:1000]
-    (probabilities,) = onnxruntime.InferenceSession(project / "model.onnx").run(None, {"images": images})
-    rows = read_csv(project / "data/evaluate/predictions.csv")[:1000]
+    images = load_arrays(mnist / "data/download/test.npz", "images")["images"][:1000]
+    (probabilities,) = onnxruntime.InferenceSession(mnist / "model.onnx").run(None, {"images": images})
+    rows = read_csv(mnist / "data/evaluate/predictions.csv")[:1000]
     assert probabilities.argmax(1).tolist() == [int(row["predicted"]) for row in rows]
     assert np.abs(probabilities.max(1) - [float(row["confidence"]) for row in rows]).max() < 1e-5
-
-
-@pytest.mark.parametrize("tool", ["predict", "export"])
-def test_without_a_model_the_tools_say_so(tool: str, tmp_path: Path) -> None:
-    project = copy_project(tmp_path, {})
-    result = attempt(sys.executable, "-m", f"tools.{tool}", "some.png", cwd=project)
-    assert result.returncode == 1
-    assert result.stdout == f"{tool}: data/train/model.safetensors is missing: `dvc repro train` makes it\n"

@@ -1,4 +1,4 @@
-"""The pages in a real browser, headless Chromium from the system."""
+"""The HTML pages in a real browser, the system's Chromium without a window."""
 
 import shutil
 import time
@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
-from src.comparison_page import comparison_page
-from src.page import Chart, report_page
-from src.tiles import to_sheet
 
-from src.compare import Mistake, Result, compare
+from src.compare.comparison import Mistake, Result, compare
+from src.compare.page import comparison_page
+from src.report.page import Chart, report_page
+from tests.builders import make_report_results
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: install the system's package chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is missing; install the system's package chromium")
 CLASSES = ["0", "<script>alert(1)</script>", "T-shirt & 'top' \"x\""]
 
 
@@ -30,7 +30,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def show(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Page]]:
-    """Opens a page from disk; fails at the end when it asked for anything or wrote to the console."""
+    """Open pages from disk; fail at the end if one requested anything or wrote to the console."""
     noise: list[str] = []
     contexts = []
 
@@ -53,49 +53,11 @@ def show(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Page]]:
 
 
 def page_text(count: int, classes: list[str] = CLASSES, members: int = 1) -> str:
-    """The report of so many mistakes; of several members, also with augmentation."""
-    rng = np.random.default_rng(0)
-    actual = rng.integers(0, len(classes), count)
-    predicted = (actual + rng.integers(1, len(classes), count)) % len(classes)
-    mistakes = [
-        {
-            "index": str(2 * place),
-            "actual": classes[actual[place]],
-            "predicted": classes[predicted[place]],
-            "confidence": f"{rng.uniform(0.4, 1):.6f}",
-            "loss": f"{rng.uniform(0.5, 9):.6f}",
-            "likeliest": f"{classes[predicted[place]]}: 60.0% · {classes[actual[place]]}: 30.0%",
-        }
-        for place in range(count)
-    ]
-    metrics: dict[str, Any] = {
-        "loss": 0.1,
-        "accuracy": 1 - count / 20_000,
-        "errors": count,
-        "images": 20_000,
-        "macro_f1": 0.9,
-        "calibration_error": 0.01,
-        "recall": dict.fromkeys(classes, 0.99),
-    }
-    if members > 1:
-        accuracy = {str(member): 0.991 for member in range(members)}
-        metrics["members"] = {"mean_accuracy": 0.991, "deviation": 0.0002, "accuracy": accuracy}
-    sheet = to_sheet(rng.integers(0, 256, (count, 1, 28, 28), np.uint8))
-    layers = [{"layer": "Conv2d", "shape": "32x28x28", "parameters": "320"}]
-    return report_page(
-        mistakes,
-        sheet,
-        (28, 28),
-        metrics,
-        [Chart(b"", "a chart")],
-        sheet if members > 1 else None,
-        layers,
-        {"model.dropout": 0.25},
-        {"torch": "2", "processor": "P"},
-    )
+    """The report page of so many mistakes; that of an ensemble also shows augmented images."""
+    return report_page(make_report_results(count, classes, members), (28, 28), [Chart(b"", "a chart")])
 
 
-def test_filter_sort_and_cells(show: Callable[..., Page]) -> None:
+def test_mistakes_are_filtered_and_sorted(show: Callable[..., Page]) -> None:
     page = show(page_text(60))
     entries = page.locator("#gallery li")
     assert entries.count() == 60
@@ -116,7 +78,7 @@ def test_filter_sort_and_cells(show: Callable[..., Page]) -> None:
     assert entries.count() == int(cell.inner_text())
 
 
-def test_keyboard_alone_will_do(show: Callable[..., Page]) -> None:
+def test_the_page_can_be_used_with_the_keyboard_alone(show: Callable[..., Page]) -> None:
     page = show(page_text(10))
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
@@ -131,7 +93,7 @@ def test_keyboard_alone_will_do(show: Callable[..., Page]) -> None:
     assert page.locator("#gallery li").count() == int(pressed.inner_text())
 
 
-def test_names_are_shown_not_run_and_pictures_have_words(show: Callable[..., Page]) -> None:
+def test_class_names_are_escaped_and_images_have_descriptions(show: Callable[..., Page]) -> None:
     page = show(page_text(30))
     assert CLASSES[1] in page.locator(".confusion tbody").inner_text()
     assert page.locator("[role=img]:not([aria-label])").count() == 0
@@ -139,33 +101,32 @@ def test_names_are_shown_not_run_and_pictures_have_words(show: Callable[..., Pag
     assert page.locator("#gallery [role=img]").first.get_attribute("aria-label").startswith("Test image ")  # type: ignore[union-attr]
 
 
-def test_members_and_augmented_images_are_shown_where_there_are_any(show: Callable[..., Page]) -> None:
+def test_ensemble_and_augmented_images_are_shown_only_if_there_are_any(show: Callable[..., Page]) -> None:
     page = show(page_text(30, members=5))
-    assert "one of 5 networks alone\n99.10%" in page.inner_text("dl")
+    assert "single network (mean of 5)\n99.10%" in page.inner_text("dl")
     assert page.locator("img.sheet").evaluate("image => image.naturalWidth") > 0
     page = show(page_text(30))
-    assert "networks alone" not in page.inner_text("dl")
+    assert "single network" not in page.inner_text("dl")
     assert page.locator("img.sheet").count() == 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_fits_a_phone_in_light_and_dark(show: Callable[..., Page], scheme: str) -> None:
-    page = show(
-        page_text(200, [str(i) for i in range(10)]), viewport={"width": 360, "height": 700}, color_scheme=scheme
-    )
+def test_the_page_fits_a_phone_in_light_and_dark_mode(show: Callable[..., Page], scheme: str) -> None:
+    text = page_text(200, [str(digit) for digit in range(10)])
+    page = show(text, viewport={"width": 360, "height": 700}, color_scheme=scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (background == "rgb(255, 255, 255)") == (scheme == "light")
 
 
-def test_no_mistakes_at_all(show: Callable[..., Page]) -> None:
+def test_a_page_without_mistakes(show: Callable[..., Page]) -> None:
     page = show(page_text(0))
-    assert "No mistakes: every test image was recognised." in page.inner_text("main")
+    assert "No mistakes: every test image was classified correctly." in page.inner_text("main")
     assert page.locator("#gallery").count() == 0
 
 
 @pytest.mark.parametrize("classes", [2, 100])
-def test_nine_thousand_mistakes(show: Callable[..., Page], classes: int) -> None:
+def test_a_page_of_nine_thousand_mistakes_is_responsive(show: Callable[..., Page], classes: int) -> None:
     text = page_text(9000, [f"class {number}" for number in range(classes)])
     start = time.monotonic()
     page = show(text)
@@ -175,13 +136,13 @@ def test_nine_thousand_mistakes(show: Callable[..., Page], classes: int) -> None
     assert time.monotonic() - start < 10
 
 
-def test_comparison_shows_fixed_and_broken_images(show: Callable[..., Page]) -> None:
-    def side(name: str, wrong: list[int]) -> tuple[Result, np.ndarray]:
+def test_a_comparison_shows_the_fixed_and_broken_images(show: Callable[..., Page]) -> None:
+    def make_side(name: str, wrong: list[int]) -> tuple[Result, np.ndarray]:
         mistakes = {index: Mistake("<b>4</b>", "9", 0.75) for index in wrong}
         images = np.array(wrong, np.uint8)[:, None, None, None] * np.ones((1, 1, 5, 5), np.uint8)
         return Result(name, {}, {"evaluate.images": 100.0}, mistakes, "same", {}), images
 
-    (base, base_images), (other, other_images) = side("main", [3, 5, 7]), side("<i>mine</i>", [5, 90])
+    (base, base_images), (other, other_images) = make_side("main", [3, 5, 7]), make_side("<i>mine</i>", [5, 90])
     page = show(comparison_page(compare(base, other, 0.05), base_images, other_images))
     assert page.locator("h1").inner_text() == "<i>mine</i> against main: no evidence either way"
     assert [page.locator(f"#{kind} li").count() for kind in ("fixed", "broken")] == [2, 1]

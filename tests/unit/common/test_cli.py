@@ -1,20 +1,39 @@
+import os
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
-from tests.project import ROOT
+from tests.helpers import ROOT
 
 
-def run_main(body: str) -> subprocess.CompletedProcess[str]:
-    code = f"import sys\nfrom src.run import run\nsys.argv = ['stages/split.py']\ndef main():\n    {body}\nrun(main)"
-    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+def run_python(code: str, **settings: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, **settings)
+
+
+def run_main(body: str, **settings: Any) -> subprocess.CompletedProcess[str]:
+    """Run a main function of this body with run_cli, as the split stage would."""
+    code = f"""
+import sys
+from src.common.cli import UsageError, run_cli
+sys.argv = ["stages/split.py"]
+def main():
+    {body}
+run_cli(main)
+"""
+    return run_python(code, **({"capture_output": True} | settings))
 
 
 @pytest.mark.parametrize("error", ["ValueError", "OSError"])
-def test_what_a_user_can_cause_is_one_message(error: str) -> None:
+def test_an_error_that_a_user_can_cause_is_one_message(error: str) -> None:
     result = run_main(f"raise {error}('what to do')")
-    assert (result.returncode, result.stderr) == (1, "split: what to do\n")
+    assert (result.returncode, result.stdout, result.stderr) == (1, "", "split: what to do\n")
+
+
+def test_a_usage_error_is_one_message_with_exit_code_2() -> None:
+    result = run_main("raise UsageError('no such recipe')")
+    assert (result.returncode, result.stdout, result.stderr) == (2, "", "split: no such recipe\n")
 
 
 @pytest.mark.parametrize("body", ["import torch; torch.empty(2**60)", "bytearray(2**60)"])
@@ -25,16 +44,27 @@ def test_too_little_memory_is_one_message(body: str) -> None:
     assert "Traceback" not in result.stderr
 
 
-def test_what_only_we_can_cause_shows_where() -> None:
-    result = run_main("assert 1 + 1 == 3")
+@pytest.mark.parametrize("body", ["assert 1 + 1 == 3", "raise RuntimeError('of another kind')"])
+def test_a_bug_keeps_its_traceback(body: str) -> None:
+    result = run_main(body)
     assert result.returncode == 1
     assert "Traceback" in result.stderr
 
 
-def test_a_main_that_ends_well_ends_well() -> None:
-    assert run_main("print('done')").stdout == "done\n"
+@pytest.mark.parametrize(("returned", "code"), [("None", 0), ("0", 0), ("1", 1), ("3", 3)])
+def test_the_exit_code_is_what_main_returns(returned: str, code: int) -> None:
+    result = run_main(f"print('done'); return {returned}")
+    assert (result.returncode, result.stdout, result.stderr) == (code, "done\n", "")
 
 
-def test_importing_a_stage_leaves_signals_alone() -> None:
+def test_a_pipe_that_its_reader_has_closed_ends_it_quietly() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    result = run_main("print('unread')", capture_output=False, stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert (result.returncode, result.stderr) == (1, "")
+
+
+def test_importing_a_stage_leaves_signal_handlers_alone() -> None:
     code = "import signal, stages; print(signal.getsignal(signal.SIGTERM) is signal.SIG_DFL)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True).stdout == "True\n"
+    assert run_python(code, capture_output=True).stdout == "True\n"

@@ -2,10 +2,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from src.files import load_arrays, read_csv, save_arrays, write_bytes, write_csv, write_json
+
+from src.common.files import load_arrays, read_csv, read_json, save_arrays, write_bytes, write_csv, write_json
 
 
-def test_arrays_come_back_and_have_the_same_bytes_each_time(tmp_path: Path) -> None:
+def test_arrays_are_read_back_and_equal_arrays_give_equal_bytes(tmp_path: Path) -> None:
     arrays = {"images": np.arange(6, dtype=np.uint8).reshape(1, 1, 2, 3), "classes": np.array(["a", "ß"])}
     save_arrays(tmp_path / "new/one.npz", **arrays)
     save_arrays(tmp_path / "two.npz", **arrays)
@@ -15,47 +16,59 @@ def test_arrays_come_back_and_have_the_same_bytes_each_time(tmp_path: Path) -> N
     assert all(np.array_equal(loaded[name], array) for name, array in arrays.items())
 
 
-def test_missing_file_names_the_stage_that_makes_it(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="`dvc repro split` makes it"):
+def test_a_missing_file_names_the_stage_that_creates_it(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"indices.npz is missing; run `dvc repro split` to create it"):
         load_arrays(tmp_path / "split/indices.npz", "rows")
 
 
-@pytest.mark.parametrize("keep", [0, 10, 200])
-def test_damaged_arrays_are_refused(tmp_path: Path, keep: int) -> None:
+@pytest.mark.parametrize("length", [0, 10, 200])
+def test_damaged_arrays_are_rejected(tmp_path: Path, length: int) -> None:
     path = tmp_path / "split/indices.npz"
     save_arrays(path, rows=np.arange(100))
-    path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(ValueError, match="is damaged or another file"):
+    path.write_bytes(path.read_bytes()[:length])
+    with pytest.raises(ValueError, match=r"is damaged or not the expected file .*; run `dvc repro --force split`"):
         load_arrays(path, "rows")
 
 
-def test_pickles_are_never_loaded(tmp_path: Path) -> None:
+def test_pickled_arrays_are_rejected(tmp_path: Path) -> None:
     np.savez(tmp_path / "evil.npz", rows=np.array([{}], dtype=object))
-    with pytest.raises(ValueError, match="is damaged or another file"):
+    with pytest.raises(ValueError, match="is damaged or not the expected file"):
         load_arrays(tmp_path / "evil.npz", "rows")
 
 
-def test_failed_write_leaves_the_earlier_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "file"
-    write_bytes(path, b"earlier")
+def test_a_missing_array_is_rejected(tmp_path: Path) -> None:
+    save_arrays(tmp_path / "file.npz", rows=np.arange(3))
+    with pytest.raises(ValueError, match=r"is damaged or not the expected file .*columns"):
+        load_arrays(tmp_path / "file.npz", "rows", "columns")
 
-    def full(_: int) -> None:
+
+def test_a_failed_write_keeps_the_previous_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    write_bytes(path, b"previous")
+
+    def fail(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("os.fsync", full)
+    monkeypatch.setattr("os.fsync", fail)
     with pytest.raises(OSError, match=r"cannot write .*file: No space left on device"):
-        write_bytes(path, b"later")
-    assert path.read_bytes() == b"earlier"
+        write_bytes(path, b"next")
+    assert path.read_bytes() == b"previous"
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_json_refuses_what_breaks_readers(tmp_path: Path) -> None:
+def test_json_is_read_back(tmp_path: Path) -> None:
+    write_json(tmp_path / "metrics.json", {"loss": 0.5})
+    assert (tmp_path / "metrics.json").read_text() == '{\n  "loss": 0.5\n}\n'
+    assert read_json(tmp_path / "metrics.json") == {"loss": 0.5}
+
+
+def test_json_rejects_what_other_readers_cannot_parse(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON compliant"):
         write_json(tmp_path / "metrics.json", {"loss": float("nan")})
     assert list(tmp_path.iterdir()) == []
 
 
-def test_csv_comes_back(tmp_path: Path) -> None:
+def test_csv_is_read_back(tmp_path: Path) -> None:
     write_csv(tmp_path / "t.csv", ["name", "value"], [('T-shirt, "top"', 1), ("b", 2)])
     assert b"\r" not in (tmp_path / "t.csv").read_bytes()
     assert read_csv(tmp_path / "t.csv")[0] == {"name": 'T-shirt, "top"', "value": "1"}

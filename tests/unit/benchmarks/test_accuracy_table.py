@@ -1,0 +1,72 @@
+"""The table of accuracies, and that its figures are those of the recipes as they are now."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.accuracy import FIGURES, TABLE, override
+from benchmarks.accuracy_table import render_table
+from src.common.files import read_json
+from src.settings.all_params import default_values
+from src.settings.recipes import read_recipe
+from tests.helpers import ROOT
+
+MEASURED = sorted((ROOT / FIGURES).glob("*.json"))
+
+
+def figures(*accuracy: float, wrong: range = range(10), test_set: str = "a") -> dict[str, Any]:
+    return {
+        "command": "make accuracy",
+        "seed": 3,
+        "accuracy": accuracy,
+        "images": 1000,
+        "wrong": list(wrong),
+        "minutes": 1.25,
+        "machine": "M",
+        "test_set": test_set,
+    }
+
+
+def test_several_networks_have_a_mean_an_ensemble_and_a_verdict() -> None:
+    text = render_table({"default": figures(0.98, 0.981, 0.979), "better": figures(0.99, 0.991, 0.989, wrong=range(2))})
+    assert "| better | 3 | **99.000% ± 0.100** | 98.752% to 99.248% | 99.80%, n = 1 | 99.27% to 99.95% | 1.2 |" in text
+    assert "| better | better: +0.773 to +1.227 points | 8 fixed, 0 broken: p = 0.0078 |" in text
+    assert "| seed | 3 | 4 | 5 |" in text
+    assert "| default | 98.00% | 98.10% | 97.90% |" in text
+
+
+def test_a_single_network_is_marked_and_not_compared() -> None:
+    text = render_table({"default": figures(0.98, 0.981), "one": figures(0.99)})
+    assert "| one | 1 | 99.00%, n = 1 |  |  |  | 1.2 |" in text
+    assert "| one | too few networks | different number of networks |" in text
+    assert "too few networks" in render_table({"default": figures(0.98), "several": figures(0.99, 0.991)})
+
+
+def test_results_on_another_test_set_are_not_compared() -> None:
+    other = figures(0.99, 0.991, test_set="b")
+    assert "| other | better" not in render_table({"default": figures(0.9, 0.91), "other": other})
+    assert "against" not in render_table({"other": figures(0.99, 0.991)})
+
+
+def test_assignments_override_parameters() -> None:
+    values = override(default_values(), ["train.precision=fp32", "model.conv_channels=[[4], [8]]"])
+    assert values["train"]["precision"] == "fp32"
+    assert values["model"]["conv_channels"] == [[4], [8]]
+    for wrong in ("train.precisoin=fp32", "precision=fp32", "train.precision"):
+        with pytest.raises(ValueError, match=f"{wrong!r} does not set a parameter"):
+            override(default_values(), [wrong])
+
+
+@pytest.mark.parametrize("path", MEASURED, ids=lambda path: path.stem)
+def test_figures_belong_to_the_recipe_as_it_is(path: Path) -> None:
+    measured = read_json(path)
+    params = override(read_recipe(ROOT / f"recipes/{measured['recipe']}.yaml"), measured["set"])
+    params["train"]["members"] = len(measured["accuracy"])
+    # Parameters that were added since the measurement do not count against it.
+    known = {section: {key: params[section][key] for key in keys} for section, keys in measured["params"].items()}
+    assert measured["params"] == known
+
+
+def test_the_committed_table_is_made_from_the_figures() -> None:
+    assert (ROOT / TABLE).read_text() == render_table({path.stem: read_json(path) for path in MEASURED})

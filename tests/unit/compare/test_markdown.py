@@ -1,0 +1,37 @@
+from src.compare.comparison import compare
+from src.compare.markdown import MAX_LISTED, comparison_markdown, seeds_markdown
+from src.compare.significance import compare_seeds
+from tests.builders import make_result
+
+
+def test_a_comparison_states_verdict_differences_and_images() -> None:
+    base = make_result("main", set(range(30)), {"model.dropout": 0.25, "train.seed": 0})
+    other = make_result("a|b", set(range(12, 39)), {"model.dropout": 0.3, "train.seed": 0})
+    text = comparison_markdown(compare(base, other, 0.05))
+    assert "## a|b against main: no evidence either way" in text
+    assert "12 fixed, 9 broken: p = 0.66, within noise" in text
+    assert "18 wrong in both, of 1,000 test images" in text
+    assert "| model.dropout | 0.25 | 0.3 |" in text
+    assert "train.seed" not in text
+    assert "| evaluate.accuracy | 0.97 | 0.973 | +0.003 |" in text
+    assert "| metric | main | a\\|b | change |" in text
+    assert "Fixed test images (actual, predicted): 0 (4, 9), 1 (4, 9)" in text
+
+
+def test_only_the_first_images_are_listed() -> None:
+    text = comparison_markdown(compare(make_result("a", set(range(100))), make_result("b", set()), 0.05))
+    assert f"{MAX_LISTED - 1} (4, 9), and {100 - MAX_LISTED} more." in text
+    assert f" {MAX_LISTED} (4, 9)" not in text
+    assert "Broken" not in text
+
+
+def test_too_few_differing_images_are_stated() -> None:
+    text = comparison_markdown(compare(make_result("a", {1}), make_result("b", set()), 0.05))
+    assert "Too few images differ to tell: at least 6 would have to, all in one direction." in text
+    assert "No parameter differs." in text
+
+
+def test_a_comparison_over_seeds_states_means_and_interval() -> None:
+    text = seeds_markdown("main", "mine", compare_seeds([0.990, 0.991], [0.995, 0.996], 0.05))
+    assert "Difference in mean accuracy: +0.500 percentage points, 95% confidence interval" in text
+    assert "| main | 2 | 99.050% | 0.071 |" in text

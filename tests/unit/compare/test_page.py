@@ -1,0 +1,22 @@
+import base64
+import re
+
+import numpy as np
+
+from src.common.sprites import split_sprite_sheet
+from src.compare.comparison import compare
+from src.compare.page import comparison_page
+from tests.builders import make_result
+
+
+def make_images(indices: list[int]) -> np.ndarray:
+    """Uniform images whose brightness is their index."""
+    return np.array(indices, np.uint8)[:, None, None, None] * np.ones((1, 1, 5, 5), np.uint8)
+
+
+def test_the_sheet_holds_the_fixed_and_then_the_broken_images() -> None:
+    comparison = compare(make_result("main", {3, 5, 7}), make_result("mine", {5, 90}), 0.05)
+    page = comparison_page(comparison, make_images([3, 5, 7]), make_images([5, 90]))
+    (sheet,) = re.findall(r"data:image/png;base64,([^\"]+)", page)
+    assert split_sprite_sheet(base64.b64decode(sheet), 3)[:, 0, 0, 0].tolist() == [3, 7, 90]
+    assert re.findall(r"image (\d+)</span>", page) == ["3", "7", "90"]

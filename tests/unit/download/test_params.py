@@ -1,0 +1,30 @@
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from src.download.params import DownloadParams, normalise_mirror
+
+
+@pytest.mark.parametrize("url", ["https://example.com/mnist", "http://example.com/mnist/", "file:///data//"])
+def test_a_url_ends_in_one_slash(url: str) -> None:
+    assert normalise_mirror(url) == url.rstrip("/") + "/"
+
+
+def test_a_folder_becomes_a_file_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for folder in ("my files", "~/my files", str(tmp_path / "my files")):
+        assert normalise_mirror(folder) == f"{tmp_path.as_uri()}/my%20files/"
+
+
+@pytest.mark.parametrize(
+    ("mirror", "message"),
+    [
+        ("ftp://example.com/", "must be an https, http or file URL, or a folder"),
+        ("~no-such-user/mnist", "home directory"),
+    ],
+)
+def test_other_mirrors_are_rejected(mirror: str, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        DownloadParams(dataset="mnist", mirrors=[mirror])

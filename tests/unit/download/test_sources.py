@@ -1,0 +1,25 @@
+import numpy as np
+import pytest
+
+from src.download import idx_datasets
+from src.download.params import DownloadParams
+from src.download.sources import download_dataset
+
+
+def test_digits_need_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.socket", None)
+    data = download_dataset(DownloadParams(dataset="digits", mirrors=[]))
+    assert data.train_images.shape == (1437, 1, 28, 28)
+    assert data.test_images.shape == (360, 1, 28, 28)
+    assert data.train_images.dtype == np.uint8
+    assert (data.train_images.min(), data.train_images.max()) == (0, 255)
+    assert set(data.train_labels) == set(data.test_labels) == set(range(10))
+
+
+@pytest.mark.parametrize("dataset", ["mnist", "fashion_mnist", "kmnist"])
+def test_other_datasets_are_idx_files(monkeypatch: pytest.MonkeyPatch, dataset: str) -> None:
+    requested: list[DownloadParams] = []
+    monkeypatch.setattr(idx_datasets, "fetch_idx_dataset", requested.append)
+    params = DownloadParams.model_validate({"dataset": dataset, "mirrors": []})
+    download_dataset(params)
+    assert requested == [params]

@@ -1,0 +1,36 @@
+import re
+
+import pytest
+import torch
+from torch import nn
+
+from src.network.model_file import decode_networks, encode_networks
+from tests.builders import make_network
+
+
+def test_networks_are_read_back_in_order() -> None:
+    networks = [make_network((3, 20, 24), classes=4).eval() for _ in range(12)]
+    for number, network in enumerate(networks):
+        nn.init.constant_(next(network.parameters()), number / 12)
+    data = encode_networks(networks)
+    assert data == encode_networks(networks)
+    decoded = decode_networks(data)
+    assert len(decoded) == 12
+    images = torch.rand(2, 3, 20, 24)
+    for before, after in zip(networks, decoded, strict=True):
+        assert after.architecture == before.architecture
+        assert torch.equal(after(images), before(images))
+
+
+@pytest.mark.parametrize("end", [0, 4, 100, -1])
+def test_a_truncated_file_is_rejected(end: int) -> None:
+    with pytest.raises(ValueError, match="not a model file of this project"):
+        decode_networks(encode_networks([make_network()])[:end])
+
+
+def test_a_file_whose_weights_do_not_fit_its_architecture_is_rejected() -> None:
+    data = encode_networks([make_network()])
+    changed = re.sub(rb"\[128\]\],", b"[129]],", data)
+    assert changed != data
+    with pytest.raises(ValueError, match="not a model file of this project"):
+        decode_networks(changed)

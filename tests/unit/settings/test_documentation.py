@@ -1,0 +1,55 @@
+"""The generated documentation of the parameters, and that the committed copies are current."""
+
+from pathlib import Path
+
+from src.common.params import read_yaml
+from src.settings.all_params import AllParams, default_values, list_parameters
+from src.settings.documentation import comment_lines, render_params, render_reference
+from tests.helpers import ROOT
+
+
+def test_every_field_is_documented() -> None:
+    documented = {(section, key) for section, key, _ in list_parameters()}
+    fields = {
+        (section, key)
+        for section, field in AllParams.model_fields.items()
+        for key in field.annotation.model_fields  # type: ignore[union-attr]
+    }
+    assert documented == fields
+
+
+def test_defaults_are_valid_and_survive_rendering(tmp_path: Path) -> None:
+    AllParams.model_validate(default_values())
+    path = tmp_path / "params.yaml"
+    path.write_text(render_params(default_values()))
+    assert read_yaml(path) == default_values()
+
+
+def test_comments_have_unit_and_range() -> None:
+    text = render_params(default_values())
+    assert "  # Maximum random rotation, in either direction. [degrees, 0 to 180]\n  rotation: 0.0\n" in text
+    assert "  # Random seed of the first network. [0 to 4,294,967,295]\n  seed: 0\n" in text
+    assert max(map(len, text.splitlines())) <= 120
+
+
+def test_reference_has_type_range_unit_default_and_meaning() -> None:
+    text = render_reference()
+    assert "| `dropout` | number | 0 to below 1 |  | `0.25` | Dropout probability after " in text
+    assert (
+        "| `conv_channels` | list of lists of integers | each at least 1 |  | `[[32, 32], [64, 64], [128]]` |" in text
+    )
+    assert "| `precision` | string | auto, fp32 or bf16 |  | `auto` |" in text
+    assert "| `validation_fraction` | number | above 0 and below 1 |  | `0.2` |" in text
+    assert "| `refit` | boolean | true or false |  | `false` |" in text
+
+
+def test_committed_reference_is_current() -> None:
+    assert (ROOT / "docs/parameters.md").read_text() == render_reference(), "run `make docs`"
+
+
+def test_committed_comments_are_current() -> None:
+    """Whatever the values: people edit them."""
+    text = (ROOT / "params.yaml").read_text()
+    for section, key, parameter in list_parameters():
+        comment = "\n".join(comment_lines(section, key, parameter.description, parameter.unit))
+        assert f"{comment}\n  {key}: " in text, "run `make docs`"

@@ -1,0 +1,23 @@
+"""tools.docs as a command."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from src.common.params import read_yaml
+from src.settings.all_params import default_values
+from src.settings.documentation import render_params, render_reference
+from tests.helpers import ROOT
+
+
+def test_comments_and_reference_are_written_and_values_kept(tmp_path: Path) -> None:
+    values = default_values()
+    values["train"]["epochs"] = 9
+    expected = render_params(values)
+    path = tmp_path / "params.yaml"
+    path.write_text(expected.replace("# Maximum number of epochs", "# Outdated").replace("  patience: 3\n", ""))
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tools.docs import main; main()"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
+    assert path.read_text() == expected
+    assert read_yaml(path)["train"]["patience"] == 3
+    assert (tmp_path / "docs/parameters.md").read_text() == render_reference()

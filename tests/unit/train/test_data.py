@@ -1,0 +1,32 @@
+import numpy as np
+import pytest
+import torch
+
+from src.train.data import select_data, split_into_batches
+from tests.builders import make_images, make_train_params
+
+
+@pytest.mark.parametrize("count", [2, 16, 17, 33])
+def test_a_single_row_left_over_joins_the_last_batch(count: int) -> None:
+    data = make_images(count)
+    batches = list(data.batches(torch.arange(count), 16))
+    assert min(len(labels) for _, labels in batches) > 1
+    assert torch.equal(torch.cat([labels for _, labels in batches]), data.labels)
+    assert batches[0][0].max() <= 1
+
+
+def test_two_rows_left_over_are_a_batch() -> None:
+    assert [len(batch) for batch in split_into_batches(torch.arange(34), 16)] == [16, 16, 2]
+
+
+def test_a_refit_selects_all_rows_for_training() -> None:
+    arrays: dict[str, np.ndarray] = {"images": np.arange(5, dtype=np.uint8).reshape(5, 1, 1, 1), "labels": np.arange(5)}
+    rows = {"train": np.array([0, 2, 4]), "validation": np.array([1, 3])}
+    cpu = torch.device("cpu")
+    data = select_data(arrays, rows, make_train_params().train, cpu)
+    assert data.validation is not None
+    assert data.training.labels.tolist() == [0, 2, 4]
+    assert data.validation.images.flatten().tolist() == [1, 3]
+    refit = select_data(arrays, rows, make_train_params(refit=True).train, cpu)
+    assert refit.training.labels.tolist() == [0, 1, 2, 3, 4]
+    assert refit.validation is None

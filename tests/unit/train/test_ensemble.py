@@ -1,0 +1,84 @@
+import math
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from src.train.checkpoint import Checkpoint
+from src.train.ensemble import TrainedEnsemble, train_ensemble
+from src.train.history import EpochMetrics, best_epoch, mean_history
+from src.train.runtime import Runtime
+from tests.builders import make_images, make_train_params
+
+RUNTIME = Runtime(torch.device("cpu"), torch.float32, {"precision": "float32"})
+
+
+def fit_ensemble(folder: Path, seen: list[list[EpochMetrics]] | None = None, **changes: Any) -> TrainedEnsemble:
+    """Train on 100 of 160 images; seen collects what on_epoch is called with."""
+    data = make_images(160)
+    arrays = {"images": data.images.numpy(), "labels": data.labels.numpy(), "classes": np.array(["left", "right"])}
+    rows = {"train": np.arange(100), "validation": np.arange(100, 160)}
+    histories: list[list[EpochMetrics]] = [] if seen is None else seen
+    return train_ensemble(
+        arrays,
+        rows,
+        make_train_params(**changes),
+        RUNTIME,
+        partial(Checkpoint, folder, "test"),
+        lambda history: histories.append(list(history)),
+    )
+
+
+def test_the_members_are_the_networks_that_consecutive_seeds_give_alone(tmp_path: Path) -> None:
+    ensemble = fit_ensemble(tmp_path / "both", members=2, seed=3)
+    alone = [fit_ensemble(tmp_path / f"{seed}", seed=seed) for seed in (3, 4)]
+    for member, single in zip(ensemble.networks, alone, strict=True):
+        expected = single.networks[0].state_dict()
+        assert all(torch.equal(value, expected[name]) for name, value in member.state_dict().items())
+    assert ensemble.history == mean_history([single.history for single in alone])
+    assert ensemble.best.validation_loss == pytest.approx(np.mean([single.best.validation_loss for single in alone]))
+
+
+def test_on_epoch_gets_the_history_of_the_current_network(tmp_path: Path) -> None:
+    seen: list[list[EpochMetrics]] = []
+    fit_ensemble(tmp_path, seen, members=2, epochs=2)
+    assert [len(history) for history in seen] == [1, 2, 1, 2]
+    assert seen[1] != seen[3]
+
+
+def test_metrics_are_those_of_the_best_epoch(tmp_path: Path) -> None:
+    ensemble = fit_ensemble(tmp_path)
+    best = best_epoch(ensemble.history)
+    assert ensemble.metrics() == {
+        "best_epoch": best.epoch,
+        "train_loss": best.train_loss,
+        "validation_loss": best.validation_loss,
+        "validation_accuracy": best.validation_accuracy,
+    }
+
+
+def test_a_refit_trains_on_all_images_and_has_no_validation_metrics(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ensemble = fit_ensemble(tmp_path, refit=True)
+    assert ensemble.metrics().keys() == {"best_epoch", "train_loss"}
+    assert all(math.isnan(epoch.validation_loss) for epoch in ensemble.history)
+    output = capsys.readouterr().out
+    assert "refit on all 160 images, without validation or early stopping" in output
+    assert "validation accuracy" not in output
+
+
+def test_the_checkpoints_hold_the_state_until_they_are_removed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = fit_ensemble(tmp_path, members=2)
+    capsys.readouterr()
+    resumed = fit_ensemble(tmp_path, members=2)
+    assert capsys.readouterr().out.count("resuming after epoch 3") == 2
+    assert resumed.history == first.history
+    for checkpoint in resumed.checkpoints:
+        checkpoint.remove()
+    assert not any(tmp_path.iterdir())
