@@ -14,18 +14,33 @@ import numpy as np
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file atomically, creating its folder; on failure keep the previous file and raise OSError naming it."""
-    partial = path.with_name(f".{path.name}.partial")
+    """Write a file atomically, creating its folder; on failure keep the previous file and raise OSError naming it.
+
+    A symbolic link is followed, and what is not a regular file, such as a device or a pipe, is written into.
+    """
+    if path.exists() and not path.is_file():
+        _write_into(path, data)
+        return
+    target = path.resolve()
+    partial = target.with_name(f".{target.name}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(path)
+        partial.replace(target)
     except OSError as error:
         with suppress(OSError):
             partial.unlink()
+        raise OSError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _write_into(path: Path, data: bytes) -> None:
+    try:
+        with path.open("wb") as file:
+            file.write(data)
+    except OSError as error:
         raise OSError(f"cannot write {path}: {error.strerror}") from None
 
 
@@ -38,9 +53,19 @@ def read_bytes(path: Path) -> bytes:
 
 
 def save_arrays(path: Path, **arrays: np.ndarray) -> None:
-    """Write an uncompressed .npz file, so that its bytes do not depend on a compression library."""
+    """Write an uncompressed .npz file whose bytes depend on the arrays alone.
+
+    np.savez streams its members, and Python versions write different zip headers for that; members of known size get
+    the same header from all of them.
+    """
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, array in arrays.items():
+            contents = io.BytesIO()
+            np.lib.format.write_array(contents, array, allow_pickle=False)
+            member = zipfile.ZipInfo(f"{name}.npy")  # dated 1980
+            member.create_system = 3  # Unix, on every system
+            archive.writestr(member, contents.getvalue())
     write_bytes(path, buffer.getvalue())
 
 

@@ -22,8 +22,8 @@ class Learner:
         self.optimizer = torch.optim.AdamW(
             network.parameters(), lr=params.learning_rate, weight_decay=params.weight_decay, fused=True
         )
-        steps_per_epoch = len(split_into_batches(data.labels, params.batch_size))
-        self.schedule = _make_schedule(self.optimizer, params, steps_per_epoch)
+        self.steps_per_epoch = len(split_into_batches(data.labels, params.batch_size))
+        self.schedule = _make_schedule(self.optimizer, params, self.steps_per_epoch)
 
     @property
     def learning_rate(self) -> float:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from src.network.convnet import ConvNet
 from src.train.augmentation import augment
+from src.train.batch_norm import SHORT_EPOCH, recompute_statistics
 from src.train.checkpoint import Checkpoint
 from src.train.data import TrainingData
 from src.train.epoch import train_epoch, validate
@@ -74,6 +75,8 @@ def _run_epoch(
     transform = partial(augment, params=params.augment) if augmented else _identity
     previous_loss = history[-1].validation_loss if history else math.nan
     train_loss, learning_rate = train_epoch(learner, data.training, transform, name, previous_loss)
+    if learner.steps_per_epoch < SHORT_EPOCH:
+        recompute_statistics(learner, data.training)
     validation_loss, accuracy = validate(learner, data.validation) if data.validation else (math.nan, math.nan)
     if data.validation and not math.isfinite(validation_loss):
         raise ValueError(f"the validation loss became {validation_loss} in {name}; try a lower train.learning_rate")

@@ -1,3 +1,8 @@
+import hashlib
+import os
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +19,18 @@ def test_arrays_are_read_back_and_equal_arrays_give_equal_bytes(tmp_path: Path) 
     loaded = load_arrays(tmp_path / "two.npz", *arrays)
     assert loaded.keys() == arrays.keys()
     assert all(np.array_equal(loaded[name], array) for name, array in arrays.items())
+
+
+def test_the_bytes_of_arrays_do_not_depend_on_how_python_writes_zip_headers(tmp_path: Path) -> None:
+    arrays = {"labels": np.arange(5), "classes": np.array(["a", "b"])}
+    np.savez(
+        tmp_path / "numpy.npz", labels=arrays["labels"], classes=arrays["classes"]
+    )  # with the headers of this version of Python
+    save_arrays(tmp_path / "ours.npz", **load_arrays(tmp_path / "numpy.npz", *arrays))
+    assert (tmp_path / "ours.npz").read_bytes() != (tmp_path / "numpy.npz").read_bytes()
+    # The same on Python 3.11.2, which writes other headers for np.savez than 3.11.7 and 3.13.
+    expected = "c31b36badc7e6805fc7f1127c0b2d1d9319e16cf7f7229f4e1c252f2261d7c8e"
+    assert hashlib.sha256((tmp_path / "ours.npz").read_bytes()).hexdigest() == expected
 
 
 def test_a_missing_file_names_the_stage_that_creates_it(tmp_path: Path) -> None:
@@ -54,6 +71,40 @@ def test_a_failed_write_keeps_the_previous_file(tmp_path: Path, monkeypatch: pyt
         write_bytes(path, b"next")
     assert path.read_bytes() == b"previous"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_symbolic_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("target")
+    for data in (b"first", b"second"):
+        write_bytes(tmp_path / "link", data)
+        assert (tmp_path / "link").is_symlink()
+        assert (tmp_path / "target").read_bytes() == data
+
+
+def test_devices_and_pipes_are_written_into(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="cannot write /dev/full: No space left on device"):
+        write_bytes(Path("/dev/full"), b"data")
+    assert Path("/dev/full").is_char_device()
+    os.mkfifo(tmp_path / "pipe")
+    received: list[bytes] = []
+    reader = threading.Thread(target=lambda: received.append((tmp_path / "pipe").read_bytes()))
+    reader.start()
+    write_bytes(tmp_path / "pipe", b"data")
+    reader.join(timeout=30)
+    assert received == [b"data"]
+
+
+def test_a_process_substitution_is_written_into() -> None:
+    code = "import sys; from pathlib import Path; from src.common.files import write_bytes; "
+    code += "write_bytes(Path(sys.argv[1]), b'data')"
+    command = ["bash", "-c", '"$0" -c "$1" >(cat)', sys.executable, code]
+    assert subprocess.run(command, check=True, capture_output=True).stdout == b"data"
+
+
+@pytest.mark.parametrize("path", ["", "."])
+def test_a_folder_is_not_replaced(path: str) -> None:
+    with pytest.raises(OSError, match=r"cannot write \.: Is a directory"):
+        write_bytes(Path(path), b"data")
 
 
 def test_json_is_read_back(tmp_path: Path) -> None:

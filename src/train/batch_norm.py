@@ -1,0 +1,30 @@
+"""Exact statistics for BatchNorm after short epochs, whose running averages are out of date."""
+
+import torch
+from torch import nn
+
+from src.train.data import LabelledImages
+from src.train.learner import Learner
+
+SHORT_EPOCH = 100  # steps; the running averages cover about the last ten, in which a short epoch changes a lot
+BATCH = 250  # images
+
+
+@torch.no_grad()
+def recompute_statistics(learner: Learner, data: LabelledImages) -> None:
+    """Set the running mean and variance of all BatchNorm layers to those of the training images.
+
+    Everything else is as in prediction: no dropout, centred crops. Consumes random numbers to mix the classes.
+    Source: Wu and Johnson, Rethinking "Batch" in BatchNorm, 2021, section 3.
+    """
+    layers = [layer for layer in learner.network.modules() if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d)]
+    momenta = [layer.momentum for layer in layers]
+    learner.network.eval()
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # average over all batches
+        layer.train()
+    for images, _ in data.batches(torch.randperm(len(data.labels)).to(data.labels.device), BATCH):
+        learner.predict(images)
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum

@@ -1,0 +1,37 @@
+"""The exact statistics of BatchNorm after short epochs."""
+
+import torch
+from torch import Tensor, nn
+
+from src.train.batch_norm import recompute_statistics
+from src.train.learner import Learner
+from tests.builders import make_images, make_tiny_network, make_train_params
+
+
+def test_statistics_are_those_of_the_training_images_in_prediction() -> None:
+    data = make_images(200)  # a single batch, whose variance is that of all images
+    learner = Learner(make_tiny_network(), data, make_train_params().train, torch.float32)
+    (layer,) = (layer for layer in learner.network.modules() if isinstance(layer, nn.BatchNorm2d))
+    inputs: list[Tensor] = []
+    layer.register_forward_pre_hook(lambda _layer, arguments: inputs.append(arguments[0]))
+    weights = [parameter.clone() for parameter in learner.network.parameters()]
+    recompute_statistics(learner, data)
+    variance, mean = torch.var_mean(inputs[0], dim=(0, 2, 3))
+    assert layer.running_mean is not None
+    assert layer.running_var is not None
+    assert torch.allclose(layer.running_mean, mean, atol=1e-6)
+    assert torch.allclose(layer.running_var, variance, rtol=1e-4)
+    assert layer.momentum == 0.1
+    assert all(torch.equal(one, other) for one, other in zip(weights, learner.network.parameters(), strict=True))
+
+
+def test_every_batch_counts_equally() -> None:
+    data = make_images(1000)
+    learner = Learner(make_tiny_network(), data, make_train_params().train, torch.float32)
+    (layer,) = (layer for layer in learner.network.modules() if isinstance(layer, nn.BatchNorm2d))
+    inputs: list[Tensor] = []
+    layer.register_forward_pre_hook(lambda _layer, arguments: inputs.append(arguments[0]))
+    recompute_statistics(learner, data)
+    assert len(inputs) == 4
+    assert layer.running_mean is not None
+    assert torch.allclose(layer.running_mean, torch.cat(inputs).mean((0, 2, 3)), atol=1e-6)
