@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from src.common.cli import run_cli
-from src.common.files import load_arrays, read_bytes, write_bytes, write_csv, write_json
+from src.common.files import load_arrays, write_bytes, write_csv, write_json
 from src.common.params import StageParams, read_params
 from src.evaluate.evaluation import evaluate
 from src.evaluate.params import EvaluateParams
 from src.evaluate.tables import ERROR_COLUMNS, PREDICTION_COLUMNS
-from src.network.model_file import decode_networks
+from src.network.model_file import load_networks
 
 MODEL = Path("data/train/model.safetensors")
 TEST = Path("data/download/test.npz")
@@ -24,7 +24,7 @@ class Params(StageParams):
 
 def main() -> None:
     params = read_params(Params).evaluate
-    data, networks = load_arrays(TEST, "images", "labels", "classes"), decode_networks(read_bytes(MODEL))
+    data, networks = load_arrays(TEST, "images", "labels", "classes"), load_networks(MODEL)
     evaluation = evaluate(networks, data, params)
     write_csv(PREDICTIONS, PREDICTION_COLUMNS, evaluation.prediction_rows)
     write_csv(ERRORS, ERROR_COLUMNS, evaluation.error_rows)

@@ -6,7 +6,6 @@ from pathlib import Path
 from src.common.cli import run_cli
 from src.common.files import load_arrays, write_bytes, write_csv, write_json
 from src.common.params import read_params
-from src.network.model_file import encode_networks
 from src.train.augmentation import draw_examples
 from src.train.checkpoint import Checkpoint, checkpoint_key
 from src.train.ensemble import train_ensemble
@@ -28,14 +27,13 @@ def main() -> None:
     key = checkpoint_key(params, runtime.environment, [IMAGES, INDICES, Path(__file__)])
     write_history = partial(write_csv, HISTORY, EpochMetrics._fields)  # after every epoch, for live curves
     ensemble = train_ensemble(arrays, rows, params, runtime, partial(Checkpoint, CHECKPOINTS, key), write_history)
-    write_bytes(MODEL, encode_networks(ensemble.networks))
+    write_bytes(MODEL, ensemble.model_file())
     write_json(METRICS, ensemble.metrics())
     write_history(ensemble.history)
     write_csv(LAYERS, ("layer", "shape", "parameters"), ensemble.networks[0].layer_rows())
     write_bytes(AUGMENTED, draw_examples(arrays["images"], params.augment, params.train.seed))
     write_json(ENVIRONMENT, runtime.environment)
-    for checkpoint in ensemble.checkpoints:
-        checkpoint.remove()
+    ensemble.remove_checkpoints()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from src.common.cli import run_cli
 from src.common.files import write_bytes
 from src.compare.comparison import Comparison, compare
 from src.compare.git import WORKSPACE
-from src.compare.markdown import comparison_markdown, seeds_markdown
+from src.compare.markdown import comparison_markdown, seeds_markdown, short_name
 from src.compare.page import comparison_page
 from src.compare.revisions import ACCURACY, read_images, read_result, read_seeds
 from src.compare.significance import compare_seeds
@@ -26,10 +26,13 @@ def main() -> int:
     base, other = arguments.base, arguments.revision
     missing: set[str] = set()
     if arguments.seeds:
-        before, after = ([result.metrics[ACCURACY] for result in read_seeds(name)] for name in (base, other))
+        sides = read_seeds(base), read_seeds(other)
+        before, after = ([result.metrics[ACCURACY] for result in results] for results in sides)
         seeds = compare_seeds(before, after, arguments.alpha)
         accuracy, verdict = mean(after), seeds.verdict
-        print(json.dumps(seeds._asdict(), indent=2) if arguments.json else seeds_markdown(base, other, seeds))
+        counted = {side: list(map(short_name, results)) for side, results in zip(("base", "other"), sides, strict=True)}
+        values = seeds._asdict() | {"results": counted}
+        print(json.dumps(values, indent=2) if arguments.json else seeds_markdown(*sides, seeds))
     else:
         comparison = compare(read_result(base), read_result(other), arguments.alpha)
         accuracy, verdict = comparison.other.metrics[ACCURACY], comparison.verdict

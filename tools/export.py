@@ -8,10 +8,10 @@ import argparse
 from pathlib import Path
 
 from src.common.cli import run_cli
-from src.common.files import read_bytes, write_bytes
+from src.common.files import write_bytes
 from src.common.params import read_params
 from src.export.onnx_model import to_onnx
-from src.network.model_file import decode_networks
+from src.network.model_file import load_networks
 from stages.evaluate import MODEL, Params
 
 
@@ -21,7 +21,7 @@ def main() -> None:
     )
     parser.add_argument("path", metavar="PATH", type=Path, nargs="?", default="model.onnx", help="default: model.onnx")
     path: Path = parser.parse_args().path
-    networks = decode_networks(read_bytes(MODEL))
+    networks = load_networks(MODEL)
     write_bytes(path, to_onnx(networks, read_params(Params).evaluate.shift))
     print(f"export: wrote {len(networks)} network{'s'[: len(networks) > 1]} from {MODEL} to {path}")
 

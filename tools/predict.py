@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from src.common.cli import run_cli
-from src.common.files import read_bytes, write_bytes
+from src.common.files import write_bytes
 from src.common.params import read_params
 from src.common.sprites import make_sprite_sheet
 from src.evaluate.prediction import average_networks, describe_top_classes, predict_probabilities
 from src.network.device import choose_device
-from src.network.model_file import decode_networks
+from src.network.model_file import load_networks
 from src.predict.framing import frame_character, resize
 from src.predict.reading import read_picture
 from stages.evaluate import MODEL, Params
@@ -26,7 +26,7 @@ from stages.evaluate import MODEL, Params
 def main() -> int:
     arguments = parse_arguments()
     params = read_params(Params).evaluate
-    networks = decode_networks(read_bytes(MODEL))
+    networks = load_networks(MODEL)
     architecture = networks[0].architecture
     to_image = resize if arguments.as_is else frame_character
     paths, images = [], []

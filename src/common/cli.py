@@ -1,5 +1,6 @@
 """Run a stage or a tool as a command: errors a user can cause become one message and an exit code."""
 
+import io
 import os
 import signal
 import sys
@@ -24,6 +25,9 @@ def run_cli(main: Callable[[], int | None]) -> NoReturn:
     gone, as with `| head`, exit quietly.
     """
     program = Path(sys.argv[0]).stem
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # for terminals that cannot show every character
     try:
         code = main()
         sys.stdout.flush()

@@ -1,5 +1,6 @@
 """A comparison as Markdown: the verdict, the evidence for it, and what differs."""
 
+import re
 from statistics import mean, stdev
 
 from src.compare.comparison import Comparison, Result
@@ -39,24 +40,39 @@ def comparison_markdown(comparison: Comparison) -> str:
     return "\n".join(lines)
 
 
-def seeds_markdown(base: str, other: str, comparison: SeedComparison) -> str:
-    """Render the verdict, the two means, and the confidence interval of their difference, in percentage points."""
+def seeds_markdown(base: list[Result], other: list[Result], comparison: SeedComparison) -> str:
+    """Render the verdict, the two means, and the confidence interval of their difference, in percentage points.
+
+    base, other: the results counted on each side, the one that was named first.
+    """
     low, high = (100 * bound for bound in comparison.interval)
     difference = 100 * (mean(comparison.other) - mean(comparison.base))
     rows = [
-        (name, len(values), f"{100 * mean(values):.3f}%", f"{100 * stdev(values):.3f}")
-        for name, values in ((base, comparison.base), (other, comparison.other))
+        (
+            results[0].name,
+            len(values),
+            f"{100 * mean(values):.3f}%",
+            f"{100 * stdev(values):.3f}",
+            ", ".join(short_name(result) for result in results),
+        )
+        for results, values in ((base, comparison.base), (other, comparison.other))
     ]
     return "\n".join(
         [
-            f"## {other} against {base}, over seeds: {comparison.verdict}",
+            f"## {other[0].name} against {base[0].name}, over seeds: {comparison.verdict}",
             "",
             f"Difference in mean accuracy: {difference:+.3f} percentage points,"
             f" {100 * (1 - comparison.alpha):g}% confidence interval {low:+.3f} to {high:+.3f} (Welch's t-test).",
             "",
-            *markdown_table(("", "seeds", "mean accuracy", "standard deviation"), rows, ""),
+            *markdown_table(("", "seeds", "mean accuracy", "standard deviation", "results counted"), rows, ""),
         ]
     )
+
+
+def short_name(result: Result) -> str:
+    """Return the name of a result's experiment or revision, with its seed; commits are abbreviated."""
+    name = result.name.split("/")[-1]
+    return f"{name[:7] if re.fullmatch('[0-9a-f]{40}', name) else name} (seed {result.params.get('train.seed')})"
 
 
 def _metric_rows(base: Result, other: Result) -> list[tuple[str, ...]]:

@@ -74,7 +74,8 @@ class ConvNet(nn.Module):
                 raise ValueError(
                     f"model.conv_channels: block {block} of {len(params.conv_channels)} has too few pixels to pool: it"
                     f" needs at least 2x2, but only {height}x{width} pixels are left of the"
-                    f" {'x'.join(map(str, architecture.image_shape[1:]))} image; remove a block"
+                    f" {'x'.join(map(str, architecture.image_shape[1:]))} image; remove a"
+                    f" block{' or increase model.crop' if params.crop else ''}"
                 )
             height, width = pooled
             add(nn.MaxPool2d(2), channels, height, width)

@@ -2,14 +2,26 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from src.common.files import read_bytes
 from src.network.convnet import Architecture, ConvNet
 
 METADATA_KEY = "network"  # only one key: safetensors writes several keys in no fixed order
+
+
+def load_networks(path: Path) -> list[ConvNet]:
+    """Read a model file; raise ValueError if it is missing, damaged or holds weights that are not finite."""
+    data = read_bytes(path)
+    try:
+        return decode_networks(data)
+    except ValueError as error:
+        advice = f"run `dvc repro --force {path.parent.name}` to recreate it"
+        raise ValueError(f"{path} is not a model file of this project, or damaged ({error}); {advice}") from None
 
 
 def encode_networks(networks: Sequence[ConvNet]) -> bytes:
@@ -23,7 +35,7 @@ def encode_networks(networks: Sequence[ConvNet]) -> bytes:
 
 
 def decode_networks(data: bytes) -> list[ConvNet]:
-    """Rebuild the networks of a model file on the CPU, in evaluation mode; raise ValueError if the file holds none."""
+    """Rebuild the networks of a model file on the CPU, in evaluation mode; raise ValueError if it holds none."""
     try:
         header_length = int.from_bytes(data[:8], "little")
         metadata = json.loads(data[8 : 8 + header_length])["__metadata__"]
@@ -32,13 +44,15 @@ def decode_networks(data: bytes) -> list[ConvNet]:
         for full_name, tensor in load(data).items():
             number, _, name = full_name.partition(".")
             weights.setdefault(int(number), {})[name] = tensor
+            if not tensor.isfinite().all():
+                raise ValueError(f"{full_name} is not finite")
         if not weights:
             raise ValueError("no weights")
         networks = [ConvNet(architecture).eval() for _ in weights]
         for network, (_, state) in zip(networks, sorted(weights.items()), strict=True):
             _load_weights(network, state)
     except (ValueError, SafetensorError, KeyError, TypeError) as error:
-        raise ValueError(f"not a model file of this project: {error}") from None
+        raise ValueError(str(error)) from None
     return networks
 
 

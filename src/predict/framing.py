@@ -9,6 +9,7 @@ from skimage.morphology import dilation, disk, skeletonize
 DARK_BORDER = 32  # of 255; a picture with light ink on black has a darker border than this
 MAX_SIDE = 256  # pixels; larger pictures are reduced first
 PAPER_BLUR = 1 / 12  # of the longer side: separates shadows, which are larger, from strokes, which are smaller
+OTSU_BINS = 256
 MIN_CONTRAST = 0.1  # between ink and paper (black against white is 1); a fainter picture counts as blank
 MIN_COMPONENT = 0.1  # of the largest component's size; smaller components are specks
 MIN_STROKE = 0.1  # of the ink's longer side; thinner strokes are widened, or they would vanish when downscaled
@@ -24,7 +25,8 @@ def frame_character(picture: Image.Image, image_shape: tuple[int, int, int]) -> 
     channels, height, width = image_shape
     if picture.size == (width, height):
         image = resize(picture, image_shape)
-        if np.concatenate([image[:, [0, -1]].ravel(), image[:, :, [0, -1]].ravel()]).mean() < DARK_BORDER:
+        border = np.concatenate([image[:, [0, -1]].ravel(), image[:, :, [0, -1]].ravel()])
+        if border.mean() < DARK_BORDER <= image.max():
             return image
     small = picture.convert("L")
     small.thumbnail((MAX_SIDE, MAX_SIDE))
@@ -51,14 +53,23 @@ def _find_ink(grey: np.ndarray) -> np.ndarray:
     contrast = grey - paper
     if (contrast**3).sum() < 0:  # the few pixels that differ much, the ink, are darker than the paper
         contrast = 1 - grey / paper.clip(0.05)  # dark ink reflects a fraction of the light
-    threshold = threshold_otsu(contrast)
-    if not (contrast > threshold).any() or (full := np.median(contrast[contrast > threshold])) < MIN_CONTRAST:
-        raise ValueError(
-            "no ink stands out from the paper; the picture must show one character, darker or lighter than the rest"
-        )
+    threshold = threshold_otsu(contrast, OTSU_BINS)
+    full = _median_above(contrast, threshold)
+    if full < MIN_CONTRAST:
+        # Otsu's threshold is the centre of a bin, in whose upper half all the paper around hard-edged ink can lie.
+        threshold += np.ptp(contrast) / OTSU_BINS / 2
+        full = _median_above(contrast, threshold)
+    if full < MIN_CONTRAST:
+        expected = "the picture must show one character, darker or lighter than the rest"
+        raise ValueError(f"no ink stands out from the paper; {expected}")
     none = (threshold + np.median(contrast[contrast <= threshold])) / 2
     ink: np.ndarray = np.clip((contrast - none) / (full - none), 0, 1)
     return ink
+
+
+def _median_above(contrast: np.ndarray, threshold: float) -> float:
+    above = contrast[contrast > threshold]
+    return float(np.median(above)) if len(above) else 0.0
 
 
 def _cut_out(ink: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from src.network.convnet import Architecture, ConvNet
+from src.network.model_file import encode_networks
 from src.train.checkpoint import Checkpoint
 from src.train.data import select_data
 from src.train.history import EpochMetrics, best_epoch, mean_history, mean_metrics
@@ -23,6 +24,15 @@ class TrainedEnsemble(NamedTuple):
     checkpoints: list[Checkpoint]
     history: list[EpochMetrics]
     best: EpochMetrics
+
+    def model_file(self) -> bytes:
+        """Encode the networks."""
+        return encode_networks(self.networks)
+
+    def remove_checkpoints(self) -> None:
+        """Delete the checkpoints, which a completed training run no longer needs."""
+        for checkpoint in self.checkpoints:
+            checkpoint.remove()
 
     def metrics(self) -> dict[str, Any]:
         """Return the best epoch and its metrics, leaving out validation metrics after a refit."""
@@ -56,8 +66,9 @@ def train_ensemble(
     if params.train.refit:
         print(f"train: refit on all {len(data.training.labels):,} images, without validation or early stopping")
     limit = "" if params.train.refit else "at most "
+    epochs = f"{params.train.epochs} epoch{'s'[: params.train.epochs > 1]}"
     precision = runtime.environment["precision"]
-    print(f"train: on {runtime.device} in {precision}, {limit}{params.train.epochs} epochs", flush=True)
+    print(f"train: on {runtime.device} in {precision}, {limit}{epochs}", flush=True)
     checkpoints = [open_checkpoint(seed) for seed in seeds]
     histories = []
     for number, (seed, network, checkpoint) in enumerate(zip(seeds, networks, checkpoints, strict=True), start=1):

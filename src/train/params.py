@@ -99,3 +99,12 @@ class TrainStageParams(StageParams):
                 " be augmented"
             )
         return self
+
+    @model_validator(mode="after")
+    def _check_seeds(self) -> "TrainStageParams":
+        if self.train.seed + self.train.members > 2**32:
+            raise ValueError(
+                f"train.seed = {self.train.seed}: with train.members = {self.train.members} the last seed would exceed"
+                f" {2**32 - 1}"
+            )
+        return self

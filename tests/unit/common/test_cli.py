@@ -36,6 +36,12 @@ def test_a_usage_error_is_one_message_with_exit_code_2() -> None:
     assert (result.returncode, result.stdout, result.stderr) == (2, "", "split: no such recipe\n")
 
 
+def test_characters_that_the_terminal_cannot_show_are_replaced() -> None:
+    environment = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    result = run_main(r"print('4: 61% \u00b7 9: 38%')", env=environment)
+    assert (result.returncode, result.stdout) == (0, "4: 61% ? 9: 38%\n")
+
+
 @pytest.mark.parametrize("body", ["import torch; torch.empty(2**60)", "bytearray(2**60)"])
 def test_too_little_memory_is_one_message(body: str) -> None:
     result = run_main(body)

@@ -75,3 +75,8 @@ def test_a_negative_slope_of_zero_is_relu() -> None:
     network(torch.rand(2, 1, 28, 28)).sum().backward()
     assert isinstance(network.layers[1], nn.LeakyReLU)
     assert network.layers[1](torch.tensor([-1.0, 1.0])).tolist() == [0.0, 1.0]
+
+
+def test_a_crop_that_is_too_small_is_named() -> None:
+    with pytest.raises(ValueError, match=r"block 2 of 3 has too few .* remove a block or increase model\.crop"):
+        make_network(crop=2)

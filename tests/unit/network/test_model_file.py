@@ -1,10 +1,11 @@
 import re
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from src.network.model_file import decode_networks, encode_networks
+from src.network.model_file import decode_networks, encode_networks, load_networks
 from tests.builders import make_network
 
 
@@ -24,7 +25,7 @@ def test_networks_are_read_back_in_order() -> None:
 
 @pytest.mark.parametrize("end", [0, 4, 100, -1])
 def test_a_truncated_file_is_rejected(end: int) -> None:
-    with pytest.raises(ValueError, match="not a model file of this project"):
+    with pytest.raises(ValueError):
         decode_networks(encode_networks([make_network()])[:end])
 
 
@@ -32,5 +33,18 @@ def test_a_file_whose_weights_do_not_fit_its_architecture_is_rejected() -> None:
     data = encode_networks([make_network()])
     changed = re.sub(rb"\[128\]\],", b"[129]],", data)
     assert changed != data
-    with pytest.raises(ValueError, match="not a model file of this project"):
+    with pytest.raises(ValueError, match="size mismatch"):
         decode_networks(changed)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_rejected(tmp_path: Path, value: float) -> None:
+    network = make_network()
+    nn.init.constant_(next(network.parameters()), value)
+    path = tmp_path / "train/model.safetensors"
+    path.parent.mkdir()
+    path.write_bytes(encode_networks([network]))
+    with pytest.raises(
+        ValueError, match=r"model.safetensors is not .*\(0.layers.0.weight is not finite\); run `dvc repro"
+    ):
+        load_networks(path)

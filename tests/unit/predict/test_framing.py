@@ -109,3 +109,19 @@ def test_empty_paper_is_rejected(size: tuple[int, int]) -> None:
     for picture in (Image.new("L", size), from_brightness(noise)):
         with pytest.raises(ValueError, match="no ink stands out from the paper"):
             frame_character(picture, SHAPE)
+
+
+def test_hard_edged_drawings_of_any_size_are_read() -> None:
+    rng = np.random.default_rng(0)
+    for number in range(100):
+        side = int(rng.integers(56, 253))
+        picture = Image.new("1", (side, side), 1)  # black and white, without grey edges
+        points = [(side * x, side * y) for x, y in rng.uniform(0.2, 0.8, (4, 2))]
+        ImageDraw.Draw(picture).line(points, fill=0, width=max(2, int(side * rng.uniform(0.04, 0.12))))
+        assert frame_character(picture, SHAPE).max() == 255, f"drawing {number} of {side}x{side} pixels"
+
+
+@pytest.mark.parametrize("brightness", [0, 20, 255])
+def test_an_empty_picture_of_the_training_size_is_rejected(brightness: int) -> None:
+    with pytest.raises(ValueError, match="no ink stands out from the paper"):
+        frame_character(Image.new("L", (28, 28), brightness), SHAPE)

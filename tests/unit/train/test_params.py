@@ -13,3 +13,9 @@ def test_clean_epochs_must_leave_an_augmented_epoch() -> None:
 
 def test_clean_epochs_do_not_matter_without_augmentation() -> None:
     assert not make_train_params(NO_AUGMENTATION | {"clean_epochs": 9}, epochs=3).augment.enabled
+
+
+def test_the_seeds_of_all_networks_must_be_valid() -> None:
+    assert make_train_params(seed=2**32 - 2, members=2).train.members == 2
+    with pytest.raises(ValidationError, match=r"with train\.members = 3 the last seed would exceed 4294967295"):
+        make_train_params(seed=2**32 - 2, members=3)
