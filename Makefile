@@ -4,11 +4,11 @@ BIN := .venv/bin
 # DVC runs `python`, which must be the one in .venv:
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-# The revision that compare, summary and gate compare the workspace with.
+# The revision that `compare`, `summary` and `gate` compare the workspace with.
 BASE ?= main
 
-# What recipe writes into params.yaml, and what accuracy measures: a recipe by name, the number of seeds, and
-# parameters to set, such as SET='train.precision=fp32 split.seed=1'.
+# For `make recipe` and `make accuracy`: the name of a recipe. For `make accuracy` only: the number of seeds, and
+# parameters to override, such as SET='train.precision=fp32 split.seed=1'.
 RECIPE ?=
 SEEDS ?=
 SET ?=
@@ -57,7 +57,7 @@ summary: .venv/installed ## print the comparison, the plots and DVC's diffs as M
 	@$(BIN)/dvc params diff --md $(BASE)
 	@$(BIN)/dvc metrics diff --md $(BASE)
 
-gate: .venv/installed ## fail if the workspace is below 99% or worse than a revision: BASE=main
+gate: .venv/installed ## fail if the workspace is below 99% accuracy or worse than a revision: BASE=main
 	@$(BIN)/python -m tools.compare $(BASE) --gate --min-accuracy 0.99
 
 accuracy: .venv/installed ## measure a recipe's accuracy over seeds: RECIPE=accurate SEEDS=5

@@ -1,8 +1,8 @@
 """Measure the test accuracy of a recipe over several seeds, and write the table of all recipes measured so far.
 
-Run it from the project's root after `dvc repro split`, or as `make accuracy RECIPE=accurate SEEDS=5`. The seeds form
-one ensemble, so its accuracy is measured too. If the run is killed, the same command resumes it. The figures are kept
-in benchmarks/accuracy/, and the table in benchmarks/accuracy.md is made from all of them.
+Run it from the project's root after `dvc repro split`, or as `make accuracy RECIPE=accurate SEEDS=5`. The networks form
+one ensemble, whose accuracy is measured too. If the run is killed, the same command resumes it. The figures are kept in
+benchmarks/accuracy/, and the table in benchmarks/accuracy.md is made from all of them.
 """
 
 import argparse

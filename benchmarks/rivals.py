@@ -1,4 +1,4 @@
-"""The programs that this project's training speed is compared with, reimplemented as their authors wrote them."""
+"""The programs that this project's training speed is compared with, reimplemented to match the originals."""
 
 from collections.abc import Iterable
 
@@ -21,7 +21,7 @@ def notebook_network() -> nn.Sequential:
 
 
 def example_network() -> nn.Sequential:
-    """The network of the mnist program in pytorch/examples, 1,199,882 parameters."""
+    """Build the network of the mnist example in pytorch/examples (1,199,882 parameters)."""
     convolutions = [nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.25)]
     linear = [nn.Flatten(), nn.Linear(9216, 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, 10), nn.LogSoftmax(dim=1)]
     return nn.Sequential(*convolutions, *linear)

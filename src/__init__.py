@@ -1,1 +1,1 @@
-"""The library behind the stages and tools: one package per stage, and what people do with the results."""
+"""The library behind the stages and tools: one package per stage, and packages for working with the results."""

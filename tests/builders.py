@@ -87,7 +87,7 @@ def make_result(name: str, wrong: set[int], params: dict[str, Any] | None = None
 
 
 def make_report_results(count: int, classes: list[str], members: int = 1) -> Results:
-    """What the report shows of so many mistakes in 20,000 images; an ensemble also has augmented images."""
+    """What the report shows of the given number of mistakes in 20,000 images; an ensemble also has augmented images."""
     rng = np.random.default_rng(0)
     actual = rng.integers(0, len(classes), count)
     predicted = (actual + rng.integers(1, len(classes), count)) % len(classes)

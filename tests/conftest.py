@@ -42,7 +42,7 @@ def prepared_project(prepared: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def undisturbed(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """The outputs of a training of the prepared project that nothing disturbed."""
+    """The outputs of an undisturbed training run of the prepared project."""
     project = shutil.copytree(prepared, tmp_path_factory.mktemp("undisturbed") / "project")
     run(*STAGE, cwd=project)
     return read_outputs(project)

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parent.parent
 STAGES = ["download", "split", "train", "evaluate", "report"]
 ENVIRONMENT = os.environ | {
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    "PYTHONUNBUFFERED": "",  # off, as usual: output that is still buffered at the end must be written, too
     "GIT_AUTHOR_NAME": "test",
     "GIT_AUTHOR_EMAIL": "test@example.com",
     "GIT_COMMITTER_NAME": "test",

@@ -62,7 +62,9 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("pictures", metavar="PICTURE", type=Path, nargs="+", help="in any format that Pillow can read")
     parser.add_argument(
-        "--as-is", action="store_true", help="only resize the picture, for a network trained on images of this kind"
+        "--as-is",
+        action="store_true",
+        help="only resize the picture, for a network trained on something other than handwriting",
     )
     parser.add_argument("--json", action="store_true", help="print all probabilities as JSON")
     parser.add_argument(

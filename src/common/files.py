@@ -16,7 +16,7 @@ import numpy as np
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file atomically, creating its folder; on failure keep the previous file and raise OSError naming it.
 
-    A symbolic link is followed, and what is not a regular file, such as a device or a pipe, is written into.
+    Follow symbolic links, and write directly to anything that is not a regular file, such as a device or a pipe.
     """
     if path.exists() and not path.is_file():
         _write_into(path, data)
@@ -55,8 +55,8 @@ def read_bytes(path: Path) -> bytes:
 def save_arrays(path: Path, **arrays: np.ndarray) -> None:
     """Write an uncompressed .npz file whose bytes depend on the arrays alone.
 
-    np.savez streams its members, and Python versions write different zip headers for that; members of known size get
-    the same header from all of them.
+    np.savez streams its members, and Python versions write different zip headers for streamed members. Members whose
+    size is known in advance get the same header from every version.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -81,7 +81,7 @@ def load_arrays(path: Path, *names: str) -> dict[str, np.ndarray]:
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:
-    """Write indented JSON; ValueError on NaN or infinity."""
+    """Write indented JSON; raise ValueError for NaN or infinity."""
     write_bytes(path, (json.dumps(values, indent=2, allow_nan=False) + "\n").encode())
 
 

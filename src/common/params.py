@@ -66,7 +66,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         document = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ValueError(
-            f"{path} is missing; run from the project's root folder, or `make recipe RECIPE=default` to write it"
+            f"{path} is missing; run from the project's root folder, or create it with `make recipe RECIPE=default`"
         ) from None
     except (YAMLError, ValueError) as error:
         raise ValueError(f"{path} is not valid YAML: {error}") from None

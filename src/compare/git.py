@@ -11,7 +11,7 @@ PREFIX = "refs/exps/"  # DVC keeps an experiment at refs/exps/<first 2 digits>/<
 
 
 def read_file(revision: str, path: str) -> bytes:
-    """Read a file of a revision or of the workspace; raise ValueError if it is missing, UsageError for the revision."""
+    """Read a file of a revision or the workspace; raise ValueError if it is missing, UsageError if the revision is."""
     if revision == WORKSPACE:
         if Path(path).is_file():
             return Path(path).read_bytes()

@@ -27,7 +27,7 @@ def comparison_markdown(comparison: Comparison) -> str:
         f"With {fixed + broken} images differing, a net change of {comparison.detectable} images ({points:.2f}"
         " percentage points) would be detected four times out of five; smaller changes are detected less often."
         if fixed + broken >= comparison.detectable
-        else f"Too few images differ to tell: at least {comparison.detectable} would have to, all in one direction.",
+        else f"Too few images differ for a verdict: at least {comparison.detectable} would have to, in one direction.",
         "",
         *markdown_table(("parameter", base.name, other.name), params, "No parameter differs."),
         *markdown_table(("metric", base.name, other.name, "change"), _metric_rows(base, other), ""),
@@ -43,7 +43,7 @@ def comparison_markdown(comparison: Comparison) -> str:
 def seeds_markdown(base: list[Result], other: list[Result], comparison: SeedComparison) -> str:
     """Render the verdict, the two means, and the confidence interval of their difference, in percentage points.
 
-    base, other: the results counted on each side, the one that was named first.
+    base, other: the results counted on each side, starting with the one named on the command line.
     """
     low, high = (100 * bound for bound in comparison.interval)
     difference = 100 * (mean(comparison.other) - mean(comparison.base))

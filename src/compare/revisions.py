@@ -29,14 +29,14 @@ def read_result(revision: str) -> Result:
     """Read the result of a Git revision, of a DVC experiment by name, or of the `workspace`.
 
     The parameters are those of dvc.lock, which produced the result; params.yaml may have been edited since.
-    UsageError if there is no such revision, ValueError if it has no complete result.
+    Raise UsageError if there is no such revision, ValueError if it has no complete result.
     """
     texts = {path: read_file(revision, path).decode() for path in (LOCK, *METRICS.values(), MISTAKES)}
     try:
         stages = YAML(typ="safe").load(texts[LOCK])["stages"]
         params: dict[str, Any] = {}
         code: dict[str, str] = {}
-        # The report first: its copies of the other stages' parameters may be outdated, so theirs override it.
+        # The report first, so that each stage's own parameters override the report's copies, which may be outdated.
         for _, stage in sorted(stages.items(), key=lambda item: item[0] != "report"):
             params |= _flatten(stage.get("params", {}).get("params.yaml", {}))
             code |= {path: md5 for path, md5 in _hashes(stage, "deps").items() if not path.startswith("data/")}

@@ -9,10 +9,10 @@ from src.evaluate.prediction import Predictions
 
 
 def measure(predictions: Predictions, labels: np.ndarray, classes: np.ndarray, bins: int) -> dict[str, Any]:
-    """Compute all metrics; labels: int64 (N,), classes: names (K,), bins: number of bins of the
-    calibration error.
+    """Compute all metrics.
 
-    Rates are fractions, the loss is a mean over images. A class without images has a recall of 0.
+    labels: int64 (N,), classes: names (K,), bins: number of bins of the calibration error. Rates are fractions, the
+    loss is a mean over images. A class without images has a recall of 0.
     """
     indices = np.arange(len(classes))
     correct = predictions.predicted == labels

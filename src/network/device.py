@@ -13,7 +13,7 @@ from src.network.params import Device, Precision
 
 
 def choose_device(requested: Device, key: str) -> torch.device:
-    """Resolve `auto` to CUDA when it is available; raise ValueError naming the key if it is requested and missing."""
+    """Resolve `auto` to CUDA when it is available; raise ValueError naming the key if CUDA is requested in vain."""
     if requested == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"{key} = 'cuda', but PyTorch {torch.__version__} finds no CUDA device here; use auto or cpu")
     if requested == "auto":

@@ -21,7 +21,7 @@ def load_networks(path: Path) -> list[ConvNet]:
         return decode_networks(data)
     except ValueError as error:
         advice = f"run `dvc repro --force {path.parent.name}` to recreate it"
-        raise ValueError(f"{path} is not a model file of this project, or damaged ({error}); {advice}") from None
+        raise ValueError(f"{path} is damaged or not a model file of this project ({error}); {advice}") from None
 
 
 def encode_networks(networks: Sequence[ConvNet]) -> bytes:

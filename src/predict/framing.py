@@ -17,7 +17,7 @@ INK_BOX = 20 / 28  # of the image's side, for the ink's longer side
 
 
 def frame_character(picture: Image.Image, image_shape: tuple[int, int, int]) -> np.ndarray:
-    """Return a uint8 image (C, H, W): light ink on black, scaled to 20/28 of it and centred by centre of mass.
+    """Return a uint8 image (C, H, W): light ink on black, its longer side 20/28 of it, centred by mass.
 
     A picture of exactly H x W pixels with a black border is used unchanged. Raise ValueError if no ink stands out.
     Source of the framing: LeCun, Cortes, Burges, The MNIST database of handwritten digits.
@@ -51,12 +51,13 @@ def _find_ink(grey: np.ndarray) -> np.ndarray:
     """Compute the amount of ink (H, W) in [0, 1] from brightness in [0, 1], relative to the surrounding paper."""
     paper = gaussian(grey, PAPER_BLUR * max(grey.shape))
     contrast = grey - paper
-    if (contrast**3).sum() < 0:  # the few pixels that differ much, the ink, are darker than the paper
+    if (contrast**3).sum() < 0:  # the ink, the few pixels that differ most, is darker than the paper
         contrast = 1 - grey / paper.clip(0.05)  # dark ink reflects a fraction of the light
     threshold = threshold_otsu(contrast, OTSU_BINS)
     full = _median_above(contrast, threshold)
     if full < MIN_CONTRAST:
-        # Otsu's threshold is the centre of a bin, in whose upper half all the paper around hard-edged ink can lie.
+        # Otsu's threshold is a bin centre. With hard-edged ink, all of the paper can fall in the upper half of that
+        # bin.
         threshold += np.ptp(contrast) / OTSU_BINS / 2
         full = _median_above(contrast, threshold)
     if full < MIN_CONTRAST:

@@ -112,7 +112,9 @@ def reliability_plot(confidence: np.ndarray, correct: np.ndarray, bins: int = 10
     axes.plot(100 * mean_confidence, 100 * accuracy, "C0o-", label="measured")
     for x, y, count in zip(100 * mean_confidence, 100 * accuracy, images[filled], strict=True):
         axes.annotate(f"{count:,}", (x, y), (0, -14), textcoords="offset points", ha="center", fontsize=9)
-    axes.set(xlabel="confidence (%)", ylabel="accuracy (%)", title="Labels: number of images per bin", ylim=(-6, 104))
+    axes.set(
+        xlabel="confidence (%)", ylabel="accuracy (%)", title="Numbers at the points: images per bin", ylim=(-6, 104)
+    )
     axes.grid(alpha=0.3)
     axes.legend(loc="upper left")
     return figure

@@ -1,4 +1,4 @@
-"""Exact statistics for BatchNorm after short epochs, whose running averages are out of date."""
+"""Precise BatchNorm statistics after short epochs, when the running averages are out of date."""
 
 import torch
 from torch import nn
@@ -14,7 +14,8 @@ BATCH = 250  # images
 def recompute_statistics(learner: Learner, data: LabelledImages) -> None:
     """Set the running mean and variance of all BatchNorm layers to those of the training images.
 
-    Everything else is as in prediction: no dropout, centred crops. Consumes random numbers to mix the classes.
+    Everything else is as in prediction: no dropout, centred crops. The images are shuffled, so that
+    every batch mixes the classes.
     Source: Wu and Johnson, Rethinking "Batch" in BatchNorm, 2021, section 3.
     """
     layers = [layer for layer in learner.network.modules() if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d)]

@@ -15,7 +15,7 @@ from src.common.files import write_bytes
 from src.train.params import TrainStageParams
 
 FORMAT = "checkpoint 2"
-MAX_TRAININGS = 4  # training runs kept in a checkpoint folder, abandoned ones included
+MAX_RUNS = 4  # training runs kept in a checkpoint folder, abandoned ones included
 
 
 def checkpoint_key(params: TrainStageParams, environment: dict[str, Any], inputs: Iterable[Path]) -> str:
@@ -46,9 +46,9 @@ class Checkpoint:
         torch.save(state, buffer)
         payload = buffer.getvalue()
         write_bytes(self.path, self.header + hashlib.sha256(payload).digest() + payload)
-        trainings = self.path.parent.parent.iterdir()
-        for training in sorted(trainings, key=lambda path: path.stat().st_mtime)[:-MAX_TRAININGS]:
-            shutil.rmtree(training, ignore_errors=True)
+        runs = self.path.parent.parent.iterdir()
+        for run in sorted(runs, key=lambda path: path.stat().st_mtime)[:-MAX_RUNS]:
+            shutil.rmtree(run, ignore_errors=True)
 
     def load(self, device: torch.device) -> dict[str, Any] | None:
         """Load the state, or return None if there is none; rename a file that is damaged or belongs to another run."""

@@ -44,8 +44,10 @@ def select_data(
 
 
 def split_into_batches(rows: Tensor, size: int) -> list[Tensor]:
-    """Split rows (N,) into batches of size; a single row left over joins the last batch, because
-    BatchNorm cannot train on a single image."""
+    """Split rows (N,) into batches of size.
+
+    A single row left over joins the last batch, because BatchNorm cannot train on one image.
+    """
     batches = list(rows.split(size))
     if len(batches) > 1 and len(batches[-1]) == 1:
         batches[-2:] = [torch.cat(batches[-2:])]

@@ -20,7 +20,7 @@ def train_epoch(
     """Train on every image once, in random order; return the mean loss over images and the last learning rate.
 
     transform is applied to every batch of images. name labels the progress bar and errors; the bar also shows
-    validation_loss, that of the previous epoch. ValueError as soon as a loss is not finite.
+    validation_loss, from the previous epoch. Raise ValueError if a loss is not finite, checked every 20 steps.
     """
     learner.network.train()
     order = torch.randperm(len(data.labels)).to(data.labels.device)

@@ -61,7 +61,7 @@ def train(
 
 
 def epoch_seed(seed: int, epoch: int) -> int:
-    """Derive the seed of an epoch, so that resuming needs no saved state of a random generator."""
+    """Derive the seed of an epoch, so that resuming needs no saved random-number-generator state."""
     return int(np.random.SeedSequence((seed, epoch)).generate_state(1)[0])
 
 

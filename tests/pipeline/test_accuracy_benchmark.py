@@ -1,4 +1,4 @@
-"""benchmarks.accuracy on a small project: real trainings in a copy, which leave the project as it was."""
+"""benchmarks.accuracy on a small project: real training runs in a copy, which leave the project as it was."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Trainings that are interrupted, or that run out of disk space, as real processes, and then resumed."""
+"""Training runs that are interrupted, or that run out of disk space, as real processes, and then resumed."""
 
 import signal
 import subprocess

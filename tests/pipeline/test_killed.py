@@ -1,6 +1,6 @@
-"""Trainings that are killed, as real processes, and then resumed.
+"""Training runs that are killed, as real processes, and then resumed.
 
-The moments are calls of os.fsync, one per file written. A training of 3 epochs writes, without being disturbed:
+The moments are calls of os.fsync, one per file written. A training run of 3 epochs writes, without being disturbed:
 checkpoint and history.csv (1 to 6, two per epoch), then the six outputs (7 to 12: model, metrics, history.csv, ...).
 A resumed training first writes history.csv once more.
 """
@@ -13,13 +13,13 @@ from tests.helpers import attempt, run, set_params
 from tests.training_process import KILL, STAGE, at_call, read_outputs
 
 EPOCH_LINE = ": training loss "
-SECOND_CHECKPOINT = ("os", "fsync", 3)  # of a training from the start
+SECOND_CHECKPOINT = ("os", "fsync", 3)  # of a training run from the start
 
 
 def test_killed_at_every_kind_of_moment_it_gives_the_same_bytes(
     prepared_project: Path, undisturbed: dict[str, bytes]
 ) -> None:
-    """Kill one training seven times, each time resuming from what the time before left."""
+    """Kill one training seven times, each time resuming from what the previous attempt left."""
     for owner, name, number, epochs_kept in (
         ("torch.optim.AdamW", "step", 4, 0),  # in the first epoch
         ("os", "fsync", 1, 0),  # while the first checkpoint is written

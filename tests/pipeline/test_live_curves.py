@@ -1,4 +1,4 @@
-"""The curves of a training that has not ended yet, with the real `dvc repro` and `dvc plots show`."""
+"""The curves of a training run that has not ended yet, with the real `dvc repro` and `dvc plots show`."""
 
 import csv
 import os

@@ -1,4 +1,4 @@
-"""The HTML pages in a real browser, the system's Chromium without a window."""
+"""The HTML pages in a real browser, the system's Chromium, headless."""
 
 import shutil
 import time
@@ -53,7 +53,7 @@ def show(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Page]]:
 
 
 def page_text(count: int, classes: list[str] = CLASSES, members: int = 1) -> str:
-    """The report page of so many mistakes; that of an ensemble also shows augmented images."""
+    """The report page of the given number of mistakes; that of an ensemble also shows augmented images."""
     return report_page(make_report_results(count, classes, members), (28, 28), [Chart(b"", "a chart")])
 
 

@@ -1,4 +1,4 @@
-"""The default recipe on scikit-learn's digits, which train for only nine steps per epoch."""
+"""The default recipe on scikit-learn's digits, where an epoch has only nine steps."""
 
 import json
 import sys

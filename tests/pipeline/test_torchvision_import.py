@@ -1,4 +1,4 @@
-"""torchvision beside a PyTorch that has its compiled operators, and beside one that does not."""
+"""Importing torchvision when its compiled operators load, and when they do not."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The workflows: every command that they run exists here, and no more rights than needed."""
+"""The workflows: every command that they run exists here, and they have no more permissions than they need."""
 
 import re
 from pathlib import Path
@@ -36,7 +36,7 @@ def test_every_command_exists(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_actions_are_pinned_and_rights_are_few(path: Path) -> None:
+def test_actions_are_pinned_and_permissions_are_minimal(path: Path) -> None:
     workflow = load(path)
     for step in steps(path):
         assert "uses" not in step or re.search(r"@[0-9a-f]{40}$", step["uses"])

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from tests.helpers import ROOT
+from tests.helpers import ENVIRONMENT, ROOT
 
 
 def run_python(code: str, **settings: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, **settings)
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, **({"env": ENVIRONMENT} | settings))
 
 
 def run_main(body: str, **settings: Any) -> subprocess.CompletedProcess[str]:
@@ -37,7 +37,7 @@ def test_a_usage_error_is_one_message_with_exit_code_2() -> None:
 
 
 def test_characters_that_the_terminal_cannot_show_are_replaced() -> None:
-    environment = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    environment = ENVIRONMENT | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     result = run_main(r"print('4: 61% \u00b7 9: 38%')", env=environment)
     assert (result.returncode, result.stdout) == (0, "4: 61% ? 9: 38%\n")
 

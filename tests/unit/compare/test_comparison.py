@@ -37,7 +37,7 @@ def test_changed_parameters_are_listed() -> None:
 def test_equally_good_classifiers_are_rarely_called_worse(differing: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Simulate pairs of classifiers that differ on a fraction of 10,000 images, with no true difference.
 
-    Worse is one of two directions, hence half of alpha; three standard deviations of tolerance.
+    Only one of two directions is worse, so half of alpha; allow three standard deviations.
     """
     monkeypatch.setattr("src.compare.comparison.smallest_detectable", lambda *_: 0)  # slow, and not part of the verdict
     runs, rate = 2000, 0.025

@@ -1,4 +1,4 @@
-"""Fetching from a real server on this machine that misbehaves in every way."""
+"""Fetching from a real local server that misbehaves in every way."""
 
 import socket
 import threading
@@ -101,14 +101,14 @@ def test_truncated_and_oversized_answers_are_rejected(server: str, monkeypatch: 
 
 
 @pytest.mark.parametrize("behaviour", ["silent", "stalling", "dripping"])
-def test_a_server_that_hangs_is_given_up(server: str, behaviour: str) -> None:
+def test_a_server_that_hangs_times_out(server: str, behaviour: str) -> None:
     start = time.monotonic()
     with pytest.raises(TimeoutError):
         fetch_url(f"{server}/{behaviour}", timeout=0.3)
     assert time.monotonic() - start < 5
 
 
-def test_a_name_lookup_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_lookup_that_hangs_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_: FINISHED.wait(30))
     with pytest.raises(TimeoutError, match=r"no response within 0.3 s"):
         fetch_url("http://example.com/file", timeout=0.3)

@@ -17,7 +17,7 @@ def encode_idx(array: np.ndarray) -> bytes:
 
 
 def make_files() -> dict[str, bytes]:
-    """The four files of a data set of 20 training and 10 test images."""
+    """The four files of a dataset of 20 training and 10 test images."""
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 256, (count, 28, 28), np.uint8) for count in (20, 10)]
     labels = [(np.arange(count) % 10).astype(np.uint8) for count in (20, 10)]

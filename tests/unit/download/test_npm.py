@@ -40,7 +40,7 @@ def test_a_damaged_archive_is_an_error(tmp_path: Path, monkeypatch: pytest.Monke
         fetch_npm("p@1", ".")
 
 
-def test_an_npm_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_npm_that_hangs_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(npm, "NPM_TIMEOUT", 0.3)
     monkeypatch.setenv("PATH", fake_npm(tmp_path, "exec sleep 30"))
     with pytest.raises(TimeoutError, match=r"no response within 0.3 s"):

@@ -45,6 +45,6 @@ def test_weights_that_are_not_finite_are_rejected(tmp_path: Path, value: float) 
     path.parent.mkdir()
     path.write_bytes(encode_networks([network]))
     with pytest.raises(
-        ValueError, match=r"model.safetensors is not .*\(0.layers.0.weight is not finite\); run `dvc repro"
+        ValueError, match=r"model.safetensors is damaged .*\(0.layers.0.weight is not finite\); run `dvc repro"
     ):
         load_networks(path)

@@ -48,7 +48,7 @@ def test_committed_reference_is_current() -> None:
 
 
 def test_committed_comments_are_current() -> None:
-    """Whatever the values: people edit them."""
+    """Only the comments are compared; the values are there to be edited."""
     text = (ROOT / "params.yaml").read_text()
     for section, key, parameter in list_parameters():
         comment = "\n".join(comment_lines(section, key, parameter.description, parameter.unit))

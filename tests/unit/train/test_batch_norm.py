@@ -1,4 +1,4 @@
-"""The exact statistics of BatchNorm after short epochs."""
+"""Precise BatchNorm statistics after short epochs."""
 
 import torch
 from torch import Tensor, nn

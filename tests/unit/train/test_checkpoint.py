@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from src.common.files import write_bytes
-from src.train.checkpoint import MAX_TRAININGS, Checkpoint, checkpoint_key
+from src.train.checkpoint import MAX_RUNS, Checkpoint, checkpoint_key
 from tests.builders import AUGMENTATION, make_train_params
 
 CPU = torch.device("cpu")
@@ -71,7 +71,7 @@ def test_loading_runs_no_code_from_the_file(tmp_path: Path) -> None:
 
 
 def test_every_member_has_its_own_file(tmp_path: Path) -> None:
-    members = 2 * MAX_TRAININGS
+    members = 2 * MAX_RUNS
     for member in range(members):
         Checkpoint(tmp_path, "key", member).save({"member": member})
     assert Checkpoint(tmp_path, "key", 3).load(CPU) == {"member": 3}
@@ -83,11 +83,11 @@ def test_every_member_has_its_own_file(tmp_path: Path) -> None:
 
 
 def test_only_the_latest_trainings_are_kept(tmp_path: Path) -> None:
-    for number in range(2 * MAX_TRAININGS):
+    for number in range(2 * MAX_RUNS):
         Checkpoint(tmp_path, f"key{number}").save(STATE)
         os.utime(tmp_path / f"key{number}", (number, number))
     Checkpoint(tmp_path, "last").save(STATE)
-    expected = ["last", *(f"key{number}" for number in range(MAX_TRAININGS + 1, 2 * MAX_TRAININGS))]
+    expected = ["last", *(f"key{number}" for number in range(MAX_RUNS + 1, 2 * MAX_RUNS))]
     assert sorted(path.stem for path in tmp_path.iterdir()) == sorted(expected)
 
 

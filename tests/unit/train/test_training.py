@@ -21,11 +21,11 @@ DIVERGING: dict[str, Any] = {"learning_rate": 0.5, "schedule": "constant"}  # ge
 
 
 class StoppedError(Exception):
-    """Raised by a test to stop a training."""
+    """Raised by a test to stop a training run."""
 
 
 class StoppingCheckpoint(Checkpoint):
-    """Stops the training after it has saved an epoch."""
+    """Stops training after it has saved an epoch."""
 
     def save(self, state: dict[str, Any]) -> None:
         super().save(state)
@@ -115,7 +115,7 @@ def test_a_refit_keeps_the_last_epoch(capsys: pytest.CaptureFixture[str], tmp_pa
 def test_the_weights_of_the_best_epoch_are_kept() -> None:
     network, history = fit(epochs=12, **DIVERGING)
     best = best_epoch(history)
-    assert best.epoch < 12, "the test needs a training that gets worse again"
+    assert best.epoch < 12, "the test needs a training run that gets worse again"
     held_out = make_images(60, seed=1)
     with torch.no_grad():
         loss = F.nll_loss(network.eval()(held_out.images / 255), held_out.labels).item()
