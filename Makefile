@@ -37,8 +37,8 @@ check: .venv/installed-dev ## run the linter and the type checker
 	$(BIN)/mypy
 
 format: .venv/installed-dev ## format the code, and fix what the linter can fix
-	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
 
 docs: .venv/installed ## write docs/parameters.md and the comments in params.yaml
 	$(BIN)/python -m tools.docs

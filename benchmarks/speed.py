@@ -195,7 +195,7 @@ def render_table(rates: dict[str, list[float]], whole: dict[str, list[tuple[floa
         f"{environment['processor']}, {environment['threads']} threads, PyTorch {environment['torch']}.",
         "",
         "| program | images per second | speed relative to the notebook's loop"
-        " | fraction of matrix-multiplication throughput |",
+        " | fraction of the matrix-multiplication rate |",
         "|---|---|---|---|",
     ]
     for name in (NOTEBOOK, EXAMPLE, *OURS):

@@ -12,32 +12,22 @@ from src.evaluate.prediction import Predictions
 from src.network.convnet import Architecture, ConvNet
 from src.network.params import ModelParams
 from src.report.results import Results
+from src.settings.all_params import default_values
 from src.train.data import LabelledImages
 from src.train.params import TrainStageParams
 
-NOTEBOOK_MODEL = {  # the notebook's network with dropout
-    "crop": 0,
-    "conv_channels": [[32, 32], [64, 64], [128]],
-    "hidden_units": [128],
-    "dropout": 0.25,
-    "negative_slope": 0.1,
-}
+DEFAULTS = default_values()
+NOTEBOOK_MODEL = DEFAULTS["model"] | {"crop": 0}  # the notebook's network with dropout
 TINY_MODEL = NOTEBOOK_MODEL | {"conv_channels": [[4]], "hidden_units": []}
-NO_AUGMENTATION = {"rotation": 0.0, "translation": 0.0, "scaling": 0.0, "shear": 0.0, "clean_epochs": 0}
-AUGMENTATION = {"rotation": 10.0, "translation": 1.0, "scaling": 0.1, "shear": 0.1, "clean_epochs": 1}
-TRAIN = {
+NO_AUGMENTATION = DEFAULTS["augment"]
+AUGMENTATION = NO_AUGMENTATION | {"rotation": 10.0, "translation": 1.0, "scaling": 0.1, "shear": 0.1, "clean_epochs": 1}
+TRAIN = DEFAULTS["train"] | {
     "epochs": 3,
     "batch_size": 16,
-    "learning_rate": 0.01,
-    "schedule": "one_cycle",
     "weight_decay": 0.01,
     "patience": 0,
-    "refit": False,
-    "members": 1,
-    "seed": 0,
     "device": "cpu",
     "precision": "fp32",
-    "threads": 0,
 }
 
 

@@ -1,5 +1,6 @@
-"""Write docs/parameters.md, and the comments in params.yaml, from the parameter models: python -m tools.docs"""
+"""Write docs/parameters.md, and the comments in params.yaml, from the parameter models."""
 
+import argparse
 from pathlib import Path
 
 from src.common.cli import run_cli
@@ -12,6 +13,7 @@ REFERENCE = Path("docs/parameters.md")
 
 
 def main() -> None:
+    argparse.ArgumentParser(prog="python -m tools.docs", description=__doc__).parse_args()
     current = read_yaml(PARAMS)
     values = {section: keys | current.get(section, {}) for section, keys in default_values().items()}
     write_bytes(PARAMS, render_params(values).encode())

@@ -27,7 +27,8 @@ def comparison_markdown(comparison: Comparison) -> str:
         f"With {fixed + broken} images differing, a net change of {comparison.detectable} images ({points:.2f}"
         " percentage points) would be detected four times out of five; smaller changes are detected less often."
         if fixed + broken >= comparison.detectable
-        else f"Too few images differ for a verdict: at least {comparison.detectable} would have to, in one direction.",
+        else f"Too few images differ for a verdict: at least {comparison.detectable} would have to differ, all in the"
+        " same direction.",
         "",
         *markdown_table(("parameter", base.name, other.name), params, "No parameter differs."),
         *markdown_table(("metric", base.name, other.name, "change"), _metric_rows(base, other), ""),

@@ -1,4 +1,4 @@
-"""Choose how to get the dataset that params.yaml names."""
+"""Dispatch to the module that gets the dataset: digits, or idx_datasets for MNIST and its relatives."""
 
 from src.download.dataset import Dataset
 from src.download.params import DownloadParams

@@ -24,6 +24,10 @@ def test_paths_in_code_exist(path: Path) -> None:
         assert (ROOT / name).exists(), f"{path.name} mentions {name}"
 
 
+def test_no_placeholder_is_left() -> None:
+    assert not [path.name for path in DOCUMENTS if "@@" in path.read_text()]
+
+
 def test_pages_are_short() -> None:
     limits = {ROOT / "README.md": 130, ROOT / "CONTRIBUTING.md": 60}
     for path in DOCUMENTS:

@@ -74,6 +74,6 @@ def test_every_wrong_key_is_named_with_its_value(tmp_path: Path, text: str, mess
 
 def test_a_missing_file_is_explained(tmp_path: Path) -> None:
     with pytest.raises(
-        ValueError, match=r"is missing; run from the project's root folder, or create it with `make recipe RECIPE=default`"
+        ValueError, match=r"is missing; run from the project's root folder, or create it with `make recipe RECIPE"
     ):
         read_params(Params, tmp_path / "params.yaml")
