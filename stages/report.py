@@ -1,15 +1,20 @@
 """Stage 5: plot the mistakes and the training curves, and write the HTML report."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from src.common.cli import run_cli
 from src.common.files import read_bytes, read_csv, read_json, write_bytes
 from src.common.params import PARAMS, StageParams, read_params, read_yaml
 from src.report.params import ReportParams
 from src.report.report import build_report
-from src.report.results import Results
+from src.report.results import Environment, Metrics, Results
 
 REPORT = Path("data/report")
+# The types that the values of CSV columns must convert to.
+PREDICTION: dict[str, Callable[[str], Any]] = {"index": int, "actual": str, "predicted": str, "confidence": float}
+CURVES = ("train_loss", "validation_loss", "validation_accuracy")
 
 
 class Params(StageParams):
@@ -19,14 +24,14 @@ class Params(StageParams):
 def main() -> None:
     params = read_params(Params).report
     results = Results(
-        errors=read_csv(Path("data/evaluate/errors.csv")),
+        errors=read_csv(Path("data/evaluate/errors.csv"), **PREDICTION, loss=float, likeliest=str),
         error_images=read_bytes(Path("data/evaluate/errors.png")),
-        predictions=read_csv(Path("data/evaluate/predictions.csv")),
-        metrics=read_json(Path("data/evaluate/metrics.json")),
-        history=read_csv(Path("data/train/history.csv")),
-        layers=read_csv(Path("data/train/layers.csv")),
+        predictions=read_csv(Path("data/evaluate/predictions.csv"), **PREDICTION),
+        metrics=read_json(Path("data/evaluate/metrics.json"), Metrics),
+        history=read_csv(Path("data/train/history.csv"), epoch=int, **dict.fromkeys(CURVES, float)),
+        layers=read_csv(Path("data/train/layers.csv"), layer=str, shape=str, parameters=int),
         augmented=read_bytes(Path("data/train/augmented.png")),
-        environment=read_json(Path("data/train/environment.json")),
+        environment=read_json(Path("data/train/environment.json"), Environment),
         params=read_yaml(PARAMS),
     )
     for name, contents in build_report(results, params).items():

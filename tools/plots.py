@@ -10,8 +10,9 @@ from src.report.markdown import confusion_markdown, curves_markdown
 
 def main() -> None:
     argparse.ArgumentParser(prog="python -m tools.plots", description=__doc__).parse_args()
-    print(curves_markdown(read_csv(Path("data/train/history.csv"))))
-    print(confusion_markdown(read_csv(Path("data/evaluate/errors.csv"))))
+    history = read_csv(Path("data/train/history.csv"), epoch=int, train_loss=float, validation_loss=float)
+    print(curves_markdown(history))
+    print(confusion_markdown(read_csv(Path("data/evaluate/errors.csv"), actual=str, predicted=str)))
 
 
 if __name__ == "__main__":

@@ -5,12 +5,15 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel, RootModel, ValidationError
+
+JsonObject = RootModel[dict[str, Any]]
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -76,8 +79,7 @@ def load_arrays(path: Path, *names: str) -> dict[str, np.ndarray]:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             return {name: arrays[name] for name in names}
     except (zipfile.BadZipFile, EOFError, KeyError, TypeError, ValueError) as error:
-        advice = f"run `dvc repro --force {path.parent.name}` to recreate it"
-        raise ValueError(f"{path} is damaged or not the expected file ({error}); {advice}") from None
+        raise _damaged(path, error) from None
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:
@@ -85,9 +87,15 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
     write_bytes(path, (json.dumps(values, indent=2, allow_nan=False) + "\n").encode())
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object; raise ValueError if the file is missing or is not JSON."""
-    values: dict[str, Any] = json.loads(read_bytes(path))
+def read_json(path: Path, model: type[BaseModel] = JsonObject) -> dict[str, Any]:
+    """Read a JSON object; raise ValueError if the file is missing or does not fit the model."""
+    data = read_bytes(path)
+    try:
+        model.model_validate_json(data, strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise _damaged(path, ": ".join([".".join(map(str, first["loc"])), first["msg"]]).lstrip(": ")) from None
+    values: dict[str, Any] = json.loads(data)
     return values
 
 
@@ -100,6 +108,30 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
     write_bytes(path, text.getvalue().encode())
 
 
-def read_csv(path: Path) -> list[dict[str, str]]:
-    """Read a CSV file as one dict per row; raise ValueError if it is missing."""
-    return list(csv.DictReader(io.StringIO(read_bytes(path).decode(), newline="")))
+def read_csv(path: Path, **columns: Callable[[str], Any]) -> list[dict[str, str]]:
+    """Read a CSV file as one dict per row.
+
+    columns: each required column and the type that its values convert to. Raise ValueError if the file is missing, not
+    UTF-8 or incomplete, or if a value does not convert.
+    """
+    data = read_bytes(path)
+    try:
+        # Spreadsheet programs write a byte-order mark, which utf-8-sig skips.
+        reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
+        rows = []
+        if missing := columns.keys() - set(reader.fieldnames or ()):
+            raise ValueError(f"no column {', '.join(sorted(missing))}")
+        for row in reader:
+            if None in row or None in row.values():
+                raise ValueError(f"line {reader.line_num} does not have {len(reader.fieldnames or ())} values")
+            for name, convert in columns.items():
+                convert(row[name])
+            rows.append(row)
+    except (csv.Error, ValueError) as error:
+        raise _damaged(path, error) from None
+    return rows
+
+
+def _damaged(path: Path, reason: object) -> ValueError:
+    advice = f"run `dvc repro --force {path.parent.name}` to recreate it"
+    return ValueError(f"{path} is damaged or not the expected file ({reason}); {advice}")

@@ -4,10 +4,39 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt
 
 from src.common.sprites import split_sprite_sheet
 
 Rows = Sequence[Mapping[str, str]]  # of a CSV file
+
+
+class Members(BaseModel):
+    """What the report shows of an ensemble's networks."""
+
+    mean_accuracy: float
+    deviation: float
+    accuracy: dict[str, float]
+
+
+class Metrics(BaseModel):
+    """What the report shows of metrics.json."""
+
+    loss: float
+    accuracy: float
+    errors: NonNegativeInt
+    images: PositiveInt
+    macro_f1: float
+    calibration_error: float
+    recall: dict[str, float] = Field(min_length=1)
+    members: Members | None = None
+
+
+class Environment(BaseModel):
+    """What the report needs of environment.json; it shows the rest as it is."""
+
+    torch: str
+    processor: str
 
 
 class Mistakes(NamedTuple):
@@ -39,9 +68,15 @@ class Results(NamedTuple):
         return len(self.metrics["members"]["accuracy"]) if "members" in self.metrics else 1
 
     def mistakes(self) -> Mistakes:
-        """Return the misclassified images as arrays."""
+        """Return the misclassified images as arrays; raise ValueError if errors.csv does not fit the metrics."""
         classes = np.array(list(self.metrics["recall"]))
         index_of = {name: index for index, name in enumerate(classes)}
+        unknown = {row[key] for row in self.errors for key in ("actual", "predicted")} - index_of.keys()
+        if unknown or len(self.errors) != self.metrics["errors"]:
+            found = f"unknown class {min(unknown)!r}" if unknown else f"{len(self.errors)} rows"
+            expected = f"{self.metrics['errors']} errors in the classes {', '.join(index_of)}"
+            advice = "run `dvc repro --force evaluate` to recreate both"
+            raise ValueError(f"errors.csv has {found}, but metrics.json has {expected}; {advice}")
         actual, predicted = (
             np.array([index_of[row[key]] for row in self.errors], np.int64) for key in ("actual", "predicted")
         )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from src.common.files import save_arrays
+from src.common.files import save_arrays, write_csv
 from tests.helpers import attempt, run, set_params
 
 
@@ -121,3 +121,12 @@ def test_an_output_folder_that_cannot_be_written(prepared_project: Path) -> None
     shutil.rmtree(prepared_project / "data/split")
     (prepared_project / "data/split").write_text("a file where the folder should be")
     assert_fails(prepared_project, "split", "cannot write data/split/indices.npz: File exists")
+
+
+def test_damaged_results(prepared_project: Path) -> None:
+    for path in ("evaluate/errors.csv", "train/history.csv"):
+        write_csv(prepared_project / "data" / path, ["epoch", "index"], [(1, 2, 3)])
+    assert_fails(prepared_project, "report", "errors.csv is damaged", "run `dvc repro --force evaluate` to recreate it")
+    result = attempt(sys.executable, "-m", "tools.plots", cwd=prepared_project)
+    assert result.returncode == 1
+    assert result.stdout.startswith("plots: data/train/history.csv is damaged")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import BaseModel, PositiveInt
 
 from src.common.files import load_arrays, read_csv, read_json, save_arrays, write_bytes, write_csv, write_json
 
@@ -123,3 +124,48 @@ def test_csv_is_read_back(tmp_path: Path) -> None:
     write_csv(tmp_path / "t.csv", ["name", "value"], [('T-shirt, "top"', 1), ("b", 2)])
     assert b"\r" not in (tmp_path / "t.csv").read_bytes()
     assert read_csv(tmp_path / "t.csv")[0] == {"name": 'T-shirt, "top"', "value": "1"}
+
+
+def test_json_must_fit_the_model(tmp_path: Path) -> None:
+    class Model(BaseModel):
+        images: PositiveInt
+
+    path = tmp_path / "evaluate/metrics.json"
+    write_json(path, {"images": 7, "more": 1})
+    assert read_json(path, Model) == {"images": 7, "more": 1}
+    for text, reason in {
+        "{}": "images: Field required",
+        '{"images": 0}': "images: Input should be greater than 0",
+        '{"images": "7"}': "images: Input should be a valid integer",
+        "[]": "object",
+        "{": "Invalid JSON",
+    }.items():
+        path.write_text(text)
+        with pytest.raises(
+            ValueError, match=rf"metrics.json is damaged .*{reason}.*; run `dvc repro --force evaluate`"
+        ):
+            read_json(path, Model)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (b"", "no column index, name"),
+        (b"index\n1\n", "no column name"),
+        (b"index,name\n1,a\n2\n", "line 3 does not have 2 values"),
+        (b"index,name\n1,a,b\n", "line 2 does not have 2 values"),
+        (b"index,name\none,a\n", "invalid literal for int.*one"),
+        (b'index,name\n1,"a', "unexpected end of data"),
+        (b"index,name\n1,\xff\n", "can't decode"),
+    ],
+)
+def test_a_csv_file_must_be_complete(tmp_path: Path, text: bytes, reason: str) -> None:
+    path = tmp_path / "evaluate/errors.csv"
+    write_bytes(path, text)
+    with pytest.raises(ValueError, match=rf"errors.csv is damaged .*{reason}.*; run `dvc repro --force evaluate`"):
+        read_csv(path, index=int, name=str)
+
+
+def test_a_csv_file_may_have_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(b"\xef\xbb\xbfindex,name\n1,a\n")
+    assert read_csv(tmp_path / "t.csv", index=int) == [{"index": "1", "name": "a"}]

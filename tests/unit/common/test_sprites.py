@@ -1,5 +1,8 @@
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from src.common.sprites import make_sprite_sheet, split_sprite_sheet
 
@@ -11,3 +14,26 @@ def test_images_are_read_back_from_their_sprite_sheet(count: int, channels: int)
     sheet = make_sprite_sheet(images)
     assert sheet == make_sprite_sheet(images)
     assert np.array_equal(split_sprite_sheet(sheet, count), images)
+
+
+def png(mode: str, width: int, height: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new(mode, (width, height)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("sheet", "reason"),
+    [
+        (b"GIF89a", r"\(not a PNG\)"),
+        (png("L", 120, 6)[:45], ""),
+        (png("L", 120, 7), "2 rows of 20 images expected, found 120x7 pixels of mode L"),
+        (png("L", 121, 6), "found 121x6 pixels"),
+        (png("RGBA", 120, 6), "of mode RGBA"),
+        (png("1", 20_000, 9_000), "decompression bomb"),
+    ],
+    ids=["not a PNG", "truncated", "height", "width", "mode", "too large"],
+)
+def test_a_sheet_that_cannot_hold_the_images_is_rejected(sheet: bytes, reason: str) -> None:
+    with pytest.raises(ValueError, match=rf"^errors.png is damaged .*{reason}.*; run `dvc repro --force evaluate`"):
+        split_sprite_sheet(sheet, 21)

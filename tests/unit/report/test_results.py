@@ -1,7 +1,8 @@
 import numpy as np
+import pytest
 
 from src.common.sprites import split_sprite_sheet
-from src.report.results import column
+from src.report.results import Environment, Metrics, column
 from tests.builders import make_report_results
 
 CLASSES = ["cat", "dog", "bird"]
@@ -30,3 +31,24 @@ def test_the_number_of_networks_is_that_of_the_metrics() -> None:
 
 def test_a_column_may_hold_nan() -> None:
     assert np.array_equal(column([{"a": "0.5"}, {"a": "nan"}], "a"), [0.5, np.nan], equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("rows", "found"), [(slice(0, 6), "6 rows"), (slice(0, 7), "unknown class 'dog'")], ids=["fewer rows", "class"]
+)
+def test_errors_must_fit_the_metrics(rows: slice, found: str) -> None:
+    results = make_report_results(7, CLASSES)
+    recall = {name: 0.9 for name in CLASSES if rows.stop < 7 or name != "dog"}
+    changed = results._replace(errors=results.errors[rows], metrics={**results.metrics, "recall": recall})
+    with pytest.raises(ValueError, match=rf"errors.csv has {found}, but .* 7 errors .*; run `dvc repro --force"):
+        changed.mistakes()
+
+
+@pytest.mark.parametrize("members", [1, 3])
+def test_the_metrics_and_the_environment_of_a_run_are_accepted(members: int) -> None:
+    results = make_report_results(0, CLASSES, members)
+    Metrics.model_validate(results.metrics, strict=True)
+    Environment.model_validate(results.environment, strict=True)
+    for key in results.metrics:
+        with pytest.raises(ValueError, match=key):
+            Metrics.model_validate({**results.metrics, key: None} if key != "members" else {key: {}}, strict=True)
