@@ -1,5 +1,6 @@
 """Stage 5: plot the mistakes and the training curves, and write the HTML report."""
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from src.report.params import ReportParams
 from src.report.report import build_report
 from src.report.results import Environment, Metrics, Results
 
+PREDICTIONS = Path("data/evaluate/predictions.csv")
 REPORT = Path("data/report")
 # The types that the values of CSV columns must convert to.
 PREDICTION: dict[str, Callable[[str], Any]] = {"index": int, "actual": str, "predicted": str, "confidence": float}
@@ -26,13 +28,14 @@ def main() -> None:
     results = Results(
         errors=read_csv(Path("data/evaluate/errors.csv"), **PREDICTION, loss=float, likeliest=str),
         error_images=read_bytes(Path("data/evaluate/errors.png")),
-        predictions=read_csv(Path("data/evaluate/predictions.csv"), **PREDICTION),
+        predictions=read_csv(PREDICTIONS, **PREDICTION),
         metrics=read_json(Path("data/evaluate/metrics.json"), Metrics),
         history=read_csv(Path("data/train/history.csv"), epoch=int, **dict.fromkeys(CURVES, float)),
         layers=read_csv(Path("data/train/layers.csv"), layer=str, shape=str, parameters=int),
         augmented=read_bytes(Path("data/train/augmented.png")),
         environment=read_json(Path("data/train/environment.json"), Environment),
         params=read_yaml(PARAMS),
+        result_id=hashlib.md5(read_bytes(PREDICTIONS), usedforsecurity=False).hexdigest()[:8],
     )
     for name, contents in build_report(results, params).items():
         write_bytes(REPORT / name, contents)

@@ -1,22 +1,39 @@
 """The plots of the report, drawn with matplotlib."""
 
 import io
+import re
 
 import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from src.report.params import ReportParams
-from src.report.results import Mistakes, Rows, column
+from src.report.results import Mistakes, Rows, column, wilson_interval
 
 CELL = (1.8, 2.0)  # inches; 10 x 10 cells make the notebook's 18 x 20
+CHART = (4.8, 4.6)  # inches; narrow, so that the text stays legible on a phone
 
 
-def to_png(figure: Figure) -> bytes:
+def to_png(figure: Figure, dpi: int = 80) -> bytes:
     """Encode a figure as a PNG."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=80)
+    figure.savefig(buffer, format="png", dpi=dpi)
     return buffer.getvalue()
+
+
+def to_svg(figure: Figure) -> str:
+    """Return a figure as an <svg> element whose black parts take the colour of the page's text."""
+    text = io.StringIO()
+    # The salt replaces random ids, and without metadata there is neither a date nor a version.
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "report"}):
+        metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        figure.savefig(text, format="svg", transparent=True, metadata=metadata)
+    svg = text.getvalue()
+    # Names of groups, such as axes_1, would occur once per chart; HTML needs no namespaces.
+    svg = re.sub(r' (id="[\w.]+_\d+"|xmlns(:\w+)?="[^"]*")', "", svg[svg.index("<svg") :])
+    return svg.replace("#000000", "currentColor")
 
 
 def error_plot(mistakes: Mistakes, params: ReportParams) -> Figure:
@@ -72,52 +89,65 @@ def curves_plot(history: Rows, members: int) -> Figure:
     epochs, train_loss, validation_loss, accuracy = (
         column(history, key) for key in ("epoch", "train_loss", "validation_loss", "validation_accuracy")
     )
-    figure = Figure(figsize=(8, 7), layout="constrained")
     validated = bool(np.isfinite(validation_loss).all())
+    figure = Figure(figsize=CHART, layout="constrained")
     panels = figure.subplots(1 + validated, sharex=True, squeeze=False)[:, 0]
-    losses = panels[0]
-    losses.plot(epochs, train_loss, marker=".", label="training")
+    panels[0].plot(epochs, train_loss, marker=".", label="training")
     if validated:
-        losses.plot(epochs, validation_loss, marker=".", label="validation")
-        panels[1].plot(epochs, 100 * accuracy, "C1", marker=".")
-        panels[1].set(ylabel="validation accuracy (%)")
         best = validation_loss.argmin()
         for axes, values in zip(panels, (validation_loss, 100 * accuracy), strict=True):
+            axes.plot(epochs, values, "C1", marker=".", label="validation")
             if members == 1:
                 axes.plot(epochs[best], values[best], "C1o", fillstyle="none", markersize=12, label="best epoch (kept)")
-    title = f"Mean of {members} networks" if members > 1 else ""
-    losses.set(ylabel="mean loss per image", yscale="log", title=title)
-    losses.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))  # more labels would overlap
-    losses.yaxis.set_major_formatter("{x:g}")
-    losses.yaxis.set_minor_formatter("{x:g}")
-    losses.legend()
-    for axes in panels:
-        axes.grid(alpha=0.3)
+        panels[1].set(ylabel="validation accuracy (%)")
+    panels[0].set(ylabel="mean loss per image", title=f"Mean of {members} networks" if members > 1 else "")
+    _use_log_scale(panels[0])
     panels[-1].set(xlabel="epoch")
     panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
+    _finish(figure)
     return figure
 
 
 def reliability_plot(confidence: np.ndarray, correct: np.ndarray, bins: int = 10) -> Figure:
-    """Draw accuracy against confidence in equal-width bins; confidence: float (N,), correct: bool (N,)."""
+    """Draw accuracy against confidence in equal-width bins, with 95% intervals, and the number of images per bin.
+
+    confidence: float (N,), correct: bool (N,).
+    """
     bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
-    images = np.bincount(bin_of, minlength=bins)
-    filled = images > 0
-    mean_confidence, accuracy = (
-        np.bincount(bin_of, weights=values, minlength=bins)[filled] / images[filled] for values in (confidence, correct)
-    )
-    figure = Figure(figsize=(8, 7), layout="constrained")
-    axes = figure.subplots()
-    axes.plot([0, 100], [0, 100], color="grey", linestyle="--", label="perfectly calibrated")
-    axes.plot(100 * mean_confidence, 100 * accuracy, "C0o-", label="measured")
-    for x, y, count in zip(100 * mean_confidence, 100 * accuracy, images[filled], strict=True):
-        axes.annotate(f"{count:,}", (x, y), (0, -14), textcoords="offset points", ha="center", fontsize=9)
-    axes.set(
-        xlabel="confidence (%)", ylabel="accuracy (%)", title="Numbers at the points: images per bin", ylim=(-6, 104)
-    )
-    axes.grid(alpha=0.3)
-    axes.legend(loc="upper left")
+    images, right = np.bincount(bin_of, minlength=bins), np.bincount(bin_of[correct], minlength=bins)
+    filled = np.flatnonzero(images)
+    x = 100 * np.bincount(bin_of, weights=confidence)[filled] / images[filled]
+    y = 100 * right[filled] / images[filled]
+    intervals = 100 * np.array([wilson_interval(right[i], images[i]) for i in filled])
+    figure = Figure(figsize=CHART, layout="constrained")
+    upper, lower = figure.subplots(2, sharex=True, height_ratios=(3, 1))
+    upper.plot([0, 100], [0, 100], color="grey", linestyle="--", label="perfectly calibrated")
+    upper.errorbar(x, y, np.abs(intervals.T - y), fmt="C0o", capsize=3, label="measured, with 95% interval")
+    upper.set(ylabel="accuracy (%)", ylim=(-4, 104))
+    bars = lower.bar((filled + 0.5) * 100 / bins, images[filled], 90 / bins)
+    counts = [f"{count:,}" if count < 10_000 else f"{count / 1000:,.0f}k" for count in images[filled]]
+    lower.bar_label(bars, counts, fontsize=9, padding=1)
+    lower.set(xlabel="confidence (%)", ylabel="images", xlim=(-4, 104), ylim=(0.5, 8 * images.max()), yscale="log")
+    lower.yaxis.set_major_formatter("{x:,.0f}")
+    lower.yaxis.set_minor_locator(NullLocator())
+    _finish(figure)
     return figure
+
+
+def _finish(figure: Figure) -> None:
+    """Add grids, and above the panels the legend of the first, where it covers no data."""
+    for axes in figure.axes:
+        axes.grid(alpha=0.3)
+    figure.align_ylabels()
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False, fontsize=9)
+
+
+def _use_log_scale(axes: Axes) -> None:
+    axes.set(yscale="log")
+    axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))  # more labels would overlap
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("{x:g}")
 
 
 def _text_figure(text: str) -> Figure:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt
+from scipy.stats import binomtest
 
 from src.common.sprites import split_sprite_sheet
 
@@ -61,6 +62,7 @@ class Results(NamedTuple):
     augmented: bytes
     environment: Mapping[str, Any]
     params: Mapping[str, Any]
+    result_id: str  # the first digits of the MD5 of predictions.csv, which is in dvc.lock
 
     @property
     def members(self) -> int:
@@ -87,3 +89,9 @@ class Results(NamedTuple):
 def column(rows: Rows, key: str) -> np.ndarray:
     """Return one column as float (N,)."""
     return np.array([float(row[key]) for row in rows])
+
+
+def wilson_interval(correct: int, images: int) -> tuple[float, float]:
+    """Compute the 95% confidence interval of an accuracy."""
+    interval = binomtest(int(correct), int(images)).proportion_ci(0.95, method="wilson")
+    return interval.low, interval.high

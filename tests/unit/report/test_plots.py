@@ -1,4 +1,6 @@
 import io
+import re
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -6,8 +8,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from src.report.params import ReportParams
-from src.report.plots import confusion_plot, curves_plot, error_plot, reliability_plot
-from src.report.results import Mistakes
+from src.report.plots import confusion_plot, curves_plot, error_plot, reliability_plot, to_svg
+from src.report.results import Mistakes, wilson_interval
 
 DIGITS = list("0123456789")
 
@@ -111,9 +113,36 @@ def test_the_curves_of_a_refit_have_no_validation() -> None:
     assert figure.axes[0].get_title() == "Mean of 2 networks"
 
 
-def test_the_reliability_plot_shows_the_accuracy_per_bin_of_confidence() -> None:
+def test_the_reliability_plot_shows_accuracy_interval_and_images_per_bin_of_confidence() -> None:
     confidence = np.array([0.95, 0.95, 0.95, 0.95, 0.55, 1.0])
     correct = np.array([True, True, True, False, False, True])
     figure = reliability_plot(confidence, correct)
     draw(figure)
-    assert np.allclose(np.asarray(figure.axes[0].lines[1].get_xydata()), [[55, 0], [96, 80]])
+    upper, lower = figure.axes
+    points, _, (bars,) = upper.containers[0]
+    assert np.allclose(points.get_xydata(), [[55, 0], [96, 80]])
+    assert points.get_linestyle() == "None"  # a bin of few images would pull a line
+    expected = [100 * np.array(wilson_interval(*counts)) for counts in ((0, 1), (4, 5))]
+    assert np.allclose([segment[:, 1] for segment in bars.get_segments()], expected)
+    assert lower.dataLim.ymax == 5
+    assert [text.get_text() for text in lower.texts] == ["1", "5"]
+
+
+def test_the_numbers_of_images_do_not_overlap() -> None:
+    confidence = np.tile(np.linspace(0.05, 0.95, 10), 123_450)
+    figure = reliability_plot(confidence, confidence > 0.5)
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in figure.axes[1].texts]
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+
+
+def test_svg_takes_the_colour_of_the_page() -> None:
+    history = make_history([0.3, 0.2], [0.3, 0.1], [0.8, 0.9])
+    one, other = (to_svg(curves_plot(history, members=1)) for _ in range(2))
+    assert one == other
+    assert one.startswith("<svg")
+    assert "currentColor" in one
+    assert not re.search("#0{6}|#f{6}|https?://|<metadata", one)
+    reliability = to_svg(reliability_plot(np.array([0.95, 0.95]), np.array([True, False])))
+    ids = [set(re.findall(r' id="([^"]+)"', svg)) for svg in (one, reliability)]
+    assert all(re.fullmatch("[a-z][0-9a-f]{10}", name) for name in set.union(*ids))  # hashes of what they name
