@@ -4,19 +4,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from scipy.stats import binomtest
-
 from src.report.html import HERE, encode, render, sprite_position, sprite_size
-from src.report.results import Results
-
-SUSPECT_CONFIDENCE = 0.9  # above this, the label may be wrong
-MAX_SUSPECTS = 30
+from src.report.results import Results, wilson_interval
 
 
 class Chart(NamedTuple):
-    """A plot as a PNG, and a description of it."""
+    """A plot as an <svg> element, and a description of it."""
 
-    png: bytes
+    svg: str
     description: str
 
 
@@ -24,27 +19,26 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
     """Render the page; image_size: height and width of an image in pixels."""
     metrics, count = results.metrics, len(results.errors)
     mistakes = [_describe(row, place, count) for place, row in enumerate(results.errors)]
-    interval = binomtest(metrics["images"] - metrics["errors"], metrics["images"]).proportion_ci(0.95, method="wilson")
+    low, high = wilson_interval(metrics["images"] - metrics["errors"], metrics["images"])
     actual, predicted = (
         [name for name in metrics["recall"] if any(mistake[key] == name for mistake in mistakes)]
         for key in ("actual", "predicted")
     )
-    suspects = sorted(mistakes, key=lambda mistake: -float(mistake["confidence"]))
     return render(
         HERE / "report.html",
+        result_id=results.result_id,
         accuracy=f"{metrics['accuracy']:.2%}",
-        interval=f"{interval.low:.2%} to {interval.high:.2%}",
+        interval=f"{low:.2%} to {high:.2%}",
         images=f"{metrics['images']:,}",
         errors=f"{metrics['errors']:,}",
         metrics=metrics,
         mistakes=mistakes,
-        suspects=[mistake for mistake in suspects if mistake["confidence"] > SUSPECT_CONFIDENCE][:MAX_SUSPECTS],
         rows=actual,
         columns=predicted,
         confusion=_confusion(mistakes, actual, predicted),
         sheet=encode(results.error_images),
         tile=sprite_size(count, *image_size),
-        charts=[{"png": encode(chart.png), "description": chart.description} for chart in charts],
+        charts=[{"svg": chart.svg, "description": chart.description} for chart in charts],
         augmented=encode(results.augmented) if _is_augmented(results.params) else None,
         recall_floor=min(0.95, min(metrics["recall"].values()) // 0.05 * 0.05),
         layers=results.layers,

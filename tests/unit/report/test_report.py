@@ -15,5 +15,11 @@ def test_the_report_is_four_plots_and_a_page_that_loads_nothing(count: int, memb
     page = files["index.html"].decode()
     assert "http://" not in page
     assert "https://" not in page
-    assert f"{count} errors on 20,000 test images" in page
+    assert f"<dd>{count}<small>of 20,000 test images" in page
+    assert page.count("<svg") == 2
     assert ("mean of 3 networks" in page) == (members == 3)
+
+
+def test_equal_results_give_equal_bytes() -> None:
+    one, other = (build_report(make_report_results(7, ["cat", "dog"]), PARAMS) for _ in range(2))
+    assert one == other
