@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops
 
-from src.predict.reading import read_picture
+from src.common.pictures import read_picture
 from tests.unit.predict.drawings import draw_seven, ink_distance
 
 
@@ -24,7 +24,7 @@ def test_pictures_are_read_upright_opaque_and_scaled_to_8_bits(tmp_path: Path) -
 
 def test_a_file_that_is_not_a_picture_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("seven")
-    with pytest.raises(ValueError, match="not a picture that Pillow can read, or a damaged one"):
+    with pytest.raises(ValueError, match="not a PNG, JPEG, BMP, TIFF, WebP or GIF picture, or a damaged one"):
         read_picture(tmp_path / "notes.txt")
 
 
@@ -32,7 +32,7 @@ def test_a_truncated_picture_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "picture.png"
     draw_seven().save(path)
     path.write_bytes(path.read_bytes()[:300])
-    with pytest.raises(ValueError, match="not a picture that Pillow can read, or a damaged one"):
+    with pytest.raises(ValueError, match="not a PNG, JPEG, BMP, TIFF, WebP or GIF picture, or a damaged one"):
         read_picture(path)
 
 

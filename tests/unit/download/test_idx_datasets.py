@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from src.download import idx_datasets, torchvision_datasets
-from src.download.idx_datasets import FILES, fetch_idx_dataset
+from src.download.idx import FILES
+from src.download.idx_datasets import fetch_idx_dataset
 from src.download.params import DownloadParams
+from tests.builders import make_download_params
 
 NAMES = list(FILES.values())
 
@@ -43,7 +45,7 @@ def no_public_sources(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def make_params(*mirrors: str, dataset: str = "mnist") -> DownloadParams:
-    return DownloadParams.model_validate({"dataset": dataset, "mirrors": list(mirrors)})
+    return make_download_params(dataset=dataset, mirrors=list(mirrors))
 
 
 @pytest.mark.parametrize("compressed", [True, False])

@@ -1,0 +1,159 @@
+"""Your own pictures: decode a folder of them into training and test images."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from pathlib import Path
+from signal import SIG_IGN, SIGINT, signal
+
+import numpy as np
+import psutil
+from tqdm import tqdm
+
+from src.common.pictures import Fit, fit_picture, read_picture
+from src.download.class_folders import ClassFolders, PictureFile, list_class_folders, show_path
+from src.download.dataset import Dataset
+from src.download.params import DownloadParams
+
+MEMORY_FACTOR = (
+    1.5  # peak memory of this stage, relative to the images: measured 1.25 with a fifth set aside for testing
+)
+CHUNK = 32  # pictures per task of a worker process
+
+
+def load_folder(params: DownloadParams) -> Dataset:
+    """Decode all pictures in download.folder; the folder itself is never changed.
+
+    A picture that occurs more than once is used once: in the test set if a copy is there, otherwise in training. Raise
+    ValueError if the folder is not laid out as list_class_folders expects, the images do not fit in memory, a file is
+    not a picture (unless params.skip_unreadable), one picture has two labels, or a class is left without training or
+    test pictures.
+    """
+    folder = Path(params.folder)
+    found = list_class_folders(folder)
+    shape = (params.channels, params.image_size, params.image_size)
+    _check_memory(len(found.files), shape)
+    images, digests = _decode(found, params.fit, shape)
+    _report_rejected(found.rejected, params.skip_unreadable)
+    rows = [row for row, digest in enumerate(digests) if digest]  # the rows of images that were decoded
+    rows = _drop_copies(found.files, rows, digests)
+    in_test = _choose_test(found, rows, digests, params.test_fraction)
+    test, train = [row for row in rows if row in in_test], [row for row in rows if row not in in_test]
+    labels = np.array([file.label for file in found.files])
+    for name, side in (("training", train), ("test", test)):
+        missing = np.setdiff1d(np.arange(len(found.classes)), labels[side])
+        if len(missing):
+            names = ", ".join(show_path(found.classes[label]) for label in missing)
+            raise ValueError(f"{folder} has no {name} pictures that can be used for: {names}")
+    test_images = images[test]
+    for place, row in enumerate(train):  # in place, to save memory; place <= row
+        images[place] = images[row]
+    return Dataset(images[: len(train)], labels[train], test_images, labels[test], np.array(found.classes), params.fit)
+
+
+def _check_memory(count: int, shape: tuple[int, int, int]) -> None:
+    needed = MEMORY_FACTOR * count * np.prod(shape, dtype=float)
+    available = psutil.virtual_memory().available
+    if needed > available:
+        size = "x".join(map(str, shape))
+        raise ValueError(
+            f"{count:,} images of {size} pixels need {needed / 2**30:,.1f} GiB of memory, and {available / 2**30:,.1f}"
+            " GiB are available; reduce download.image_size, or use fewer pictures"
+        )
+
+
+def _decode(found: ClassFolders, fit: Fit, shape: tuple[int, int, int]) -> tuple[np.ndarray, list[bytes]]:
+    """Return the images uint8 (N, C, H, W) of all files and the digests of their pictures.
+
+    An unreadable file is added to found.rejected and has an empty digest. Processes, because threads would wait for
+    each other: for small pictures, most of the time is spent in Python.
+    """
+    images, digests = np.empty((len(found.files), *shape), np.uint8), []
+    paths = [file.path for file in found.files]
+    with ProcessPoolExecutor(initializer=signal, initargs=(SIGINT, SIG_IGN)) as pool:  # only the parent reports Ctrl-C
+        results = pool.map(partial(_decode_file, fit=fit, shape=shape), paths, chunksize=CHUNK)
+        progress = tqdm(results, desc="download", total=len(paths), unit="picture", leave=False, disable=None)
+        try:
+            for row, result in enumerate(progress):
+                if isinstance(result, str):
+                    found.rejected[paths[row]] = result
+                    digests.append(b"")
+                else:
+                    images[row], digest = result
+                    digests.append(digest)
+        except BrokenProcessPool:
+            raise ValueError(
+                f"a process that decoded pictures was killed, after {len(digests):,} of {len(paths):,} files; it"
+                " probably ran out of memory"
+            ) from None
+    return images, digests
+
+
+def _decode_file(path: Path, fit: Fit, shape: tuple[int, int, int]) -> tuple[np.ndarray, bytes] | str:
+    """Return a file's image and the digest of its picture, or why it cannot be read.
+
+    The digest is of the size and the RGB pixels before fitting, so that it does not depend on the parameters.
+    """
+    try:
+        picture = read_picture(path)
+        digest = hashlib.blake2b(repr(picture.size).encode(), digest_size=16)
+        digest.update(picture.convert("RGB").tobytes())
+        return fit_picture(picture, fit, shape), digest.digest()
+    except ValueError as error:
+        return str(error)
+
+
+def _report_rejected(rejected: dict[Path, str], skip: bool) -> None:
+    if rejected:
+        lines = [f"{show_path(path)}: {reason}" for path, reason in sorted(rejected.items())]
+        title = f"{len(lines):,} {'file' if len(lines) == 1 else 'files'} cannot be used"
+        if not skip:
+            advice = "Remove or replace them, or set download.skip_unreadable to true to leave them out."
+            raise ValueError("\n  ".join([f"{title}:", *lines]) + f"\n{advice}")
+        print("\n  ".join([f"download: {title} and {'is' if len(lines) == 1 else 'are'} left out:", *lines]))
+
+
+def _drop_copies(files: Sequence[PictureFile], rows: Sequence[int], digests: Sequence[bytes]) -> list[int]:
+    """Keep one row for each picture, in test/ if it has a copy there; raise ValueError if copies have two labels."""
+    copies = defaultdict(list)
+    for row in sorted(rows, key=lambda row: files[row].part != "test"):
+        copies[digests[row]].append(row)
+    groups = [group for group in copies.values() if len(group) > 1]
+    named = [" = ".join(show_path(files[row].path) for row in group) for group in groups]
+    conflicts = [
+        names for names, group in zip(named, groups, strict=True) if len({files[row].label for row in group}) > 1
+    ]
+    if conflicts:
+        raise ValueError(
+            "\n  ".join(["the same picture belongs to different classes:", *conflicts])
+            + "\nKeep each picture only in the folder of its class."
+        )
+    if groups:
+        count = sum(len(group) - 1 for group in groups)
+        title = f"download: {count:,} {'copy' if count == 1 else 'copies'} left out; only the first of these is used:"
+        print("\n  ".join([title, *named]))
+    return sorted(group[0] for group in copies.values())
+
+
+def _choose_test(found: ClassFolders, rows: Sequence[int], digests: Sequence[bytes], fraction: float) -> set[int]:
+    """Choose the test rows: those in test/ if it exists, otherwise those whose picture's digest is below a threshold.
+
+    The digest alone decides, not its rank, so that a picture stays on its side when others are added or removed, and
+    moves to the test set at most when the fraction is raised. The only exception is a class with all pictures on one
+    side of the threshold, which only small classes have: the picture closest to the threshold is then moved across. It
+    moves back when the class gets a picture of its own there, or one that is closer.
+    """
+    if any(file.part for file in found.files):
+        return {row for row in rows if found.files[row].part == "test"}
+    distances = {row: int.from_bytes(digests[row][:8], "big") / 2**64 - fraction for row in rows}
+    test = {row for row in rows if distances[row] < 0}
+    classes = defaultdict(list)
+    for row in rows:
+        classes[found.files[row].label].append(row)
+    for members in classes.values():
+        if len(members) > 1 and len(test.intersection(members)) in (0, len(members)):
+            test ^= {min(members, key=lambda row: abs(distances[row]))}
+    return test
