@@ -24,3 +24,12 @@ def test_other_datasets_are_idx_files(monkeypatch: pytest.MonkeyPatch, dataset: 
     params = make_download_params(dataset=dataset)
     download_dataset(params)
     assert requested == [params]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "loader"), [("folder", "folder.load_folder"), ("idx", "idx_folder.load_idx_folder")]
+)
+def test_data_of_your_own_is_loaded_from_a_folder(monkeypatch: pytest.MonkeyPatch, dataset: str, loader: str) -> None:
+    monkeypatch.setattr(f"src.download.{loader}", lambda params: params)
+    params = make_download_params(dataset=dataset)
+    assert download_dataset(params) is params
