@@ -112,8 +112,7 @@ def _check_classes(folder: Path, classes: Sequence[str], found: dict[str, dict[s
             name.encode()
         except UnicodeEncodeError:
             raise ValueError(f"{folder}: the class name {name!r} is not valid UTF-8; rename its folder") from None
-        decomposed = unicodedata.normalize("NFD", name)
-        alike[unicodedata.normalize("NFD", decomposed.casefold())].append(name)
+        alike[unicodedata.normalize("NFD", name.casefold())].append(name)
     for names in alike.values():
         if len(names) > 1:
             codes = " and ".join(ascii(name) for name in names)

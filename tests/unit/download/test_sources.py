@@ -14,6 +14,7 @@ def test_digits_need_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     assert data.test_images.shape == (360, 1, 28, 28)
     assert data.train_images.dtype == np.uint8
     assert (data.train_images.min(), data.train_images.max()) == (0, 255)
+    assert data.fit == "character"
     assert set(data.train_labels) == set(data.test_labels) == set(range(10))
 
 
@@ -30,6 +31,8 @@ def test_other_datasets_are_idx_files(monkeypatch: pytest.MonkeyPatch, dataset: 
     ("dataset", "loader"), [("folder", "folder.load_folder"), ("idx", "idx_folder.load_idx_folder")]
 )
 def test_data_of_your_own_is_loaded_from_a_folder(monkeypatch: pytest.MonkeyPatch, dataset: str, loader: str) -> None:
-    monkeypatch.setattr(f"src.download.{loader}", lambda params: params)
+    requested: list[DownloadParams] = []
+    monkeypatch.setattr(f"src.download.{loader}", requested.append)
     params = make_download_params(dataset=dataset)
-    assert download_dataset(params) is params
+    download_dataset(params)
+    assert requested == [params]
