@@ -16,7 +16,7 @@ Fit = Literal["crop", "pad", "stretch"]
 InputFit = Literal[Fit, "character"]  # character: isolated and framed by src/predict, as MNIST frames its digits
 
 
-def read_picture(path: Path) -> Image.Image:
+def read_picture(path: Path | str) -> Image.Image:
     """Read a PNG, JPEG, BMP, TIFF, WebP or GIF file, whatever its name, in mode L or RGB.
 
     The first frame or page is read and turned as its EXIF orientation says. Samples of more than 8 bits are scaled, so
@@ -24,8 +24,10 @@ def read_picture(path: Path) -> Image.Image:
     white behind dark ink. Raise ValueError if the file is missing, damaged, too large or not such a picture.
     """
     try:
-        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS) as file:  # large: a warning
-            picture = ImageOps.exif_transpose(file)
+        with warnings.catch_warnings(action="ignore"):  # about large pictures
+            with Image.open(path, formats=FORMATS) as picture:
+                picture.load()
+            ImageOps.exif_transpose(picture, in_place=True)
         return _to_8_bits(picture)
     except (Image.DecompressionBombError, MemoryError):
         raise ValueError("too many pixels; reduce the picture's size") from None
@@ -42,8 +44,10 @@ def fit_picture(picture: Image.Image, fit: Fit, image_shape: tuple[int, int, int
     stretch: scale each axis by itself.
     """
     channels, height, width = image_shape
-    picture = picture.convert("RGB" if channels == 3 else "L")
-    if fit == "crop":
+    picture = _convert(picture, "RGB" if channels == 3 else "L")
+    if picture.size == (width, height):
+        fitted = _to_array(picture)
+    elif fit == "crop":
         fitted = _to_array(ImageOps.fit(picture, (width, height)))
     elif fit == "pad":
         fitted = _pad(picture, height, width)
@@ -79,4 +83,8 @@ def _to_8_bits(picture: Image.Image) -> Image.Image:
         opacity = np.asarray(picture)[:, :, 3]
         light_ink = opacity.any() and np.average(np.asarray(picture.convert("L")), weights=opacity) > 127
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "black" if light_ink else "white"), picture)
-    return picture.convert("L" if picture.mode in ("1", "L") else "RGB")
+    return _convert(picture, "L" if picture.mode in ("1", "L") else "RGB")
+
+
+def _convert(picture: Image.Image, mode: str) -> Image.Image:
+    return picture if picture.mode == mode else picture.convert(mode)  # convert would copy it

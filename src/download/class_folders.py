@@ -1,20 +1,23 @@
 """Find the pictures in a folder that holds one folder per class."""
 
+import os
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from fnmatch import fnmatch
+from fnmatch import translate
 from pathlib import Path
 from typing import NamedTuple
 
 # What systems and editors leave behind. It includes all that .dvcignore lists: DVC does not rerun the stage for those.
 IGNORED = (".*", "*~", "#*#", "*.partial", "*.pyc", "__pycache__", "__MACOSX", "[Tt]humbs.db", "[Dd]esktop.ini")
+IS_IGNORED = re.compile("|".join(map(translate, IGNORED))).match
 
 
 class PictureFile(NamedTuple):
     """A file that should be a picture, the index of its class, and its part: train, test or, if not given, empty."""
 
-    path: Path
+    path: str
     label: int
     part: str
 
@@ -24,7 +27,7 @@ class ClassFolders(NamedTuple):
 
     classes: list[str]
     files: list[PictureFile]
-    rejected: dict[Path, str]
+    rejected: dict[str, str]
 
 
 def list_class_folders(folder: Path) -> ClassFolders:
@@ -36,18 +39,17 @@ def list_class_folders(folder: Path) -> ClassFolders:
     if not folder.is_dir():
         problem = "is not a folder" if folder.exists() else "does not exist"
         raise ValueError(f"download.folder = {folder} {problem}; {_advice(folder)}")
-    rejected: dict[Path, str] = {}
-    found: dict[str, dict[str, list[Path]]] = {}  # part, class, files
+    rejected: dict[str, str] = {}
+    found: dict[str, dict[str, list[str]]] = {}  # part, class, files
     for part, part_folder in _find_parts(folder).items():
-        names: dict[str, list[Path]] = {}
+        names = found[part] = {}
         for entry in _list_entries(part_folder):
-            if entry.is_dir() and not entry.is_symlink():
-                names[entry.name] = [path for path in _list_entries(entry) if _accept(path, folder, rejected)]
+            if entry.is_dir(follow_symlinks=False):
+                names[entry.name] = _list_files(Path(entry.path), folder, rejected)
             elif entry.is_dir():
-                rejected[entry] = "a link to a folder; only links to files are followed"
-            elif entry != folder / "README.md":
-                rejected[entry] = "not in the folder of a class"
-        found[part] = names
+                rejected[entry.path] = "a link to a folder; only links to files are followed"
+            elif entry.path != str(folder / "README.md"):
+                rejected[entry.path] = "not in the folder of a class"
     classes = sorted(set().union(*found.values()))
     _check_classes(folder, classes, found)
     files = [
@@ -76,36 +78,42 @@ def _find_parts(folder: Path) -> dict[str, Path]:
         if path.is_symlink():
             raise ValueError(f"{path} is a link; only links to files are followed")
     parts = {"train": train, "test": test} if test.is_dir() else {"": train}
-    others = [path.name for path in _list_entries(folder) if path.is_dir() and path not in (train, test)]
+    others = [entry.name for entry in _list_entries(folder) if entry.is_dir() and entry.name not in ("train", "test")]
     if others:
         raise ValueError(f"{folder} has {_join(others)} beside train/; {_advice(folder)}")
     return parts
 
 
-def _list_entries(folder: Path) -> list[Path]:
-    entries = (path for path in folder.iterdir() if not any(fnmatch(path.name, pattern) for pattern in IGNORED))
-    return sorted(entries, key=lambda path: path.name)
+def _list_entries(folder: Path) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return sorted((entry for entry in entries if not IS_IGNORED(entry.name)), key=lambda entry: entry.name)
 
 
-def _accept(path: Path, folder: Path, rejected: dict[Path, str]) -> bool:
-    """Tell whether a path is a regular file, or a link to one inside folder; otherwise note the reason in rejected."""
-    if path.is_symlink():
+def _list_files(class_folder: Path, folder: Path, rejected: dict[str, str]) -> list[str]:
+    """List regular files and links to some inside folder; add the reason for anything else to rejected."""
+    files = []
+    for entry in _list_entries(class_folder):
+        if reason := _reject(entry, folder):
+            rejected[entry.path] = reason
+        else:
+            files.append(entry.path)
+    return files
+
+
+def _reject(entry: os.DirEntry[str], folder: Path) -> str | None:
+    if entry.is_symlink():
         try:
-            target = path.resolve(strict=True)
+            target = Path(entry.path).resolve(strict=True)
         except (OSError, RuntimeError):  # Python before 3.13 raises RuntimeError for a circle
-            rejected[path] = "a link that leads nowhere or in a circle"
-            return False
+            return "a link that leads nowhere or in a circle"
         if not target.is_relative_to(folder.resolve()):
-            rejected[path] = f"a link that leads out of {folder}"
-            return False
-    if path.is_dir():
-        rejected[path] = "a folder inside the folder of a class"
-    elif not path.is_file():
-        rejected[path] = "not a regular file"
-    return path not in rejected
+            return f"a link that leads out of {folder}"
+    if entry.is_dir():
+        return "a folder inside the folder of a class"
+    return None if entry.is_file() else "not a regular file"
 
 
-def _check_classes(folder: Path, classes: Sequence[str], found: dict[str, dict[str, list[Path]]]) -> None:
+def _check_classes(folder: Path, classes: Sequence[str], found: dict[str, dict[str, list[str]]]) -> None:
     alike = defaultdict(list)
     for name in classes:
         try:

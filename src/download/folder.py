@@ -1,13 +1,14 @@
 """Your own pictures: decode a folder of them into training and test images."""
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
+from hashlib import blake2b
 from pathlib import Path
 from signal import SIG_IGN, SIGINT, signal
+from typing import NamedTuple
 
 import numpy as np
 import psutil
@@ -21,7 +22,7 @@ from src.download.params import DownloadParams
 MEMORY_FACTOR = (
     1.5  # peak memory of this stage, relative to the images: measured 1.25 with a fifth set aside for testing
 )
-CHUNK = 32  # pictures per task of a worker process
+CHUNK = 64  # pictures that a worker process decodes at a time, at most
 
 
 def load_folder(params: DownloadParams) -> Dataset:
@@ -71,19 +72,21 @@ def _decode(found: ClassFolders, fit: Fit, shape: tuple[int, int, int]) -> tuple
     An unreadable file is added to found.rejected and has an empty digest. Processes, because threads would wait for
     each other: for small pictures, most of the time is spent in Python.
     """
-    images, digests = np.empty((len(found.files), *shape), np.uint8), []
     paths = [file.path for file in found.files]
-    with ProcessPoolExecutor(initializer=signal, initargs=(SIGINT, SIG_IGN)) as pool:  # only the parent reports Ctrl-C
-        results = pool.map(partial(_decode_file, fit=fit, shape=shape), paths, chunksize=CHUNK)
-        progress = tqdm(results, desc="download", total=len(paths), unit="picture", leave=False, disable=None)
+    size = min(CHUNK, 1 + len(paths) // 100)  # at most a hundredth, so that all processes have work until the end
+    chunks = [paths[start : start + size] for start in range(0, len(paths), size)]
+    images = np.empty((len(paths), *shape), np.uint8)
+    digests: list[bytes] = []
+    with (
+        ProcessPoolExecutor(initializer=signal, initargs=(SIGINT, SIG_IGN)) as pool,  # only the parent reports Ctrl-C
+        tqdm(total=len(paths), desc="download", unit="picture", leave=False, disable=None) as progress,
+    ):
         try:
-            for row, result in enumerate(progress):
-                if isinstance(result, str):
-                    found.rejected[paths[row]] = result
-                    digests.append(b"")
-                else:
-                    images[row], digest = result
-                    digests.append(digest)
+            for decoded in pool.map(partial(_decode_chunk, fit=fit, shape=shape), chunks):
+                images[len(digests) : len(digests) + len(decoded.images)] = decoded.images
+                digests += decoded.digests
+                found.rejected.update(decoded.rejected)
+                progress.update(len(decoded.images))
         except BrokenProcessPool:
             raise ValueError(
                 f"a process that decoded pictures was killed, after {len(digests):,} of {len(paths):,} files; it"
@@ -92,21 +95,33 @@ def _decode(found: ClassFolders, fit: Fit, shape: tuple[int, int, int]) -> tuple
     return images, digests
 
 
-def _decode_file(path: Path, fit: Fit, shape: tuple[int, int, int]) -> tuple[np.ndarray, bytes] | str:
-    """Return a file's image and the digest of its picture, or why it cannot be read.
+class _Decoded(NamedTuple):
+    """Images uint8 (N, C, H, W), the digests of their pictures, and the paths of unreadable ones with the reason."""
+
+    images: np.ndarray
+    digests: list[bytes]
+    rejected: dict[str, str]
+
+
+def _decode_chunk(paths: Sequence[str], fit: Fit, shape: tuple[int, int, int]) -> _Decoded:
+    """Decode files; those that are unreadable have a black image and an empty digest.
 
     The digest is of the size and the RGB pixels before fitting, so that it does not depend on the parameters.
     """
-    try:
-        picture = read_picture(path)
-        digest = hashlib.blake2b(repr(picture.size).encode(), digest_size=16)
-        digest.update(picture.convert("RGB").tobytes())
-        return fit_picture(picture, fit, shape), digest.digest()
-    except ValueError as error:
-        return str(error)
+    decoded = _Decoded(np.zeros((len(paths), *shape), np.uint8), [b""] * len(paths), {})
+    for row, path in enumerate(paths):
+        try:
+            picture = read_picture(path)
+            decoded.images[row] = fit_picture(picture, fit, shape)
+        except ValueError as error:
+            decoded.rejected[path] = str(error)
+        else:
+            pixels = picture.convert("RGB").tobytes()
+            decoded.digests[row] = blake2b(repr(picture.size).encode() + pixels, digest_size=16).digest()
+    return decoded
 
 
-def _report_rejected(rejected: dict[Path, str], skip: bool) -> None:
+def _report_rejected(rejected: dict[str, str], skip: bool) -> None:
     if rejected:
         lines = [f"{show_path(path)}: {reason}" for path, reason in sorted(rejected.items())]
         title = f"{len(lines):,} {'file' if len(lines) == 1 else 'files'} cannot be used"

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -126,8 +127,8 @@ def test_the_arrays_depend_on_contents_and_names_alone(tmp_path: Path, monkeypat
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(path.read_bytes())
     monkeypatch.setattr(folder_module, "CHUNK", 1)
-    entries = Path.iterdir
-    monkeypatch.setattr(Path, "iterdir", lambda path: reversed(list(entries(path))))
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: nullcontext(reversed(list(scandir(path)))))
     assert all(np.array_equal(one, other) for one, other in zip(first, load(second), strict=True))
 
 
@@ -298,7 +299,7 @@ def kill_process(*_: object, **__: object) -> None:
 
 
 def test_a_killed_worker_is_an_error_and_not_a_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folder_module, "_decode_file", kill_process)
+    monkeypatch.setattr(folder_module, "_decode_chunk", kill_process)
     with pytest.raises(ValueError, match="was killed, after 0 of 120 files"):
         load(write(tmp_path, FLAT))
 
@@ -307,6 +308,5 @@ def test_pictures_are_hashed_before_they_are_fitted(tmp_path: Path) -> None:
     """The bytes hashed are fixed, or every user's split would change."""
     draw(0).save(tmp_path / "picture.png")
     expected = hashlib.blake2b(b"(8, 8)" + np.repeat(np.asarray(draw(0))[..., None], 3, 2).tobytes(), digest_size=16)
-    result = folder_module._decode_file(tmp_path / "picture.png", "crop", (1, 4, 4))
-    assert not isinstance(result, str)
-    assert result[1] == expected.digest()
+    decoded = folder_module._decode_chunk([str(tmp_path / "picture.png")], "crop", (1, 4, 4))
+    assert decoded.digests == [expected.digest()]
