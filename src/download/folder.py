@@ -19,9 +19,7 @@ from src.download.class_folders import ClassFolders, PictureFile, list_class_fol
 from src.download.dataset import Dataset
 from src.download.params import DownloadParams
 
-MEMORY_FACTOR = (
-    1.5  # peak memory of this stage, relative to the images: measured 1.25 with a fifth set aside for testing
-)
+MEMORY_FACTOR = 2  # peak memory relative to the images: measured 1.85 for 28x28 pixels by benchmarks/folder.py
 CHUNK = 64  # pictures that a worker process decodes at a time, at most
 
 
