@@ -40,24 +40,29 @@ def list_class_folders(folder: Path) -> ClassFolders:
         problem = "is not a folder" if folder.exists() else "does not exist"
         raise ValueError(f"download.folder = {folder} {problem}; {_advice(folder)}")
     rejected: dict[str, str] = {}
-    found: dict[str, dict[str, list[str]]] = {}  # part, class, files
-    for part, part_folder in _find_parts(folder).items():
+    parts = _find_parts(folder)
+    for above in {folder, *parts.values()}:
+        for entry in _list_entries(above):
+            if not entry.is_dir() and not (entry.name == "README.md" and above == folder):
+                rejected[entry.path] = "not in the folder of a class"
+    found: dict[str, dict[str, dict[str, str | None]]] = {}  # part, class, path, reason to reject it
+    for part, part_folder in parts.items():
         names = found[part] = {}
         for entry in _list_entries(part_folder):
             if entry.is_dir(follow_symlinks=False):
-                names[entry.name] = _list_files(Path(entry.path), folder, rejected)
+                names[entry.name] = {one.path: _reject(one, folder) for one in _list_entries(Path(entry.path))}
             elif entry.is_dir():
                 rejected[entry.path] = "a link to a folder; only links to files are followed"
-            elif entry.path != str(folder / "README.md"):
-                rejected[entry.path] = "not in the folder of a class"
     classes = sorted(set().union(*found.values()))
     _check_classes(folder, classes, found)
-    files = [
-        PictureFile(path, label, part)
-        for label, name in enumerate(classes)
-        for part, names in found.items()
-        for path in names[name]
-    ]
+    files = []
+    for label, name in enumerate(classes):
+        for part, names in found.items():
+            for path, reason in names[name].items():
+                if reason:
+                    rejected[path] = reason
+                else:
+                    files.append(PictureFile(path, label, part))
     return ClassFolders(classes, files, rejected)
 
 
@@ -89,18 +94,8 @@ def _list_entries(folder: Path) -> list[os.DirEntry[str]]:
         return sorted((entry for entry in entries if not IS_IGNORED(entry.name)), key=lambda entry: entry.name)
 
 
-def _list_files(class_folder: Path, folder: Path, rejected: dict[str, str]) -> list[str]:
-    """List regular files and links to some inside folder; add the reason for anything else to rejected."""
-    files = []
-    for entry in _list_entries(class_folder):
-        if reason := _reject(entry, folder):
-            rejected[entry.path] = reason
-        else:
-            files.append(entry.path)
-    return files
-
-
 def _reject(entry: os.DirEntry[str], folder: Path) -> str | None:
+    """Return why an entry of a class's folder is neither a regular file nor a link to one inside folder, or None."""
     if entry.is_symlink():
         try:
             target = Path(entry.path).resolve(strict=True)
@@ -113,7 +108,7 @@ def _reject(entry: os.DirEntry[str], folder: Path) -> str | None:
     return None if entry.is_file() else "not a regular file"
 
 
-def _check_classes(folder: Path, classes: Sequence[str], found: dict[str, dict[str, list[str]]]) -> None:
+def _check_classes(folder: Path, classes: Sequence[str], found: dict[str, dict[str, dict[str, str | None]]]) -> None:
     alike = defaultdict(list)
     for name in classes:
         try:
@@ -134,7 +129,7 @@ def _check_classes(folder: Path, classes: Sequence[str], found: dict[str, dict[s
     if len(classes) < 2:
         only = f"only the class {show_path(classes[0])}" if classes else "no folder of a class"
         raise ValueError(f"{folder} has {only}, and at least two classes are needed; {_advice(folder)}")
-    empty = [folder / part / name for part, names in found.items() for name, files in names.items() if not files]
+    empty = [folder / part / name for part, names in found.items() for name, content in names.items() if not content]
     if empty:
         raise ValueError(f"no pictures in {_join(empty)}; add some or remove the folder")
 

@@ -19,7 +19,7 @@ from src.download.class_folders import ClassFolders, PictureFile, list_class_fol
 from src.download.dataset import Dataset
 from src.download.params import DownloadParams
 
-MEMORY_FACTOR = 2  # peak memory relative to the images: measured 1.85 for 28x28 pixels by benchmarks/folder.py
+MEMORY_FACTOR = 2  # peak memory relative to the images: measured 1.92 for 28x28 pixels by benchmarks/folder.py
 CHUNK = 64  # pictures that a worker process decodes at a time, at most
 
 
@@ -41,7 +41,7 @@ def load_folder(params: DownloadParams) -> Dataset:
     rows = _drop_copies(found.files, rows, digests)
     in_test = _choose_test(found, rows, digests, params.test_fraction)
     test, train = [row for row in rows if row in in_test], [row for row in rows if row not in in_test]
-    labels = np.array([file.label for file in found.files])
+    labels = np.array([file.label for file in found.files], np.int64)
     for name, side in (("training", train), ("test", test)):
         missing = np.setdiff1d(np.arange(len(found.classes)), labels[side])
         if len(missing):

@@ -202,6 +202,27 @@ def test_links_to_folders_and_stray_files_are_named(tmp_path: Path) -> None:
         load(tmp_path)
 
 
+def test_stray_files_beside_train_and_test_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, GIVEN)
+    for name in ("README.md", "train/README.md", "forgotten.png"):
+        (tmp_path / name).write_text("")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="2 files cannot be used:") as error:
+        load(Path())
+    for name in ("train/README.md", "forgotten.png"):
+        assert f"{name}: not in the folder of a class" in str(error.value)
+
+
+def test_a_class_that_only_has_links_to_elsewhere_is_not_called_empty(tmp_path: Path) -> None:
+    write(tmp_path / "photos", {"cat": range(5), "dog": []})
+    write(tmp_path / "cache", {"dog": [9]})
+    (tmp_path / "photos/dog/1.png").symlink_to(tmp_path / "cache/dog/009.png")
+    with pytest.raises(ValueError, match=r"dog/1.png: a link that leads out of \S*photos"):
+        load(tmp_path / "photos")
+    with pytest.raises(ValueError, match="no training pictures that can be used for: dog"):
+        load(tmp_path / "photos", skip_unreadable=True)
+
+
 def test_copies_are_used_once_and_for_testing_if_they_are_there(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
