@@ -1,13 +1,16 @@
 """Your own pictures: decode a folder of them into training and test images."""
 
+import os
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from hashlib import blake2b
+from multiprocessing import parent_process
 from pathlib import Path
 from signal import SIG_IGN, SIGINT, signal
+from threading import Thread
 from typing import NamedTuple
 
 import numpy as np
@@ -76,7 +79,7 @@ def _decode(found: ClassFolders, fit: Fit, shape: tuple[int, int, int]) -> tuple
     images = np.empty((len(paths), *shape), np.uint8)
     digests: list[bytes] = []
     with (
-        ProcessPoolExecutor(initializer=signal, initargs=(SIGINT, SIG_IGN)) as pool,  # only the parent reports Ctrl-C
+        ProcessPoolExecutor(initializer=_start_worker) as pool,
         tqdm(total=len(paths), desc="download", unit="picture", leave=False, disable=None) as progress,
     ):
         try:
@@ -91,6 +94,19 @@ def _decode(found: ClassFolders, fit: Fit, shape: tuple[int, int, int]) -> tuple
                 " probably ran out of memory"
             ) from None
     return images, digests
+
+
+def _start_worker() -> None:
+    signal(SIGINT, SIG_IGN)  # only the parent reports Ctrl-C
+    Thread(target=_exit_with_parent, daemon=True).start()
+
+
+def _exit_with_parent() -> None:
+    """Wait until the parent is gone, and exit: a worker whose parent has been killed would wait forever for work."""
+    parent = parent_process()
+    assert parent
+    parent.join()
+    os._exit(1)
 
 
 class _Decoded(NamedTuple):

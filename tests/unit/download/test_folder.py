@@ -4,12 +4,16 @@ import hashlib
 import os
 import re
 import shutil
+import subprocess
+import sys
+import threading
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
@@ -323,6 +327,25 @@ def test_a_killed_worker_is_an_error_and_not_a_hang(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(folder_module, "_decode_chunk", kill_process)
     with pytest.raises(ValueError, match="was killed, after 0 of 120 files"):
         load(write(tmp_path, FLAT))
+
+
+def announce_and_wait(*_: object, **__: object) -> None:
+    print(os.getpid(), flush=True)
+    threading.Event().wait()
+
+
+def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    write(tmp_path, FLAT)
+    code = (
+        "import sys; from tests.unit.download import test_folder as test;"
+        "test.folder_module._decode_chunk = test.announce_and_wait; test.load(test.Path(sys.argv[1]))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        worker = psutil.Process(int(parent.stdout.readline()))
+        parent.kill()
+    worker.wait(timeout=30)
 
 
 def test_pictures_are_hashed_before_they_are_fitted(tmp_path: Path) -> None:
