@@ -29,7 +29,7 @@ from benchmarks.copying import copy_data, copy_project
 from benchmarks.rivals import example_network, notebook_network, train_one_epoch, validate_one_epoch
 from src.common.files import load_arrays
 from src.common.params import read_params, validate_params
-from src.download.idx_datasets import FILES
+from src.download.idx import FILES
 from src.download.torchvision_datasets import MNIST
 from src.network.convnet import Architecture, ConvNet
 from src.network.device import describe_environment
@@ -160,7 +160,8 @@ def peak_memory(whose: int) -> float:
 
 def our_network(crop: int) -> ConvNet:
     model = read_params(TrainStageParams).model.model_copy(update={"crop": crop})
-    return ConvNet(Architecture(model=model, image_shape=(1, 28, 28), classes=[str(digit) for digit in range(10)]))
+    classes = [str(digit) for digit in range(10)]
+    return ConvNet(Architecture(model=model, image_shape=(1, 28, 28), classes=classes, fit="character"))
 
 
 def torchvision_mnist(folder: Path, data: dict[str, np.ndarray]) -> Any:

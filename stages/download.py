@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from src.common.cli import run_cli
 from src.common.files import save_arrays
 from src.common.params import StageParams, read_params
@@ -18,8 +20,9 @@ class Params(StageParams):
 
 def main() -> None:
     data = download_dataset(read_params(Params).download)
-    save_arrays(TRAIN, images=data.train_images, labels=data.train_labels, classes=data.classes)
-    save_arrays(TEST, images=data.test_images, labels=data.test_labels, classes=data.classes)
+    common = {"classes": data.classes, "fit": np.array(data.fit)}
+    save_arrays(TRAIN, images=data.train_images, labels=data.train_labels, **common)
+    save_arrays(TEST, images=data.test_images, labels=data.test_labels, **common)
     counts = f"{len(data.train_labels):,} training and {len(data.test_labels):,} test images"
     height, width = data.train_images.shape[2:]
     print(f"download: {counts} of {height}x{width} pixels, {len(data.classes)} classes")

@@ -22,7 +22,10 @@ CHECKPOINTS = Path(".checkpoints")  # outside data: DVC removes a stage's output
 
 def main() -> None:
     params = read_params(Params)
-    arrays, rows = load_arrays(IMAGES, "images", "labels", "classes"), load_arrays(INDICES, "train", "validation")
+    arrays, rows = (
+        load_arrays(IMAGES, "images", "labels", "classes", "fit"),
+        load_arrays(INDICES, "train", "validation"),
+    )
     runtime = set_up_runtime(params.train)
     key = checkpoint_key(params, runtime.environment, [IMAGES, INDICES, Path(__file__)])
     write_history = partial(write_csv, HISTORY, EpochMetrics._fields)  # after every epoch, for live curves

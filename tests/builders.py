@@ -7,6 +7,7 @@ import torch
 
 from src.common.sprites import make_sprite_sheet
 from src.compare.comparison import Mistake, Result
+from src.download.params import DownloadParams
 from src.evaluate.params import EvaluateParams
 from src.evaluate.prediction import Predictions
 from src.network.convnet import Architecture, ConvNet
@@ -31,12 +32,16 @@ TRAIN = DEFAULTS["train"] | {
 }
 
 
+def make_download_params(**changes: Any) -> DownloadParams:
+    return DownloadParams.model_validate(DEFAULTS["download"] | changes)
+
+
 def make_network(shape: tuple[int, int, int] = (1, 28, 28), classes: int = 10, seed: int = 0, **model: Any) -> ConvNet:
     """Build the notebook's network, with these settings changed; the class names are 0, 1, 2 and so on."""
     torch.manual_seed(seed)
     names = [str(index) for index in range(classes)]
     params = ModelParams.model_validate(NOTEBOOK_MODEL | model)
-    return ConvNet(Architecture(model=params, image_shape=shape, classes=names))
+    return ConvNet(Architecture(model=params, image_shape=shape, classes=names, fit="character"))
 
 
 def make_tiny_network(classes: int = 2, seed: int = 0, dropout: float = 0.25) -> ConvNet:

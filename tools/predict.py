@@ -1,7 +1,8 @@
-"""Classify your own pictures: photos, scans or drawings of one character each.
+"""Classify your own pictures.
 
-The ink is isolated and framed as MNIST frames its digits. Exit code: 1 if there is no model or a picture cannot be
-read (the others are still classified), 2 for usage errors, otherwise 0.
+A picture becomes an image for the network in the same way as those that it was trained on; for handwriting, it must be
+a photo, scan or drawing of one character. Exit code: 1 if there is no model or a picture cannot be read (the others are
+still classified), 2 for usage errors, otherwise 0.
 """
 
 import argparse
@@ -14,12 +15,12 @@ import numpy as np
 from src.common.cli import run_cli
 from src.common.files import write_bytes
 from src.common.params import read_params
+from src.common.pictures import read_picture
 from src.common.sprites import make_sprite_sheet
 from src.evaluate.prediction import average_networks, describe_top_classes, predict_probabilities
 from src.network.device import choose_device
 from src.network.model_file import load_networks
-from src.predict.framing import frame_character, resize
-from src.predict.reading import read_picture
+from src.predict.framing import make_input
 from stages.evaluate import MODEL, Params
 
 
@@ -28,11 +29,10 @@ def main() -> int:
     params = read_params(Params).evaluate
     networks = load_networks(MODEL)
     architecture = networks[0].architecture
-    to_image = resize if arguments.as_is else frame_character
     paths, images = [], []
     for path in arguments.pictures:
         try:
-            images.append(to_image(read_picture(path), architecture.image_shape))
+            images.append(make_input(read_picture(path), architecture.fit, architecture.image_shape))
             paths.append(str(path))
         except ValueError as error:
             print(f"predict: {path}: {error}", file=sys.stderr)
@@ -60,12 +60,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tools.predict", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("pictures", metavar="PICTURE", type=Path, nargs="+", help="in any format that Pillow can read")
-    parser.add_argument(
-        "--as-is",
-        action="store_true",
-        help="only resize the picture, for a network trained on something other than handwriting",
-    )
+    parser.add_argument("pictures", metavar="PICTURE", type=Path, nargs="+", help="PNG, JPEG, BMP, TIFF, WebP or GIF")
     parser.add_argument("--json", action="store_true", help="print all probabilities as JSON")
     parser.add_argument(
         "--seen", type=Path, metavar="PATH", help="also write a PNG of the network's inputs, 20 per row"

@@ -5,10 +5,10 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from pydantic import BaseModel, RootModel, ValidationError
@@ -17,32 +17,43 @@ JsonObject = RootModel[dict[str, Any]]
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file atomically, creating its folder; on failure keep the previous file and raise OSError naming it.
+    """Write a file as open_atomically does."""
+    with open_atomically(path) as file:
+        file.write(data)
 
-    Follow symbolic links, and write directly to anything that is not a regular file, such as a device or a pipe.
+
+@contextmanager
+def open_atomically(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that replaces path when closed, creating its folder; on failure keep the previous file.
+
+    Raise OSError naming the file if it cannot be written. Follow symbolic links, and write directly to anything that is
+    not a regular file, such as a device or a pipe.
     """
     if path.exists() and not path.is_file():
-        _write_into(path, data)
+        with _naming(path), path.open("wb") as file:
+            yield file
         return
     target = path.resolve()
     partial = target.with_name(f".{target.name}.partial")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(target)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
-        raise OSError(f"cannot write {path}: {error.strerror}") from None
+    with _naming(path):
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with partial.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(target)
+        except OSError:
+            with suppress(OSError):
+                partial.unlink()
+            raise
 
 
-def _write_into(path: Path, data: bytes) -> None:
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name the file in an OSError."""
     try:
-        with path.open("wb") as file:
-            file.write(data)
+        yield
     except OSError as error:
         raise OSError(f"cannot write {path}: {error.strerror}") from None
 
@@ -56,20 +67,17 @@ def read_bytes(path: Path) -> bytes:
 
 
 def save_arrays(path: Path, **arrays: np.ndarray) -> None:
-    """Write an uncompressed .npz file whose bytes depend on the arrays alone.
+    """Write an uncompressed .npz file whose bytes depend on the arrays alone, without a copy of them in memory.
 
-    np.savez streams its members, and Python versions write different zip headers for streamed members. Members whose
-    size is known in advance get the same header from every version.
+    np.savez writes members whose size it does not announce, for which Python versions write different zip headers.
     """
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
+    with open_atomically(path) as file, zipfile.ZipFile(file, "w") as archive:
         for name, array in arrays.items():
-            contents = io.BytesIO()
-            np.lib.format.write_array(contents, array, allow_pickle=False)
             member = zipfile.ZipInfo(f"{name}.npy")  # dated 1980
             member.create_system = 3  # Unix, on every system
-            archive.writestr(member, contents.getvalue())
-    write_bytes(path, buffer.getvalue())
+            member.file_size = array.nbytes
+            with archive.open(member, "w") as contents:
+                np.lib.format.write_array(contents, array, allow_pickle=False)
 
 
 def load_arrays(path: Path, *names: str) -> dict[str, np.ndarray]:

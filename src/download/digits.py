@@ -16,4 +16,4 @@ def load_small_digits() -> Dataset:
     images = np.stack([np.asarray(Image.fromarray(image).resize(size, method)) for image in grey])[:, None]
     train, test = train_test_split(np.arange(len(labels)), test_size=0.2, stratify=labels, random_state=0)
     labels = labels.astype(np.int64)
-    return Dataset(images[train], labels[train], images[test], labels[test], np.array(list("0123456789")))
+    return Dataset(images[train], labels[train], images[test], labels[test], np.array(list("0123456789")), "character")

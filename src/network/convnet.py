@@ -7,16 +7,21 @@ import torch
 from pydantic import BaseModel
 from torch import Tensor, nn
 
+from src.common.pictures import InputFit
 from src.network.layers import Crop, Dropout
 from src.network.params import ModelParams
 
 
 class Architecture(BaseModel):
-    """Everything needed to rebuild a network: its parameters, the shape (C, H, W) of an image and the K class names."""
+    """Everything needed to rebuild a network: its parameters, the shape (C, H, W) of an image and the K class names.
+
+    fit: how a picture becomes an image for the network.
+    """
 
     model: ModelParams
     image_shape: tuple[int, int, int]
     classes: list[str]
+    fit: InputFit
 
 
 class LayerSize(NamedTuple):

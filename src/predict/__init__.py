@@ -1,1 +1,1 @@
-"""Turn a picture of a single character into an input image like those of MNIST."""
+"""Turn a picture into an input image like those of the training set."""

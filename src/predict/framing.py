@@ -1,10 +1,12 @@
-"""Isolate the character in a picture and frame it as MNIST frames its digits."""
+"""Turn a picture into an image for the network; a character is isolated and framed as MNIST frames its digits."""
 
 import numpy as np
 from PIL import Image
 from scipy.ndimage import binary_dilation, center_of_mass, label
 from skimage.filters import gaussian, threshold_otsu
 from skimage.morphology import dilation, disk, skeletonize
+
+from src.common.pictures import InputFit, fit_picture
 
 DARK_BORDER = 32  # of 255; a picture with light ink on black has a darker border than this
 MAX_SIDE = 256  # pixels; larger pictures are reduced first
@@ -16,6 +18,11 @@ MIN_STROKE = 0.1  # of the ink's longer side; thinner strokes are widened, or th
 INK_BOX = 20 / 28  # of the image's side, for the ink's longer side
 
 
+def make_input(picture: Image.Image, fit: InputFit, image_shape: tuple[int, int, int]) -> np.ndarray:
+    """Return a uint8 image (C, H, W) as in the training set; raise ValueError if no character stands out."""
+    return frame_character(picture, image_shape) if fit == "character" else fit_picture(picture, fit, image_shape)
+
+
 def frame_character(picture: Image.Image, image_shape: tuple[int, int, int]) -> np.ndarray:
     """Return a uint8 image (C, H, W): light ink on black, its longer side 20/28 of it, centred by mass.
 
@@ -24,7 +31,7 @@ def frame_character(picture: Image.Image, image_shape: tuple[int, int, int]) -> 
     """
     channels, height, width = image_shape
     if picture.size == (width, height):
-        image = resize(picture, image_shape)
+        image = fit_picture(picture, "stretch", image_shape)
         border = np.concatenate([image[:, [0, -1]].ravel(), image[:, :, [0, -1]].ravel()])
         if border.mean() < DARK_BORDER <= image.max():
             return image
@@ -38,13 +45,6 @@ def frame_character(picture: Image.Image, image_shape: tuple[int, int, int]) -> 
     )
     frame[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
     return np.repeat((frame * 255).round().astype(np.uint8)[None], channels, axis=0)
-
-
-def resize(picture: Image.Image, image_shape: tuple[int, int, int]) -> np.ndarray:
-    """Resize the whole picture to a uint8 image (C, H, W), without changing its brightness."""
-    channels, height, width = image_shape
-    pixels = picture.convert("RGB" if channels == 3 else "L").resize((width, height))
-    return np.atleast_3d(np.asarray(pixels)).transpose(2, 0, 1)
 
 
 def _find_ink(grey: np.ndarray) -> np.ndarray:

@@ -64,8 +64,9 @@ def render_reference() -> str:
 
 
 def format_value(value: Any) -> str:
-    """Format a value as YAML; JSON is a subset of YAML, and the strings here need no quotes."""
-    return value if isinstance(value, str) else json.dumps(value)
+    """Format a value as YAML, of which JSON is a subset; words need no quotes."""
+    is_word = isinstance(value, str) and value.isidentifier() and value.lower() not in ("true", "false", "null")
+    return value if is_word else json.dumps(value, ensure_ascii=False)
 
 
 def _schema(section: str, key: str) -> dict[str, Any]:
@@ -83,7 +84,7 @@ def _describe_type(schema: Mapping[str, Any]) -> tuple[str, str]:
         return f"list of {plural}", allowed and f"each {allowed.removeprefix('each ')}"
     if "enum" in schema:
         *others, last = schema["enum"]
-        return "string", f"{', '.join(others)} or {last}"
+        return schema["type"], f"{', '.join(map(str, others))} or {last}"
     if schema["type"] == "boolean":
         return "boolean", "true or false"
     step = 1 if schema["type"] == "integer" else 0

@@ -54,12 +54,13 @@ def train_ensemble(
 ) -> TrainedEnsemble:
     """Train train.members networks with consecutive seeds, each with its own checkpoint, and print the progress.
 
-    arrays: `images` uint8 (N, C, H, W), `labels` int64 (N,) and `classes` str (K,); rows: `train` and `validation`,
-    int64. open_checkpoint is called with each seed, on_epoch after every epoch with the current network's history.
+    arrays: `images` uint8 (N, C, H, W), `labels` int64 (N,), `classes` str (K,) and `fit` str (); rows: `train` and
+    `validation`, int64. open_checkpoint is called with each seed, on_epoch after every epoch with the current
+    network's history.
     """
     data = select_data(arrays, rows, params.train, runtime.device)
     shape, classes = arrays["images"].shape[1:], arrays["classes"].tolist()
-    architecture = Architecture(model=params.model, image_shape=shape, classes=classes)
+    architecture = Architecture(model=params.model, image_shape=shape, classes=classes, fit=arrays["fit"].item())
     seeds = range(params.train.seed, params.train.seed + params.train.members)
     networks = [_new_network(architecture, seed) for seed in seeds]
     print(networks[0].summary())

@@ -71,7 +71,8 @@ def paths(entries: list[Any]) -> set[str]:
 
 
 def code_deps(stage: str) -> list[str]:
-    return [dep for dep in PIPELINE["stages"][stage]["deps"] if not dep.startswith("data/")]
+    """The deps other than artifacts and, for download, the user's folder."""
+    return [dep for dep in PIPELINE["stages"][stage]["deps"] if not dep.startswith(("data/", "${download.folder}"))]
 
 
 def test_imports_are_followed() -> None:

@@ -61,7 +61,10 @@ def test_photographs_of_digits_are_classified_correctly(mnist: Path, tmp_path: P
         cwd=mnist,
     )
     assert result.returncode == 1
-    assert f"predict: {tmp_path / 'empty.png'}: not a picture that Pillow can read, or a damaged one" in result.stdout
+    assert (
+        f"predict: {tmp_path / 'empty.png'}: not a PNG, JPEG, BMP, TIFF, WebP or GIF picture, or a damaged one"
+        in result.stdout
+    )
     assert f"{pictures[0]}  {results[0]['predicted']}: " in result.stdout
     assert Image.open(mnist / "seen.png").size == (20 * 28, 28)
 

@@ -1,13 +1,16 @@
 import gzip
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from src.download import idx_datasets, torchvision_datasets
-from src.download.idx_datasets import FILES, fetch_idx_dataset
+from src.download.idx import FILES
+from src.download.idx_datasets import fetch_idx_dataset
 from src.download.params import DownloadParams
+from tests.builders import make_download_params
 
 NAMES = list(FILES.values())
 
@@ -35,7 +38,7 @@ def write_mirror(path: Path, files: dict[str, bytes], compressed: bool = True) -
 @pytest.fixture(autouse=True)
 def no_public_sources(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave no public mirror and no npm, and take the small files above for MNIST."""
-    for dataset in (torchvision_datasets.MNIST, torchvision_datasets.KMNIST):
+    for dataset in (torchvision_datasets.MNIST, torchvision_datasets.KMNIST, torchvision_datasets.FashionMNIST):
         monkeypatch.setattr(dataset, "mirrors", [])
     monkeypatch.setenv("PATH", "")
     checksums = {name: hashlib.sha256(data).hexdigest() for name, data in make_files().items()}
@@ -43,7 +46,7 @@ def no_public_sources(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def make_params(*mirrors: str, dataset: str = "mnist") -> DownloadParams:
-    return DownloadParams.model_validate({"dataset": dataset, "mirrors": list(mirrors)})
+    return make_download_params(dataset=dataset, mirrors=list(mirrors))
 
 
 @pytest.mark.parametrize("compressed", [True, False])
@@ -110,14 +113,26 @@ def test_all_failures_and_remedies_are_listed(tmp_path: Path) -> None:
         assert part in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("dataset", "known", "checksum", "first_class", "fit"),
+    [
+        ("kmnist", torchvision_datasets.KMNIST, "bdb82020997e1d708af4cf47b453dcf7", "o", "character"),
+        (
+            "fashion_mnist",
+            torchvision_datasets.FashionMNIST,
+            "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+            "T-shirt/top",
+            "stretch",
+        ),
+    ],
+)
 def test_datasets_other_than_mnist_are_verified_with_torchvisions_checksums(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dataset: str, known: Any, checksum: str, first_class: str, fit: str
 ) -> None:
     mirror = write_mirror(tmp_path / "mirror", make_files())
-    with pytest.raises(
-        ValueError, match=r"train-images-idx3-ubyte.gz: MD5 checksum is not bdb82020997e1d708af4cf47b453dcf7"
-    ):
-        fetch_idx_dataset(make_params(mirror, dataset="kmnist"))
+    with pytest.raises(ValueError, match=rf"train-images-idx3-ubyte.gz: MD5 checksum is not {checksum}"):
+        fetch_idx_dataset(make_params(mirror, dataset=dataset))
     checksums = {path.name: hashlib.md5(path.read_bytes()).hexdigest() for path in Path(mirror).iterdir()}
-    monkeypatch.setattr(torchvision_datasets.KMNIST, "resources", list(checksums.items()))
-    assert fetch_idx_dataset(make_params(mirror, dataset="kmnist")).classes[0] == "o"
+    monkeypatch.setattr(known, "resources", list(checksums.items()))
+    data = fetch_idx_dataset(make_params(mirror, dataset=dataset))
+    assert (data.classes[0], data.fit) == (first_class, fit)

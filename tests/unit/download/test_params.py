@@ -1,9 +1,11 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from src.download.params import DownloadParams, normalise_mirror
+from src.download.params import normalise_mirror
+from tests.builders import make_download_params
 
 
 @pytest.mark.parametrize("url", ["https://example.com/mnist", "http://example.com/mnist/", "file:///data//"])
@@ -27,4 +29,23 @@ def test_a_folder_becomes_a_file_url(tmp_path: Path, monkeypatch: pytest.MonkeyP
 )
 def test_other_mirrors_are_rejected(mirror: str, message: str) -> None:
     with pytest.raises(ValidationError, match=message):
-        DownloadParams(dataset="mnist", mirrors=[mirror])
+        make_download_params(mirrors=[mirror])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"dataset": "photos"},
+        {"folder": ""},
+        {"test_fraction": 0.0},
+        {"test_fraction": 1.0},
+        {"image_size": 7},
+        {"image_size": 513},
+        {"channels": 2},
+        {"fit": "character"},
+        {"skip_unreadable": "no"},
+    ],
+)
+def test_other_values_are_rejected(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match=next(iter(changes))):
+        make_download_params(**changes)

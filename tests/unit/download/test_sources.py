@@ -4,15 +4,17 @@ import pytest
 from src.download import idx_datasets
 from src.download.params import DownloadParams
 from src.download.sources import download_dataset
+from tests.builders import make_download_params
 
 
 def test_digits_need_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("socket.socket", None)
-    data = download_dataset(DownloadParams(dataset="digits", mirrors=[]))
+    data = download_dataset(make_download_params(dataset="digits"))
     assert data.train_images.shape == (1437, 1, 28, 28)
     assert data.test_images.shape == (360, 1, 28, 28)
     assert data.train_images.dtype == np.uint8
     assert (data.train_images.min(), data.train_images.max()) == (0, 255)
+    assert data.fit == "character"
     assert set(data.train_labels) == set(data.test_labels) == set(range(10))
 
 
@@ -20,6 +22,17 @@ def test_digits_need_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_other_datasets_are_idx_files(monkeypatch: pytest.MonkeyPatch, dataset: str) -> None:
     requested: list[DownloadParams] = []
     monkeypatch.setattr(idx_datasets, "fetch_idx_dataset", requested.append)
-    params = DownloadParams.model_validate({"dataset": dataset, "mirrors": []})
+    params = make_download_params(dataset=dataset)
+    download_dataset(params)
+    assert requested == [params]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "loader"), [("folder", "folder.load_folder"), ("idx", "idx_folder.load_idx_folder")]
+)
+def test_data_of_your_own_is_loaded_from_a_folder(monkeypatch: pytest.MonkeyPatch, dataset: str, loader: str) -> None:
+    requested: list[DownloadParams] = []
+    monkeypatch.setattr(f"src.download.{loader}", requested.append)
+    params = make_download_params(dataset=dataset)
     download_dataset(params)
     assert requested == [params]

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageDraw
 from scipy.ndimage import center_of_mass
 
-from src.predict.framing import frame_character, resize
+from src.predict.framing import frame_character
 from tests.unit.predict.drawings import SHAPE, draw_seven, from_brightness, ink_distance
 
 
@@ -99,8 +99,6 @@ def test_dark_ink_in_a_picture_of_the_training_size_is_inverted() -> None:
 
 def test_the_image_has_the_channels_and_size_of_the_network() -> None:
     assert frame_character(draw_seven(), (3, 32, 40)).shape == (3, 32, 40)
-    assert resize(draw_seven(), (3, 32, 40)).shape == (3, 32, 40)
-    assert np.abs(resize(draw_seven(), SHAPE).mean() - np.asarray(draw_seven()).mean()) < 2
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 300), (200, 100)])

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from src.common.params import read_yaml
 from src.settings.all_params import AllParams, default_values, list_parameters
 from src.settings.documentation import comment_lines, render_params, render_reference
@@ -23,6 +25,15 @@ def test_defaults_are_valid_and_survive_rendering(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(render_params(default_values()))
     assert read_yaml(path) == default_values()
+
+
+@pytest.mark.parametrize("folder", ["photos/cats: 2024 #1", "123", "null", "True", "bücher 😀", "~/a", "a\\b'\"\n"])
+def test_any_folder_survives_rendering(folder: str, tmp_path: Path) -> None:
+    values = default_values()
+    values["download"]["folder"] = folder
+    path = tmp_path / "params.yaml"
+    path.write_text(render_params(values))
+    assert read_yaml(path) == values
 
 
 def test_comments_have_unit_and_range() -> None:

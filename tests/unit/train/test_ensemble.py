@@ -19,7 +19,8 @@ RUNTIME = Runtime(torch.device("cpu"), torch.float32, {"precision": "float32"})
 def fit_ensemble(folder: Path, seen: list[list[EpochMetrics]] | None = None, **changes: Any) -> TrainedEnsemble:
     """Train on 100 of 160 images; seen collects what on_epoch is called with."""
     data = make_images(160)
-    arrays = {"images": data.images.numpy(), "labels": data.labels.numpy(), "classes": np.array(["left", "right"])}
+    names, fit = np.array(["left", "right"]), np.array("stretch")
+    arrays = {"images": data.images.numpy(), "labels": data.labels.numpy(), "classes": names, "fit": fit}
     rows = {"train": np.arange(100), "validation": np.arange(100, 160)}
     histories: list[list[EpochMetrics]] = [] if seen is None else seen
     return train_ensemble(

@@ -1,0 +1,90 @@
+"""What a picture file means: how it is read, and how it becomes an image of the size that a network takes.
+
+`download` and `predict` share this module, so that a file gives the same image in both.
+"""
+
+import warnings
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from PIL import Image, ImageOps
+
+FORMATS = ["PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF"]  # those that Pillow recognises reliably, by their first bytes
+
+Fit = Literal["crop", "pad", "stretch"]
+InputFit = Literal[Fit, "character"]  # character: isolated and framed by src/predict, as MNIST frames its digits
+
+
+def read_picture(path: Path | str) -> Image.Image:
+    """Read a PNG, JPEG, BMP, TIFF, WebP or GIF file, whatever its name, in mode L or RGB.
+
+    The first frame or page is read and turned as its EXIF orientation says. Samples of more than 8 bits are scaled, so
+    that the picture's darkest becomes 0 and its brightest 255. Transparent pixels become paper: black behind light ink,
+    white behind dark ink. Raise ValueError if the file is missing, damaged, too large or not such a picture.
+    """
+    try:
+        with warnings.catch_warnings(action="ignore"):  # about large pictures
+            with Image.open(path, formats=FORMATS) as picture:
+                picture.load()
+            ImageOps.exif_transpose(picture, in_place=True)
+        return _to_8_bits(picture)
+    except (Image.DecompressionBombError, MemoryError):
+        raise ValueError("too many pixels; reduce the picture's size") from None
+    except Exception as error:  # Pillow's decoders raise all kinds of exceptions on damaged files
+        reason = getattr(error, "strerror", None) or "not a PNG, JPEG, BMP, TIFF, WebP or GIF picture, or a damaged one"
+        raise ValueError(reason) from None
+
+
+def fit_picture(picture: Image.Image, fit: Fit, image_shape: tuple[int, int, int]) -> np.ndarray:
+    """Fit a picture to an image uint8 (C, H, W), C 1 (grey) or 3 (RGB); large pictures are reduced without aliasing.
+
+    crop: scale until the picture covers the image, and keep the centre, as torchvision's Resize and CenterCrop do; pad:
+    scale until the picture fits into the image, and fill the rest with the median colour of the picture's border;
+    stretch: scale each axis by itself.
+    """
+    channels, height, width = image_shape
+    picture = _convert(picture, "RGB" if channels == 3 else "L")
+    if picture.size == (width, height):
+        fitted = _to_array(picture)
+    elif fit == "crop":
+        fitted = _to_array(ImageOps.fit(picture, (width, height)))
+    elif fit == "pad":
+        fitted = _pad(picture, height, width)
+    else:
+        fitted = _to_array(picture.resize((width, height)))
+    return np.ascontiguousarray(fitted.transpose(2, 0, 1))
+
+
+def _pad(picture: Image.Image, height: int, width: int) -> np.ndarray:
+    scale = min(width / picture.width, height / picture.height)
+    scaled = _to_array(picture.resize([max(1, round(side * scale)) for side in picture.size]))
+    pixels = _to_array(picture)
+    border = np.concatenate([*pixels[[0, -1]], *pixels[:, [0, -1]].swapaxes(0, 1)])
+    padded = np.empty((height, width, scaled.shape[2]), np.uint8)
+    padded[:] = np.median(border, axis=0).round()
+    top, left = (height - scaled.shape[0]) // 2, (width - scaled.shape[1]) // 2
+    padded[top : top + scaled.shape[0], left : left + scaled.shape[1]] = scaled
+    return padded
+
+
+def _to_array(picture: Image.Image) -> np.ndarray:
+    """Return the pixels uint8 (H, W, C) of a picture in mode L or RGB."""
+    return np.atleast_3d(np.asarray(picture))
+
+
+def _to_8_bits(picture: Image.Image) -> Image.Image:
+    """Convert a picture in any of Pillow's modes to L or RGB."""
+    if picture.mode.startswith(("I", "F")):  # more than 8 bits, which Pillow would clip rather than scale
+        pixels = np.nan_to_num(np.asarray(picture, float), posinf=0, neginf=0)
+        return Image.fromarray(np.interp(pixels, (pixels.min(), pixels.max()), (0, 255)).astype(np.uint8))
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        opacity = np.asarray(picture)[:, :, 3]
+        light_ink = opacity.any() and np.average(np.asarray(picture.convert("L")), weights=opacity) > 127
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "black" if light_ink else "white"), picture)
+    return _convert(picture, "L" if picture.mode in ("1", "L") else "RGB")
+
+
+def _convert(picture: Image.Image, mode: str) -> Image.Image:
+    return picture if picture.mode == mode else picture.convert(mode)  # convert would copy it

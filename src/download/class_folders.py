@@ -1,0 +1,145 @@
+"""Find the pictures in a folder that holds one folder per class."""
+
+import os
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from fnmatch import translate
+from pathlib import Path
+from typing import NamedTuple
+
+# What systems and editors leave behind. It includes all that .dvcignore lists: DVC does not rerun the stage for those.
+IGNORED = (".*", "*~", "#*#", "*.partial", "*.pyc", "__pycache__", "__MACOSX", "[Tt]humbs.db", "[Dd]esktop.ini")
+IS_IGNORED = re.compile("|".join(map(translate, IGNORED))).match
+
+
+class PictureFile(NamedTuple):
+    """A file that should be a picture, the index of its class, and its part: train, test or, if not given, empty."""
+
+    path: str
+    label: int
+    part: str
+
+
+class ClassFolders(NamedTuple):
+    """The sorted class names, the files by class and name, and what else was found, with the reason to reject it."""
+
+    classes: list[str]
+    files: list[PictureFile]
+    rejected: dict[str, str]
+
+
+def list_class_folders(folder: Path) -> ClassFolders:
+    """List `train/<class>/*` and, if it exists, `test/<class>/*`; without a folder train, list `<class>/*`.
+
+    Hidden files, IGNORED and README.md at the top are left out. Raise ValueError if the folder is missing or not laid
+    out like this, or there are not at least two classes with pictures, the same in both parts.
+    """
+    if not folder.is_dir():
+        problem = "is not a folder" if folder.exists() else "does not exist"
+        raise ValueError(f"download.folder = {folder} {problem}; {_advice(folder)}")
+    rejected: dict[str, str] = {}
+    parts = _find_parts(folder)
+    for above in {folder, *parts.values()}:
+        for entry in _list_entries(above):
+            if not entry.is_dir() and not (entry.name == "README.md" and above == folder):
+                rejected[entry.path] = "not in the folder of a class"
+    found: dict[str, dict[str, dict[str, str | None]]] = {}  # part, class, path, reason to reject it
+    for part, part_folder in parts.items():
+        names = found[part] = {}
+        for entry in _list_entries(part_folder):
+            if entry.is_dir(follow_symlinks=False):
+                names[entry.name] = {one.path: _reject(one, folder) for one in _list_entries(Path(entry.path))}
+            elif entry.is_dir():
+                rejected[entry.path] = "a link to a folder; only links to files are followed"
+    classes = sorted(set().union(*found.values()))
+    _check_classes(folder, classes, found)
+    files = []
+    for label, name in enumerate(classes):
+        for part, names in found.items():
+            for path, reason in names[name].items():
+                if reason:
+                    rejected[path] = reason
+                else:
+                    files.append(PictureFile(path, label, part))
+    return ClassFolders(classes, files, rejected)
+
+
+def show_path(path: Path | str) -> str:
+    """Return a path as text, quoted and escaped if it holds characters that cannot be printed."""
+    text = str(path)
+    return text if text.isprintable() else repr(text)
+
+
+def _find_parts(folder: Path) -> dict[str, Path]:
+    """Return the folders of the parts: train and test, or only train as the part that is not given."""
+    train, test = folder / "train", folder / "test"
+    if not train.is_dir():
+        if test.is_dir():
+            raise ValueError(f"{folder} has test/ but no train/; {_advice(folder)}")
+        return {"": folder}
+    for path in (train, test):
+        if path.is_symlink():
+            raise ValueError(f"{path} is a link; only links to files are followed")
+    parts = {"train": train, "test": test} if test.is_dir() else {"": train}
+    others = [entry.name for entry in _list_entries(folder) if entry.is_dir() and entry.name not in ("train", "test")]
+    if others:
+        raise ValueError(f"{folder} has {_join(others)} beside train/; {_advice(folder)}")
+    return parts
+
+
+def _list_entries(folder: Path) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return sorted((entry for entry in entries if not IS_IGNORED(entry.name)), key=lambda entry: entry.name)
+
+
+def _reject(entry: os.DirEntry[str], folder: Path) -> str | None:
+    """Return why an entry of a class's folder is neither a regular file nor a link to one inside folder, or None."""
+    if entry.is_symlink():
+        try:
+            target = Path(entry.path).resolve(strict=True)
+        except (OSError, RuntimeError):  # Python before 3.13 raises RuntimeError for a circle
+            return "a link that leads nowhere or in a circle"
+        if not target.is_relative_to(folder.resolve()):
+            return f"a link that leads out of {folder}"
+    if entry.is_dir():
+        return "a folder inside the folder of a class"
+    return None if entry.is_file() else "not a regular file"
+
+
+def _check_classes(folder: Path, classes: Sequence[str], found: dict[str, dict[str, dict[str, str | None]]]) -> None:
+    alike = defaultdict(list)
+    for name in classes:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise ValueError(f"{folder}: the class name {name!r} is not valid UTF-8; rename its folder") from None
+        alike[unicodedata.normalize("NFD", name.casefold())].append(name)
+    for names in alike.values():
+        if len(names) > 1:
+            codes = " and ".join(ascii(name) for name in names)
+            raise ValueError(
+                f"{folder}: the class names {codes} differ only in case or in how Unicode encodes them, and are one"
+                " name on some systems; merge or rename their folders"
+            )
+    if len(found) > 1 and found["train"].keys() != found["test"].keys():
+        parts = "".join(f"\n  {folder / part}: {_join(sorted(names))}" for part, names in found.items())
+        raise ValueError(f"train/ and test/ must have the same classes, but they have{parts}")
+    if len(classes) < 2:
+        only = f"only the class {show_path(classes[0])}" if classes else "no folder of a class"
+        raise ValueError(f"{folder} has {only}, and at least two classes are needed; {_advice(folder)}")
+    empty = [folder / part / name for part, names in found.items() for name, content in names.items() if not content]
+    if empty:
+        raise ValueError(f"no pictures in {_join(empty)}; add some or remove the folder")
+
+
+def _join(names: Iterable[Path | str]) -> str:
+    return ", ".join(map(show_path, names)) or "none"
+
+
+def _advice(folder: Path) -> str:
+    return (
+        f"put the pictures of each class in a folder of its own, as in {folder}/cat/1.jpg and {folder}/dog/1.jpg, or,"
+        f" with test pictures of your choice, {folder}/train/cat/1.jpg and {folder}/test/cat/1.jpg"
+    )

@@ -1,0 +1,125 @@
+"""Data of your own through the whole pipeline, with the real dvc."""
+
+import io
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from src.common.files import load_arrays
+from src.download.digits import load_small_digits
+from tests.helpers import SMALL, STAGES, attempt, commit, make_project, run, set_params, stages_run
+from tests.unit.download.test_idx_datasets import encode_idx
+
+SETS = {"train": ("train_images", "train_labels"), "test": ("test_images", "test_labels")}
+
+
+def write_digits(folder: Path) -> None:
+    """Write scikit-learn's digits, as the dataset digits has them, as PNG files."""
+    digits = load_small_digits()._asdict()
+    for part, (images, labels) in SETS.items():
+        for number, (image, label) in enumerate(zip(digits[images], digits[labels], strict=True)):
+            path = folder / part / f"digit {label}" / f"{number:04}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image[0]).save(path)
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project trained on a folder that DVC tracks, by the commands in images/README.md."""
+    project = make_project(tmp_path_factory.mktemp("own"), SMALL)
+    write_digits(project / "photos")
+    run("dvc", "add", "photos", cwd=project)
+    commit(project)
+    output = run("dvc", "exp", "run", "-S", "download.dataset=folder", "-S", "download.folder=photos", cwd=project)
+    assert stages_run(output) == STAGES
+    assert "1,437 training and 360 test images of 28x28 pixels, 10 classes" in output
+    commit(project)
+    return project
+
+
+def test_digits_as_files_give_the_arrays_of_the_dataset_digits(own: Path) -> None:
+    digits = load_small_digits()._asdict()
+    for part, (images, labels) in SETS.items():
+        data = load_arrays(own / f"data/download/{part}.npz", "images", "labels", "classes", "fit")
+        assert data["fit"].item() == "crop"
+        assert data["classes"].tolist() == [f"digit {label}" for label in range(10)]
+        for label in range(10):
+            expected = {image.tobytes() for image in digits[images][digits[labels] == label]}
+            assert {image.tobytes() for image in data["images"][data["labels"] == label]} == expected
+
+
+def test_predict_sees_a_picture_exactly_as_download_did(own: Path) -> None:
+    pictures = sorted((own / "photos/test/digit 3").iterdir())[:20]
+    command = [sys.executable, "-m", "tools.predict", "--json", "--seen", "seen.png", *map(str, pictures)]
+    results = json.loads(run(*command, cwd=own))
+    data = load_arrays(own / "data/download/test.npz", "images", "labels")
+    stored = data["images"][data["labels"] == 3][:20, 0]
+    seen = np.asarray(Image.open(io.BytesIO((own / "seen.png").read_bytes())))
+    assert np.array_equal(seen.reshape(28, 20, 28).transpose(1, 0, 2), stored)
+    rows = (own / "data/evaluate/predictions.csv").read_text().splitlines()[1:]
+    evaluated = [row.split(",")[2] for row, label in zip(rows, data["labels"], strict=True) if label == 3]
+    assert [result["predicted"] for result in results] == evaluated[:20]
+
+
+def test_the_stages_run_again_when_a_picture_is_added_and_not_otherwise(own: Path) -> None:
+    assert stages_run(run("dvc", "repro", cwd=own)) == []
+    (own / "photos/.DS_Store").write_text("left over")
+    (own / "photos/train/Thumbs.db").write_text("left over")
+    assert stages_run(run("dvc", "repro", cwd=own)) == []
+    picture = own / "photos/train/digit 3/new.png"
+    ImageOps.mirror(Image.open(sorted(picture.parent.iterdir())[0])).save(picture)
+    output = run("dvc", "repro", cwd=own)
+    assert stages_run(output) == STAGES
+    assert "1,438 training and 360 test images" in output
+    picture.unlink()
+    assert stages_run(run("dvc", "repro", cwd=own)) == []  # DVC's run cache has the results
+
+
+def test_another_folder_is_used_and_unusable_files_are_named(own: Path) -> None:
+    other = own / "other photos"
+    write_digits(other)
+    output = run("dvc", "repro", "--dry", "download", cwd=own)
+    assert "'download' didn't change" in output
+    (other / "train/digit 0/notes.txt").write_text("zero")
+    arguments = ["-S", "download.folder=other photos", "-S", "download.image_size=12"]
+    result = attempt("dvc", "exp", "run", *arguments, cwd=own)
+    assert result.returncode != 0
+    reason = "not a PNG, JPEG, BMP, TIFF, WebP or GIF picture, or a damaged one"
+    assert f"other photos/train/digit 0/notes.txt: {reason}" in result.stdout
+    assert "Traceback" not in result.stdout
+    result = attempt("dvc", "exp", "run", *arguments, "-S", "download.skip_unreadable=true", cwd=own)
+    assert "1 file cannot be used and is left out:" in result.stdout
+    assert "1,437 training and 360 test images of 12x12 pixels" in result.stdout
+    run("git", "checkout", "--", "params.yaml", "dvc.lock", cwd=own)
+    run("dvc", "checkout", cwd=own)
+
+
+def test_a_file_name_that_is_not_utf_8_is_named_without_a_traceback(own: Path, tmp_path: Path) -> None:
+    (tmp_path / "photos/cat").mkdir(parents=True)
+    (tmp_path / "photos/dog").mkdir()
+    (tmp_path / "photos/dog/1.png").write_bytes(b"")
+    (tmp_path / "photos/cat" / os.fsdecode(b"caf\xe9.png")).write_bytes(b"")
+    set_params(own, {"download": {"folder": str(tmp_path / "photos")}})
+    result = attempt(sys.executable, "-m", "stages.download", cwd=own)
+    run("git", "checkout", "--", "params.yaml", cwd=own)
+    assert result.returncode == 1
+    assert "photos/cat/caf\\udce9.png': not a PNG" in result.stdout
+    assert "Traceback" not in result.stdout
+
+
+def test_idx_files_of_your_own(tmp_path: Path) -> None:
+    project = make_project(tmp_path, SMALL | {"download": {"dataset": "idx", "fit": "stretch"}})
+    digits = load_small_digits()._asdict()
+    for part, (images, labels) in {"train": SETS["train"], "t10k": SETS["test"]}.items():
+        (project / f"images/{part}-images-idx3-ubyte").write_bytes(encode_idx(digits[images][:, 0]))
+        (project / f"images/{part}-labels-idx1-ubyte").write_bytes(encode_idx(digits[labels].astype(np.uint8)))
+    (project / "images/classes.txt").write_text("".join(f"digit {label}\n" for label in range(10)))
+    assert stages_run(run("dvc", "repro", cwd=project)) == STAGES
+    assert "digit 7" in json.loads((project / "data/evaluate/metrics.json").read_text())["recall"]
+    Image.new("RGB", (50, 30)).save(project / "black.png")
+    assert "black.png  digit " in run(sys.executable, "-m", "tools.predict", "black.png", cwd=project)

@@ -1,0 +1,356 @@
+"""Folders of pictures: which files are used, for which part, and what is reported."""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+
+from src.common.pictures import fit_picture
+from src.download import folder as folder_module
+from src.download.class_folders import list_class_folders
+from src.download.dataset import Dataset
+from src.download.folder import load_folder
+from tests.builders import make_download_params
+from tests.helpers import ROOT
+from tests.unit.download.hostile_files import make_pictures, write_ignored, write_useless
+
+SIDE = 8
+
+
+def load(folder: Path, **changes: Any) -> Dataset:
+    return load_folder(make_download_params(**{"folder": str(folder), "image_size": SIDE} | changes))
+
+
+def draw(seed: int) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (SIDE, SIDE), np.uint8))
+
+
+def write(folder: Path, seeds: Mapping[str, Iterable[int]]) -> Path:
+    """Write the pictures drawn with these seeds to subfolders of folder, each named after its seed."""
+    for name, numbers in seeds.items():
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for seed in numbers:
+            draw(seed).save(folder / name / f"{seed:03}.png")
+    return folder
+
+
+def seeds_of(images: np.ndarray) -> list[int]:
+    """The seeds of the pictures, in order."""
+    known = {np.asarray(draw(seed)).tobytes(): seed for seed in range(400)}
+    return [known[image.tobytes()] for image in images]
+
+
+def snapshot(folder: Path) -> dict[str, object]:
+    """Everything about a folder that can be compared."""
+    return {
+        str(path): (path.lstat().st_mtime_ns, path.read_bytes() if path.is_file() else path.is_symlink())
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+GIVEN = {"train/cat": range(4), "train/dog": range(10, 14), "test/cat": [20], "test/dog": [21, 22]}
+FLAT = {"cat": range(60), "dog": range(100, 160)}
+
+
+def test_the_test_set_can_be_given(tmp_path: Path) -> None:
+    data = load(write(tmp_path, GIVEN))
+    assert data.classes.tolist() == ["cat", "dog"]
+    assert data.train_images.shape == (8, 1, SIDE, SIDE)
+    assert data.train_images.dtype == np.uint8
+    assert data.train_labels.dtype == np.int64
+    assert data.train_labels.tolist() == [0] * 4 + [1] * 4
+    assert seeds_of(data.train_images) == [*range(4), *range(10, 14)]
+    assert (seeds_of(data.test_images), data.test_labels.tolist()) == ([20, 21, 22], [0, 1, 1])
+    assert data.fit == "crop"
+
+
+@pytest.mark.parametrize("prefix", ["", "train/"])
+def test_without_one_a_fraction_of_each_class_is_set_aside(tmp_path: Path, prefix: str) -> None:
+    data = load(write(tmp_path, {prefix + name: seeds for name, seeds in FLAT.items()}), test_fraction=0.3)
+    train, test = seeds_of(data.train_images), seeds_of(data.test_images)
+    assert sorted(train + test) == [*range(60), *range(100, 160)]
+    for label in range(2):
+        assert 8 <= (data.test_labels == label).sum() <= 28
+    assert train == sorted(train)
+    assert [seed >= 100 for seed in train] == data.train_labels.astype(bool).tolist()
+
+
+def test_new_pictures_and_other_parameters_move_no_picture_between_training_and_test(tmp_path: Path) -> None:
+    before = set(seeds_of(load(write(tmp_path, FLAT)).test_images))
+    write(tmp_path, {"cat": range(60, 100), "dog": range(160, 200), "bird": range(200, 240)})
+    (tmp_path / "cat/000.png").rename(tmp_path / "cat/renamed.png")
+    after = load(tmp_path)
+    assert {seed for seed in seeds_of(after.test_images) if seed in {*range(60), *range(100, 160)}} == before
+    higher = set(seeds_of(load(tmp_path, test_fraction=0.4).test_images))
+    assert higher > set(seeds_of(after.test_images))
+    for changes in ({"fit": "pad"}, {"channels": 3}):
+        assert load(tmp_path, **changes).test_labels.tolist() == after.test_labels.tolist()
+    shutil.rmtree(tmp_path / "bird")
+    for seed in range(30, 100):
+        (tmp_path / f"cat/{seed:03}.png").unlink()
+    assert {seed for seed in seeds_of(load(tmp_path).test_images) if 0 < seed < 30} == {s for s in before if 0 < s < 30}
+
+
+@pytest.mark.parametrize("fraction", [1e-9, 1 - 1e-9])
+def test_a_small_class_has_a_picture_on_each_side_and_that_is_the_one_closest_to_the_threshold(
+    tmp_path: Path, fraction: float
+) -> None:
+    data = load(write(tmp_path, {"cat": range(5), "dog": range(10, 12)}), test_fraction=fraction)
+    smaller = data.test_labels if fraction < 0.5 else data.train_labels
+    assert smaller.tolist() == [0, 1]
+    fractions = [load(tmp_path, test_fraction=fraction / 100) for fraction in range(1, 100)]
+    if fraction < 0.5:  # the cat in the test set stays there when the fraction is raised
+        (cat, _) = seeds_of(data.test_images)
+        assert all(cat in seeds_of(other.test_images) for other in fractions)
+
+
+def test_a_class_with_a_single_picture_is_an_error(tmp_path: Path) -> None:
+    write(tmp_path, {"cat": [1], "dog": range(10, 20), "bird": [2]})
+    shutil.copy(tmp_path / "bird/002.png", tmp_path / "bird/copy.png")
+    with pytest.raises(ValueError, match=r"no test pictures that can be used for: bird, cat"):
+        load(tmp_path, test_fraction=1e-9)
+
+
+def test_the_arrays_depend_on_contents_and_names_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = load(write(tmp_path / "first", FLAT))
+    second = tmp_path / "second"
+    for path in sorted((tmp_path / "first").rglob("*.png"), reverse=True):
+        copy = second / path.relative_to(tmp_path / "first")
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+    monkeypatch.setattr(folder_module, "CHUNK", 1)
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: nullcontext(reversed(list(scandir(path)))))
+    assert all(np.array_equal(one, other) for one, other in zip(first, load(second), strict=True))
+
+
+def test_hostile_files_are_used_or_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = tmp_path / "photos"
+    write(root, {"train/dog": [1], "test/cat": [2], "test/dog": [3]})
+    hostile = root / "train/cat"
+    hostile.mkdir()
+    draw(5).save(tmp_path / "outside.png")
+    pictures, useless = make_pictures(), write_useless(hostile, tmp_path / "outside.png")
+    for name, (contents, _) in pictures.items():
+        (hostile / name).write_bytes(contents)
+    for folder in (root, root / "train", hostile, root / "test"):
+        write_ignored(folder)
+    (root / "README.md").write_text("My pictures")
+    before = snapshot(root)
+    assert len(pictures) + len(useless) >= 60
+
+    with pytest.raises(ValueError) as error:
+        load(root)
+    reported = dict(re.findall(r"^  (\S.*): (.*)$", str(error.value), re.MULTILINE))
+    assert str(error.value).startswith(f"{len(useless)} files cannot be used:\n  ")
+    assert reported.keys() == {str(hostile / name) for name in useless}
+    assert all(reported[str(hostile / name)].startswith(reason) for name, reason in useless.items())
+
+    shape = (3, 16, 16)
+    data = load(root, skip_unreadable=True, channels=3, image_size=16)
+    output = capsys.readouterr().out
+    assert f"{len(useless)} files cannot be used and are left out" in output
+    assert all(str(hostile / name) in output for name in useless)
+    used = dict(zip(sorted(pictures), data.train_images[data.train_labels == 0], strict=True))
+    for name, (_, (shown, error_allowed)) in pictures.items():
+        difference = np.abs(used[name].astype(float) - fit_picture(shown, "crop", shape)).mean()
+        assert difference <= error_allowed, f"{name!r} differs by {difference}"
+    assert snapshot(root) == before
+
+
+def test_what_dvcignore_leaves_out_is_left_out_here_too(tmp_path: Path) -> None:
+    write(tmp_path, FLAT)
+    for pattern in (ROOT / ".dvcignore").read_text().splitlines()[1:]:
+        name = re.sub(r"\[.*?\]", "w", pattern.rstrip("/").replace("*", "x").replace("?", "p"))
+        (tmp_path / "cat" / name).mkdir()
+    assert len(list_class_folders(tmp_path).files) == 120
+    assert list_class_folders(tmp_path).rejected == {}
+
+
+def test_a_link_inside_the_folder_is_followed(tmp_path: Path) -> None:
+    write(tmp_path, GIVEN)
+    write(tmp_path, {".store": [7]})
+    (tmp_path / "train/cat/link.png").symlink_to("../../.store/007.png")
+    assert seeds_of(load(tmp_path).train_images)[4] == 7
+    other = tmp_path.with_name("link to the whole")
+    other.symlink_to(tmp_path)
+    assert len(load(other).train_labels) == 9
+
+
+def test_links_to_folders_and_stray_files_are_named(tmp_path: Path) -> None:
+    write(tmp_path, FLAT)
+    (tmp_path / "bird").symlink_to("cat")
+    (tmp_path / "loop").symlink_to(".")
+    (tmp_path / "labels.csv").write_text("1,cat")
+    with pytest.raises(ValueError) as error:
+        load(tmp_path)
+    for name, reason in (("bird", "a link to a folder"), ("loop", "a link to a folder"), ("labels.csv", "not in the")):
+        assert f"{tmp_path / name}: {reason}" in str(error.value)
+    assert len(load(tmp_path, skip_unreadable=True).classes) == 2
+    shutil.rmtree(tmp_path / "dog")
+    (tmp_path / "cat").rename(tmp_path / "cats")
+    (tmp_path / "train").symlink_to("cats")
+    with pytest.raises(ValueError, match="train is a link"):
+        load(tmp_path)
+
+
+def test_stray_files_beside_train_and_test_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, GIVEN)
+    for name in ("README.md", "train/README.md", "forgotten.png"):
+        (tmp_path / name).write_text("")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="2 files cannot be used:") as error:
+        load(Path())
+    for name in ("train/README.md", "forgotten.png"):
+        assert f"{name}: not in the folder of a class" in str(error.value)
+
+
+def test_a_class_that_only_has_links_to_elsewhere_is_not_called_empty(tmp_path: Path) -> None:
+    write(tmp_path / "photos", {"cat": range(5), "dog": []})
+    write(tmp_path / "cache", {"dog": [9]})
+    (tmp_path / "photos/dog/1.png").symlink_to(tmp_path / "cache/dog/009.png")
+    with pytest.raises(ValueError, match=r"dog/1.png: a link that leads out of \S*photos"):
+        load(tmp_path / "photos")
+    with pytest.raises(ValueError, match="no training pictures that can be used for: dog"):
+        load(tmp_path / "photos", skip_unreadable=True)
+
+
+def test_copies_are_used_once_and_for_testing_if_they_are_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, GIVEN)
+    write(tmp_path, {"test/cat": [0, 1]})
+    draw(2).convert("RGB").save(tmp_path / "train/cat/same pixels.bmp")
+    data = load(tmp_path)
+    assert seeds_of(data.train_images) == [2, 3, 10, 11, 12, 13]
+    assert seeds_of(data.test_images) == [0, 1, 20, 21, 22]
+    output = capsys.readouterr().out
+    assert "3 copies left out" in output
+    for one, other in (
+        ("test/cat/000.png", "train/cat/000.png"),
+        ("test/cat/001.png", "train/cat/001.png"),
+        ("train/cat/002.png", "train/cat/same pixels.bmp"),
+    ):
+        assert f"\n  {tmp_path / one} = {tmp_path / other}\n" in output
+
+
+@pytest.mark.parametrize("skip", [False, True])
+def test_a_picture_in_two_classes_is_an_error(tmp_path: Path, skip: bool) -> None:
+    write(tmp_path, FLAT)
+    write(tmp_path, {"dog": [1, 2]})
+    draw(1).save(tmp_path / "cat/copy.png")
+    with pytest.raises(ValueError, match="the same picture belongs to different classes") as error:
+        load(tmp_path, skip_unreadable=skip)
+    one = f"{tmp_path}/cat/001.png = {tmp_path}/cat/copy.png = {tmp_path}/dog/001.png"
+    assert f"\n  {one}\n  {tmp_path}/cat/002.png = {tmp_path}/dog/002.png\n" in str(error.value)
+
+
+def test_a_class_whose_training_pictures_are_all_in_the_test_set_is_an_error(tmp_path: Path) -> None:
+    write(tmp_path, {"train/cat": [1], "train/dog": [2], "test/cat": [1], "test/dog": [3]})
+    with pytest.raises(ValueError, match="has no training pictures that can be used for: cat"):
+        load(tmp_path)
+
+
+def test_a_class_without_a_readable_picture_is_an_error(tmp_path: Path) -> None:
+    write(tmp_path, {"train/cat": [1], "train/dog": [], "test/cat": [2], "test/dog": [3]})
+    (tmp_path / "train/dog/1.png").write_bytes(b"")
+    with pytest.raises(ValueError, match="has no training pictures that can be used for: dog"):
+        load(tmp_path, skip_unreadable=True)
+
+
+def test_missing_and_empty_folders_say_what_goes_where(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty/README.md").write_text("")
+    for name, problem in (
+        ("missing", "does not exist"),
+        ("file", "is not a folder"),
+        ("empty", "has no folder of a class"),
+    ):
+        with pytest.raises(ValueError) as error:
+            load(tmp_path / name)
+        for part in (f"{tmp_path / name} {problem}", f"as in {tmp_path / name}/cat/1.jpg"):
+            assert part in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "message"),
+    [
+        ({"cat": [1, 2]}, "only the class cat, and at least two classes are needed"),
+        ({"train/cat": [1], "test/cat": [2]}, "only the class cat, and at least two classes are needed"),
+        ({"cat": [1, 2], "dog": [], "bird": []}, r"no pictures in \S*/bird, \S*/dog; add some or remove"),
+        ({"train/cat": [1], "train/dog": [2], "test/cat": [3], "test/dog": []}, r"no pictures in \S*test/dog"),
+        ({"train/cat": [1], "train/dog": [2], "test/cat": [3]}, r"train: cat, dog\n\s+\S*test: cat$"),
+        ({"train/cat": [1], "test/dog": [2], "test/cat": [3]}, r"train: cat\n\s+\S*test: cat, dog$"),
+        ({"train/cat": [1], "train/dog": [2], "test": []}, r"train: cat, dog\n\s+\S*test: none$"),
+        ({"test/cat": [1], "test/dog": [2]}, "has test/ but no train/"),
+        ({"train/cat": [1], "train/dog": [2], "bird": [3], "val/cat": [4]}, "has bird, val beside train/"),
+        ({"Cat": [1], "cat": [2], "dog": [3]}, "class names 'Cat' and 'cat' differ only in case"),
+        ({"train/Cat": [1], "train/b": [2], "test/cat": [3], "test/b": [4]}, "'Cat' and 'cat' differ only in case"),
+        ({"caf\u00e9": [1], "cafe\u0301": [2]}, r"'cafe\\u0301' and 'caf\\xe9' differ only in case or in how Unicode"),
+        ({os.fsdecode(b"caf\xe9"): [1], "dog": [2]}, r"class name 'caf\\udce9' is not valid UTF-8"),
+    ],
+)
+def test_folders_that_cannot_be_used_are_rejected(tmp_path: Path, seeds: dict[str, list[int]], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        load(write(tmp_path, seeds))
+
+
+def test_images_that_do_not_fit_in_memory_are_rejected_before_decoding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, FLAT)
+    monkeypatch.setattr(folder_module, "_decode", None)
+    available = int(120 * 3 * 512**2 * folder_module.MEMORY_FACTOR) - 1
+    monkeypatch.setattr("psutil.virtual_memory", lambda: type("Memory", (), {"available": available}))
+    with pytest.raises(ValueError, match=r"120 images of 3x512x512 pixels need 0\.2 GiB of memory, and 0\.2 GiB are"):
+        load(tmp_path, channels=3, image_size=512)
+
+
+def kill_process(*_: object, **__: object) -> None:
+    os._exit(1)
+
+
+def test_a_killed_worker_is_an_error_and_not_a_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder_module, "_decode_chunk", kill_process)
+    with pytest.raises(ValueError, match="was killed, after 0 of 120 files"):
+        load(write(tmp_path, FLAT))
+
+
+def announce_and_wait(*_: object, **__: object) -> None:
+    print(os.getpid(), flush=True)
+    threading.Event().wait()
+
+
+def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    write(tmp_path, FLAT)
+    code = (
+        "import sys; from tests.unit.download import test_folder as test;"
+        "test.folder_module._decode_chunk = test.announce_and_wait; test.load(test.Path(sys.argv[1]))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        worker = psutil.Process(int(parent.stdout.readline()))
+        parent.kill()
+    worker.wait(timeout=30)
+
+
+def test_pictures_are_hashed_before_they_are_fitted(tmp_path: Path) -> None:
+    """The bytes hashed are fixed, or every user's split would change."""
+    draw(0).save(tmp_path / "picture.png")
+    expected = hashlib.blake2b(b"(8, 8)" + np.repeat(np.asarray(draw(0))[..., None], 3, 2).tobytes(), digest_size=16)
+    decoded = folder_module._decode_chunk([str(tmp_path / "picture.png")], "crop", (1, 4, 4))
+    assert decoded.digests == [expected.digest()]

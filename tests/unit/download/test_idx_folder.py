@@ -1,0 +1,110 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from src.download.dataset import Dataset
+from src.download.idx import FILES
+from src.download.idx_folder import load_idx_folder
+from tests.builders import make_download_params
+from tests.unit.download.test_idx_datasets import encode_idx, make_files, write_mirror
+
+NAMES = list(FILES.values())
+FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
+
+
+def load(folder: Path | str, **changes: Any) -> Dataset:
+    return load_idx_folder(make_download_params(dataset="idx", folder=str(folder), **changes))
+
+
+def with_labels(*labels: int) -> dict[str, bytes]:
+    """The files of make_files, with these labels repeated."""
+    changed = {NAMES[part]: np.resize(np.array(labels, np.uint8), count) for part, count in ((1, 20), (3, 10))}
+    return make_files() | {name: encode_idx(array) for name, array in changed.items()}
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_files_are_plain_or_compressed(tmp_path: Path, compressed: bool) -> None:
+    data = load(write_mirror(tmp_path / "idx", make_files(), compressed), fit="pad")
+    assert data.train_images.shape == (20, 1, 28, 28)
+    assert data.train_images[3, 0, 1].tobytes() == make_files()[NAMES[0]][16 + 3 * 784 + 28 : 16 + 3 * 784 + 56]
+    assert data.test_labels.dtype == np.int64
+    assert data.test_labels.tolist() == list(range(10))
+    assert data.classes.tolist() == list("0123456789")
+    assert data.fit == "pad"
+
+
+def test_classes_can_be_named(tmp_path: Path) -> None:
+    folder = Path(write_mirror(tmp_path / "idx", with_labels(2, 0, 1)))
+    (folder / "classes.txt").write_bytes("\ufeffAnkle boot\r\nBücher\r\ndog \r\nunused\r\n".encode())
+    data = load(folder)
+    assert data.classes.tolist() == ["Ankle boot", "Bücher", "dog"]
+    assert data.train_labels.tolist()[:4] == [2, 0, 1, 2]
+
+
+def test_labels_that_do_not_occur_are_left_out(tmp_path: Path) -> None:
+    folder = Path(write_mirror(tmp_path / "idx", with_labels(1, 4)))
+    data = load(folder)
+    assert data.classes.tolist() == ["1", "4"]
+    assert data.test_labels.tolist() == [0, 1] * 5
+    (folder / "classes.txt").write_text("none\na\nb\nc\nd\n")
+    assert load(folder).classes.tolist() == ["a", "d"]
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (with_labels(3), r"at least two classes are needed, but the labels are \[3\]"),
+        (with_labels(0, 1) | {NAMES[3]: with_labels(0, 2)[NAMES[3]]}, r"\[0, 1\] in training and \[0, 2\] in test"),
+        ({NAMES[2]: encode_idx(np.zeros((10, 8, 9), np.uint8))}, "training images have 28x28 pixels, but the .* 8x9"),
+        ({NAMES[0]: b"<html>"}, f"idx: {NAMES[0]}: magic number is 0x3c68746d"),
+        ({NAMES[1]: make_files()[NAMES[3]]}, "20 images, but 10 labels"),
+    ],
+)
+def test_wrong_files_are_named(tmp_path: Path, files: dict[str, bytes], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        load(write_mirror(tmp_path / "idx", make_files() | files))
+
+
+def test_missing_and_damaged_files_are_named(tmp_path: Path) -> None:
+    folder = Path(write_mirror(tmp_path / "idx", make_files()))
+    path = folder / f"{NAMES[2]}.gz"
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(ValueError, match=f"{NAMES[2]}.gz: Compressed file ended"):
+        load(folder)
+    path.unlink()
+    with pytest.raises(ValueError, match=f"neither {NAMES[2]} nor {NAMES[2]}.gz is in download.folder = .*classes.txt"):
+        load(folder)
+    with pytest.raises(ValueError, match=f"neither {NAMES[0]} nor"):
+        load(tmp_path / "missing")
+    (folder / NAMES[2]).mkdir()
+    with pytest.raises(ValueError, match=f"{NAMES[2]}: .*Is a directory"):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"a\nb\nc", "names 3 classes, but the labels go up to 9"),
+        (b"", "names 0 classes"),
+        (b"\n".join(b"abcdefghia"[i : i + 1] for i in range(10)), "has the line 'a' more than once"),
+        (b"caf\xe9\n" * 10, "classes.txt is not valid UTF-8"),
+    ],
+)
+def test_wrong_class_names_are_rejected(tmp_path: Path, text: bytes, message: str) -> None:
+    folder = Path(write_mirror(tmp_path / "idx", make_files()))
+    (folder / "classes.txt").write_bytes(text)
+    with pytest.raises(ValueError, match=message):
+        load(folder)
+
+
+@pytest.mark.skipif(not FASHION_MNIST.is_dir(), reason="Debian's package dataset-fashion-mnist is not installed")
+def test_the_real_files_of_fashion_mnist_are_loaded() -> None:
+    data = load(FASHION_MNIST)
+    assert data.train_images.shape == (60_000, 1, 28, 28)
+    assert np.bincount(data.train_labels).tolist() == [6000] * 10
+    assert np.bincount(data.test_labels).tolist() == [1000] * 10
+    # the mean and deviation of the training images that are published for normalisation
+    assert data.train_images.mean() / 255 == pytest.approx(0.2860, abs=1e-4)
+    assert data.train_images.std() / 255 == pytest.approx(0.3530, abs=1e-4)
