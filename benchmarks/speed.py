@@ -55,13 +55,13 @@ PRECISIONS = {"float32": "fp32", "bfloat16": "bf16"}  # as train.precision names
 NOTEBOOK = "the notebook's loop, float32"
 EXAMPLE = "pytorch/examples' mnist, float32"
 OURS = {
-    f"this project, {crop or 28}x{crop or 28}, {dtype}{', augmented' * augmented}": (crop, dtype, augmented)
+    f"this project, {28 - crop}x{28 - crop}, {dtype}{', augmented' * augmented}": (crop, dtype, augmented)
     for crop, dtype, augmented in (
         (0, "float32", False),
         (0, "bfloat16", False),
-        (24, "float32", False),
-        (24, "bfloat16", False),
-        (24, "bfloat16", True),
+        (4, "float32", False),
+        (4, "bfloat16", False),
+        (4, "bfloat16", True),
     )
 }
 AUGMENTED = Path("recipes/accurate.yaml")

@@ -20,9 +20,9 @@ class Params(StageParams):
 
 def main() -> None:
     data = download_dataset(read_params(Params).download)
-    common = {"classes": data.classes, "fit": np.array(data.fit)}
-    save_arrays(TRAIN, images=data.train_images, labels=data.train_labels, **common)
-    save_arrays(TEST, images=data.test_images, labels=data.test_labels, **common)
+    fit = np.array(data.fit)
+    save_arrays(TRAIN, images=data.train_images, labels=data.train_labels, classes=data.classes, fit=fit)
+    save_arrays(TEST, images=data.test_images, labels=data.test_labels, classes=data.classes)
     counts = f"{len(data.train_labels):,} training and {len(data.test_labels):,} test images"
     height, width = data.train_images.shape[2:]
     print(f"download: {counts} of {height}x{width} pixels, {len(data.classes)} classes")

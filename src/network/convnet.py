@@ -42,7 +42,7 @@ class ConvNet(nn.Module):
 
     The activation comes before the normalisation: convolution, LeakyReLU, BatchNorm2d; linear, LeakyReLU, BatchNorm1d.
     Maps float images (N, C, H, W) in [0, 1] to float32 log-probabilities (N, K). Raise ValueError if the images are
-    smaller than the crop, or a block has fewer than 2x2 pixels left to pool.
+    not larger than the crop, or a block has fewer than 2x2 pixels left to pool.
     """
 
     def __init__(self, architecture: Architecture) -> None:
@@ -63,9 +63,9 @@ class ConvNet(nn.Module):
             self.sizes.append(LayerSize(type(layer).__name__, shape, parameters))
 
         if params.crop:
-            if params.crop > min(height, width):
-                raise ValueError(f"model.crop = {params.crop} does not fit images of {height}x{width} pixels")
-            height = width = params.crop
+            if params.crop >= min(height, width):
+                raise ValueError(f"model.crop = {params.crop} leaves nothing of images of {height}x{width} pixels")
+            height, width = height - params.crop, width - params.crop
             add(Crop(params.crop), channels, height, width)
         for block, widths in enumerate(params.conv_channels, start=1):
             for out_channels in widths:
@@ -80,7 +80,7 @@ class ConvNet(nn.Module):
                     f"model.conv_channels: block {block} of {len(params.conv_channels)} has too few pixels to pool: it"
                     f" needs at least 2x2, but only {height}x{width} pixels are left of the"
                     f" {'x'.join(map(str, architecture.image_shape[1:]))} image; remove a"
-                    f" block{' or increase model.crop' if params.crop else ''}"
+                    f" block{' or reduce model.crop' if params.crop else ''}"
                 )
             height, width = pooled
             add(nn.MaxPool2d(2), channels, height, width)

@@ -7,23 +7,22 @@ from torch import Tensor, nn
 
 
 class Crop(nn.Module):
-    """Crop images (N, C, H, W) to size x size pixels: at random positions during training, centred otherwise."""
+    """Crop images (N, C, H, W) by margin pixels along each axis: at random positions in training, centred otherwise."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, margin: int) -> None:
         super().__init__()
-        self.size = size
+        self.margin = margin
 
     def forward(self, images: Tensor) -> Tensor:
         count, channels, height, width = images.shape
-        spare = (height - self.size, width - self.size)
+        sides = height - self.margin, width - self.margin
         if not self.training:
-            top, left = spare[0] // 2, spare[1] // 2
-            return images[:, :, top : top + self.size, left : left + self.size]
-        window = torch.arange(self.size, device=images.device)
+            start = self.margin // 2
+            return images[:, :, start : start + sides[0], start : start + sides[1]]
         rows, columns = (
-            torch.randint(pixels + 1, (count, 1), device=images.device) + window  # (N, size)
-            for pixels in spare
-        )
+            torch.randint(self.margin + 1, (count, 1), device=images.device) + torch.arange(side, device=images.device)
+            for side in sides
+        )  # (N, side)
         each_image = torch.arange(count, device=images.device)[:, None, None, None]
         each_channel = torch.arange(channels, device=images.device)[:, None, None]
         return images[each_image, each_channel, rows[:, None, :, None], columns[:, None, None, :]]

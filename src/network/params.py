@@ -14,9 +14,9 @@ class ModelParams(Section):
     crop: Annotated[
         NonNegativeInt,
         Parameter(
-            24,
-            "Side of the square crop fed to the network: random during training, centred otherwise; 0 for the whole"
-            " image.",
+            4,
+            "How much smaller than the image the crop fed to the network is, along each axis: 4 crops 28x28 images to"
+            " 24x24. The crop is random during training, centred otherwise; 0 uses the whole image.",
             "pixels",
         ),
     ]

@@ -13,7 +13,7 @@ from tests.builders import make_evaluate_params, make_network
 
 @pytest.mark.parametrize(("shift", "members"), [(0, 1), (1, 3)])
 def test_the_exported_model_agrees_with_evaluate(shift: int, members: int) -> None:
-    networks = [make_network((3, 20, 24), classes=4, crop=18, conv_channels=[[4, 4], [8]]) for _ in range(members)]
+    networks = [make_network((3, 20, 24), classes=4, crop=3, conv_channels=[[4, 4], [8]]) for _ in range(members)]
     for number, network in enumerate(networks):
         torch.manual_seed(number)
         network.train()(torch.rand(50, 3, 20, 24))  # sets BatchNorm's means and variances

@@ -57,11 +57,11 @@ def test_the_output_is_log_probabilities() -> None:
 
 
 def test_a_crop_to_24_pixels_keeps_the_notebooks_features() -> None:
-    network = make_network(crop=24)
+    network = make_network(crop=4)
     assert [size.shape for size in network.sizes if size.layer == "Flatten"] == [(1152,)]
     assert network.sizes[0] == ("Crop", (1, 24, 24), 0)
-    with pytest.raises(ValueError, match=r"model.crop = 29 does not fit images of 28x28"):
-        make_network(crop=29)
+    with pytest.raises(ValueError, match=r"model.crop = 28 leaves nothing of images of 28x28"):
+        make_network(crop=28)
 
 
 def test_more_blocks_than_the_image_has_pixels_for_are_rejected() -> None:
@@ -78,5 +78,5 @@ def test_a_negative_slope_of_zero_is_relu() -> None:
 
 
 def test_a_crop_that_is_too_small_is_named() -> None:
-    with pytest.raises(ValueError, match=r"block 2 of 3 has too few .* remove a block or increase model\.crop"):
-        make_network(crop=2)
+    with pytest.raises(ValueError, match=r"block 2 of 3 has too few .* remove a block or reduce model\.crop"):
+        make_network(crop=26)

@@ -6,13 +6,13 @@ from src.network.layers import Crop, Dropout
 def test_crop_is_centred_in_evaluation_and_random_in_training() -> None:
     torch.manual_seed(0)
     images = torch.arange(200 * 2 * 6 * 7.0).view(200, 2, 6, 7)
-    crop = Crop(4)
-    assert torch.equal(crop.eval()(images), images[:, :, 1:5, 1:5])
+    crop = Crop(2)
+    assert torch.equal(crop.eval()(images), images[:, :, 1:5, 1:6])
     cropped = crop.train()(images)
     corners = cropped[:, 0, 0, 0] - images[:, 0, 0, 0]
-    assert sorted(set(corners.tolist())) == [7 * row + column for row in range(3) for column in range(4)]
+    assert sorted(set(corners.tolist())) == [7 * row + column for row in range(3) for column in range(3)]
     windows = {
-        7 * row + column: images[:, :, row : row + 4, column : column + 4] for row in range(3) for column in range(4)
+        7 * row + column: images[:, :, row : row + 4, column : column + 5] for row in range(3) for column in range(3)
     }
     assert all(torch.equal(cropped[i], windows[int(corner)][i]) for i, corner in enumerate(corners))
 
