@@ -78,7 +78,7 @@ def make_result(name: str, wrong: set[int], params: dict[str, Any] | None = None
     """A result on 1,000 test images with these mistakes, each a 4 predicted as a 9."""
     mistakes = {index: Mistake("4", "9", 0.9) for index in sorted(wrong)}
     metrics = {"evaluate.accuracy": 1 - len(wrong) / 1000, "evaluate.images": 1000}
-    return Result(name, params or {}, metrics, mistakes, test_set, code={})
+    return Result(name, params or {}, [], metrics, mistakes, test_set, code={}, images_md5="")
 
 
 def make_report_results(count: int, classes: list[str], members: int = 1) -> Results:

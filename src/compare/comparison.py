@@ -15,14 +15,19 @@ class Mistake(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What one revision recorded: parameters and metrics by dotted name, mistakes by image index, and hashes."""
+    """What one revision recorded: parameters and metrics by dotted name, mistakes by image index, and hashes.
+
+    not_run: the parameters whose values in params.yaml are not those of the run.
+    """
 
     name: str
     params: Mapping[str, Any]
+    not_run: list[str]
     metrics: Mapping[str, float]
     mistakes: Mapping[int, Mistake]
     test_set: str
     code: Mapping[str, str]
+    images_md5: str
 
 
 class Comparison(NamedTuple):
@@ -61,6 +66,7 @@ class Comparison(NamedTuple):
             "revisions": {side: result.name for side, result in sides.items()},
             "metrics": {side: dict(result.metrics) for side, result in sides.items()},
             "params": params,
+            "params_not_run": {side: result.not_run for side, result in sides.items()},
         }
 
 

@@ -31,6 +31,7 @@ def comparison_markdown(comparison: Comparison) -> str:
         " same direction.",
         "",
         *markdown_table(("parameter", base.name, other.name), params, "No parameter differs."),
+        *_not_run_lines([base, other]),
         *markdown_table(("metric", base.name, other.name, "change"), _metric_rows(base, other), ""),
     ]
     for kind, images, result in (("Fixed", comparison.fixed, base), ("Broken", comparison.broken, other)):
@@ -66,6 +67,7 @@ def seeds_markdown(base: list[Result], other: list[Result], comparison: SeedComp
             f" {100 * (1 - comparison.alpha):g}% confidence interval {low:+.3f} to {high:+.3f} (Welch's t-test).",
             "",
             *markdown_table(("", "seeds", "mean accuracy", "standard deviation", "results counted"), rows, ""),
+            *_not_run_lines([*base, *other]),
         ]
     )
 
@@ -74,6 +76,15 @@ def short_name(result: Result) -> str:
     """Return the name of a result's experiment or revision, with its seed; commits are abbreviated."""
     name = result.name.split("/")[-1]
     return f"{name[:7] if re.fullmatch('[0-9a-f]{40}', name) else name} (seed {result.params.get('train.seed')})"
+
+
+def _not_run_lines(results: list[Result]) -> list[str]:
+    lines = [
+        f"{result.name}: `params.yaml` has changes that were not run ({', '.join(result.not_run)})."
+        for result in results
+        if result.not_run
+    ]
+    return [*lines, ""] if lines else []
 
 
 def _metric_rows(base: Result, other: Result) -> list[tuple[str, ...]]:

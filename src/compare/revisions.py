@@ -1,8 +1,10 @@
 """Read the result of a revision using only what is in Git; neither cache nor remote is needed."""
 
 import csv
+import hashlib
 import io
 import json
+import math
 from typing import Any
 
 import numpy as np
@@ -13,11 +15,12 @@ from src.common.sprites import split_sprite_sheet
 from src.compare.comparison import Mistake, Result
 from src.compare.git import experiment_baseline, list_experiments, read_file
 
-LOCK = "dvc.lock"
+LOCK, PARAMS = "dvc.lock", "params.yaml"
 METRICS = {"train": "data/train/metrics.json", "evaluate": "data/evaluate/metrics.json"}
 MISTAKES = "data/evaluate/errors.csv"
 IMAGES = "data/evaluate/errors.png"
 ACCURACY = "evaluate.accuracy"
+ERROR_COUNT = "evaluate.errors"
 IMAGE_COUNT = "evaluate.images"
 TEST_SET = "data/download/test.npz"
 MODEL = "data/train/model.safetensors"
@@ -28,44 +31,44 @@ MEMBERS = "train.members"
 def read_result(revision: str) -> Result:
     """Read the result of a Git revision, of a DVC experiment by name, or of the `workspace`.
 
-    The parameters are those of dvc.lock, which produced the result; params.yaml may have been edited since.
-    Raise UsageError if there is no such revision, ValueError if it has no complete result.
+    The parameters are those of dvc.lock, which produced the result; where params.yaml differs, the result says so.
+    Raise UsageError if there is no such revision, ValueError if it has no complete result, or one edited since its run.
     """
-    texts = {path: read_file(revision, path).decode() for path in (LOCK, *METRICS.values(), MISTAKES)}
+    contents = {path: read_file(revision, path) for path in (LOCK, PARAMS, *METRICS.values(), MISTAKES)}
     try:
-        stages = YAML(typ="safe").load(texts[LOCK])["stages"]
+        stages = YAML(typ="safe").load(contents[LOCK])["stages"]
         params: dict[str, Any] = {}
         code: dict[str, str] = {}
+        outputs: dict[str, str] = {}
         # The report first, so that each stage's own parameters override the report's copies, which may be outdated.
         for _, stage in sorted(stages.items(), key=lambda item: item[0] != "report"):
             params |= _flatten(stage.get("params", {}).get("params.yaml", {}))
-            code |= {path: md5 for path, md5 in _hashes(stage, "deps").items() if not path.startswith("data/")}
-        metrics = _flatten({stage: json.loads(texts[path]) for stage, path in METRICS.items()})
-        if not all(isinstance(value, int | float) for value in metrics.values()):
-            raise ValueError("a metric is not a number")
-        rows = csv.DictReader(io.StringIO(texts[MISTAKES], newline=""))
+            code |= {path: md5 for path, md5 in _hashes(stage, "deps").items() if path.startswith(("src/", "stages/"))}
+            outputs |= _hashes(stage, "outs")
+        evaluated = _hashes(stages["evaluate"], "deps")
+        if evaluated[MODEL] != outputs[MODEL]:
+            raise ValueError("the model was trained again after its evaluation; run `dvc repro` there")
+        for path in (*METRICS.values(), MISTAKES):
+            _check_hash(path, contents[path], outputs[path])
+        metrics = _flatten({stage: json.loads(contents[path]) for stage, path in METRICS.items()})
+        rows = csv.DictReader(io.StringIO(contents[MISTAKES].decode(), newline=""))
         mistakes = {
             int(row["index"]): Mistake(row["actual"], row["predicted"], float(row["confidence"])) for row in rows
         }
-        for required in (ACCURACY, IMAGE_COUNT):
-            if required not in metrics:
-                raise ValueError(f"the metric {required} is missing")
-        evaluated = _hashes(stages["evaluate"], "deps")
-        up_to_date = evaluated[MODEL] == _hashes(stages["train"], "outs")[MODEL]
-        result = Result(revision, params, metrics, mistakes, evaluated[TEST_SET], code)
-    except (AttributeError, KeyError, TypeError, ValueError, YAMLError) as error:
-        raise ValueError(f"the result of {revision} cannot be read: {error!r}") from None
-    if not up_to_date:
-        raise ValueError(f"{revision}: the model was trained again after its evaluation; run `dvc repro` there")
-    return result
+        _check_metrics(metrics, len(mistakes))
+        current = _flatten(YAML(typ="safe").load(contents[PARAMS]))
+        not_run = sorted(key for key in params | current if params.get(key) != current.get(key))
+        return Result(revision, params, not_run, metrics, mistakes, evaluated[TEST_SET], code, outputs[IMAGES])
+    except (AttributeError, KeyError, TypeError, ValueError, YAMLError, RecursionError) as error:
+        reason = error if isinstance(error, ValueError) else repr(error)
+        raise ValueError(f"the result of {revision} cannot be read: {reason}") from None
 
 
 def read_images(result: Result) -> np.ndarray:
     """Return the images of a result's mistakes, uint8 (E, C, H, W), in the order of errors.csv."""
-    try:
-        return split_sprite_sheet(read_file(result.name, IMAGES), len(result.mistakes))
-    except OSError:
-        raise ValueError(f"{result.name}: {IMAGES} is damaged") from None
+    contents = read_file(result.name, IMAGES)
+    _check_hash(IMAGES, contents, result.images_md5)
+    return split_sprite_sheet(contents, len(result.mistakes))
 
 
 def read_seeds(revision: str) -> list[Result]:
@@ -86,6 +89,21 @@ def read_seeds(revision: str) -> list[Result]:
     return found
 
 
+def _check_metrics(metrics: dict[str, Any], mistakes: int) -> None:
+    for key, value in metrics.items():
+        if type(value) not in (int, float) or not math.isfinite(value):
+            raise ValueError(f"the metric {key} is {value!r}, not a finite number")
+    for required in (ACCURACY, ERROR_COUNT, IMAGE_COUNT):
+        if required not in metrics:
+            raise ValueError(f"the metric {required} is missing")
+    errors, images = metrics[ERROR_COUNT], metrics[IMAGE_COUNT]
+    if errors != mistakes or not math.isclose(metrics[ACCURACY], 1 - errors / max(1, images)):
+        raise ValueError(
+            f"{mistakes} mistakes are listed, but the metrics have {errors} errors in {images} images and an accuracy"
+            f" of {metrics[ACCURACY]}"
+        )
+
+
 def _share_seed(one: Result, other: Result) -> bool:
     """Return whether two ensembles have the seed of a network in common."""
     distance = abs(one.params.get(SEED, 0) - other.params.get(SEED, 0))
@@ -96,8 +114,16 @@ def _without_seed(result: Result) -> tuple[Any, ...]:
     return {key: value for key, value in result.params.items() if key != SEED}, result.code, result.test_set
 
 
+def _check_hash(path: str, contents: bytes, md5: str) -> None:
+    if hashlib.md5(contents, usedforsecurity=False).hexdigest() != md5:
+        stage = path.split("/")[1]
+        raise ValueError(
+            f"{path} is not the file that dvc.lock records; run `dvc repro --force {stage}` to recreate it"
+        )
+
+
 def _hashes(stage: dict[str, Any], kind: str) -> dict[str, str]:
-    return {entry["path"]: entry["md5"] for entry in stage.get(kind, [])}
+    return {entry["path"]: entry.get("md5", "") for entry in stage.get(kind, [])}
 
 
 def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

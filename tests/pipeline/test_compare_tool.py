@@ -1,6 +1,8 @@
 """tools.compare as people and continuous integration call it, on small Git repositories of results."""
 
+import hashlib
 import json
+import math
 import shutil
 import sys
 from pathlib import Path
@@ -13,37 +15,49 @@ from ruamel.yaml import YAML
 from src.common.sprites import make_sprite_sheet
 from tests.helpers import ROOT, attempt, commit, run
 
+METRICS, ERRORS, IMAGES = (f"data/evaluate/{name}" for name in ("metrics.json", "errors.csv", "errors.png"))
+
 
 def write_result(
     project: Path, wrong: range, test_set: str = "a", code: str = "a", evaluated: str = "a", **params: Any
 ) -> None:
     """Write results on 1,000 test images as the pipeline leaves them in Git; the report is of an older training."""
-    lock = {
-        "schema": "2.0",
-        "stages": {
-            "train": {
-                "deps": [{"path": "src/train", "md5": code}],
-                "params": {"params.yaml": {"train": {"seed": 0} | params}},
-                "outs": [{"path": "data/train/model.safetensors", "md5": "a"}],
-            },
-            "evaluate": {
-                "deps": [
-                    {"path": "data/download/test.npz", "md5": test_set},
-                    {"path": "data/train/model.safetensors", "md5": evaluated},
-                ]
-            },
-            "report": {"params": {"params.yaml": {"train": dict.fromkeys(["seed", *params], 99)}}},
-        },
-    }
-    YAML().dump(lock, project / "dvc.lock")
     for folder in ("train", "evaluate"):
         (project / "data" / folder).mkdir(parents=True, exist_ok=True)
-    metrics = {"accuracy": 1 - len(wrong) / 1000, "images": 1000, "recall": {"4": 0.9}}
+    values = {"accuracy": 1 - len(wrong) / 1000, "errors": len(wrong), "images": 1000, "recall": {"4": 0.9}}
+    (project / METRICS).write_text(json.dumps(values))
     (project / "data/train/metrics.json").write_text(json.dumps({"validation_accuracy": 0.9}))
-    (project / "data/evaluate/metrics.json").write_text(json.dumps(metrics))
     rows = "".join(f"{index},4,9,0.9,2.0,9: 90%\n" for index in wrong)
-    (project / "data/evaluate/errors.csv").write_text(f"index,actual,predicted,confidence,loss,likeliest\n{rows}")
-    (project / "data/evaluate/errors.png").write_bytes(make_sprite_sheet(np.zeros((len(wrong), 1, 5, 5), np.uint8)))
+    (project / ERRORS).write_text(f"index,actual,predicted,confidence,loss,likeliest\n{rows}")
+    (project / IMAGES).write_bytes(make_sprite_sheet(np.zeros((len(wrong), 1, 5, 5), np.uint8)))
+    train_params = {"train": {"seed": 0} | params}
+    stages: dict[str, Any] = {
+        "train": {
+            "deps": [{"path": "src/train", "md5": code}],
+            "params": {"params.yaml": train_params},
+            "outs": [{"path": "data/train/model.safetensors", "md5": "a"}],
+        },
+        "evaluate": {
+            "deps": [
+                {"path": "data/download/test.npz", "md5": test_set},
+                {"path": "data/train/model.safetensors", "md5": evaluated},
+            ]
+        },
+        "report": {"params": {"params.yaml": {"train": dict.fromkeys(["seed", *params], 99)}}},
+    }
+    YAML().dump({"schema": "2.0", "stages": stages}, project / "dvc.lock")
+    YAML().dump(train_params, project / "params.yaml")
+    record_hashes(project)
+
+
+def record_hashes(project: Path) -> None:
+    """Write the hashes of the outputs to dvc.lock, as DVC does after a run."""
+    lock = YAML(typ="safe").load(project / "dvc.lock")
+    for stage, paths in {"train": ["data/train/metrics.json"], "evaluate": [METRICS, ERRORS, IMAGES]}.items():
+        others = [out for out in lock["stages"][stage].get("outs", []) if out["path"] not in paths]
+        outs = [{"path": path, "md5": hashlib.md5((project / path).read_bytes()).hexdigest()} for path in paths]
+        lock["stages"][stage]["outs"] = others + outs
+    YAML().dump(lock, project / "dvc.lock")
 
 
 @pytest.fixture
@@ -94,15 +108,58 @@ def test_gate(repository: Path) -> None:
     code, text = compare(repository, "base", "--gate", "--min-accuracy", "0.99")
     assert code == 1
     assert "accuracy 0.9850 is below 0.99" in text
-    metrics = repository / "data/evaluate/metrics.json"
-    metrics.write_text(json.dumps({"accuracy": 0.985, "images": 1000}))
+    metrics = {"accuracy": 0.985, "errors": 15, "images": 1000}
+    (repository / METRICS).write_text(json.dumps(metrics))
+    record_hashes(repository)
     code, text = compare(repository, "base", "--gate")
     assert code == 1
     assert "workspace lacks the metric evaluate.recall.4" in text
-    metrics.write_text(json.dumps({"images": 1000}))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"accuracy": math.nan}, "the metric evaluate.accuracy is nan, not a finite number"),
+        ({"accuracy": 2}, "and an accuracy of 2"),
+        ({"accuracy": True}, "the metric evaluate.accuracy is True, not a finite number"),
+        ({"images": 0}, "15 errors in 0 images"),
+        ({"errors": 3}, "15 mistakes are listed, but the metrics have 3 errors"),
+    ],
+)
+def test_impossible_metrics_do_not_pass(repository: Path, change: dict[str, Any], reason: str) -> None:
+    metrics = json.loads((repository / METRICS).read_text())
+    (repository / METRICS).write_text(json.dumps(metrics | change))
+    record_hashes(repository)
     code, text = compare(repository, "base", "--gate")
     assert code == 1
-    assert "the metric evaluate.accuracy is missing" in text
+    assert "the result of workspace cannot be read: " in text
+    assert reason in text
+    del metrics["accuracy"]
+    (repository / METRICS).write_text(json.dumps(metrics))
+    record_hashes(repository)
+    assert "the metric evaluate.accuracy is missing" in compare(repository, "base")[1]
+
+
+@pytest.mark.parametrize("file", [METRICS, ERRORS, IMAGES, "data/train/metrics.json"])
+def test_a_file_edited_after_the_run_is_rejected(repository: Path, file: str) -> None:
+    contents = (repository / file).read_bytes()
+    (repository / file).write_bytes(contents[: len(contents) // 2])
+    code, text = compare(repository, "base", "--html", "page.html", "--gate")
+    assert code == 1
+    stage = file.split("/")[1]
+    assert f"{file} is not the file that dvc.lock records; run `dvc repro --force {stage}` to recreate it" in text
+
+
+def test_parameters_that_were_edited_but_not_run_are_named(repository: Path) -> None:
+    note = "workspace: `params.yaml` has changes that were not run (train.dropout, train.epochs)."
+    assert note not in compare(repository, "base")[1]
+    YAML().dump({"train": {"seed": 0, "dropout": 0.5, "epochs": 3}}, repository / "params.yaml")
+    code, text = compare(repository, "base")
+    assert code == 0
+    assert note in text
+    assert "| train.dropout | none | 0.3 |" in text  # that of the run
+    not_run = json.loads(compare(repository, "base", "--json")[1])["params_not_run"]
+    assert not_run == {"base": [], "other": ["train.dropout", "train.epochs"]}
 
 
 def test_wrong_usage_has_exit_code_2(repository: Path, tmp_path: Path) -> None:
@@ -126,7 +183,10 @@ def test_results_that_cannot_be_compared_have_exit_code_1(repository: Path) -> N
     write_result(repository, range(3), evaluated="b")
     code, text = compare(repository, "base")
     assert code == 1
-    assert "compare: workspace: the model was trained again after its evaluation; run `dvc repro` there" in text
+    assert (
+        "the result of workspace cannot be read: the model was trained again after its evaluation; run `dvc repro`"
+        in text
+    )
     lock = (repository / "dvc.lock").read_text()
     (repository / "dvc.lock").write_text(f"<<<<<<< HEAD\n{lock}")
     code, text = compare(repository, "base")
