@@ -127,7 +127,7 @@ def prepare_ours(name: str) -> tuple[float, Callable[[], Any]]:
     if augmented:
         augmentation = validate_params(AllParams, read_recipe(AUGMENTED), AUGMENTED).augment
     settings = params.train.model_copy(update={"device": "cpu", "precision": PRECISIONS[dtype], "schedule": "constant"})
-    runtime = set_up_runtime(settings)
+    runtime = set_up_runtime(settings, params.model)
     data = load_arrays(IMAGES, "images", "labels")
     count = BATCHES * settings.batch_size
     images = LabelledImages(*(torch.from_numpy(data[key][:count]) for key in ("images", "labels")))

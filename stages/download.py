@@ -6,9 +6,10 @@ import numpy as np
 
 from src.common.cli import run_cli
 from src.common.files import save_arrays
-from src.common.params import StageParams, read_params
+from src.common.params import StageParams
 from src.download.params import DownloadParams
 from src.download.sources import download_dataset
+from src.settings.all_params import read_stage_params
 
 TRAIN = Path("data/download/train.npz")
 TEST = Path("data/download/test.npz")
@@ -19,7 +20,7 @@ class Params(StageParams):
 
 
 def main() -> None:
-    data = download_dataset(read_params(Params).download)
+    data = download_dataset(read_stage_params(Params).download)
     fit = np.array(data.fit)
     save_arrays(TRAIN, images=data.train_images, labels=data.train_labels, classes=data.classes, fit=fit)
     save_arrays(TEST, images=data.test_images, labels=data.test_labels, classes=data.classes)

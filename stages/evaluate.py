@@ -4,11 +4,12 @@ from pathlib import Path
 
 from src.common.cli import run_cli
 from src.common.files import load_arrays, write_bytes, write_csv, write_json
-from src.common.params import StageParams, read_params
+from src.common.params import StageParams
 from src.evaluate.evaluation import evaluate
 from src.evaluate.params import EvaluateParams
 from src.evaluate.tables import ERROR_COLUMNS, PREDICTION_COLUMNS
 from src.network.model_file import load_networks
+from src.settings.all_params import read_stage_params
 
 MODEL = Path("data/train/model.safetensors")
 TEST = Path("data/download/test.npz")
@@ -23,7 +24,7 @@ class Params(StageParams):
 
 
 def main() -> None:
-    params = read_params(Params).evaluate
+    params = read_stage_params(Params).evaluate
     data, networks = load_arrays(TEST, "images", "labels", "classes"), load_networks(MODEL)
     evaluation = evaluate(networks, data, params)
     write_csv(PREDICTIONS, PREDICTION_COLUMNS, evaluation.prediction_rows)

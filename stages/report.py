@@ -7,10 +7,11 @@ from typing import Any
 
 from src.common.cli import run_cli
 from src.common.files import read_bytes, read_csv, read_json, write_bytes
-from src.common.params import PARAMS, StageParams, read_params, read_yaml
+from src.common.params import PARAMS, StageParams, read_yaml
 from src.report.params import ReportParams
 from src.report.report import build_report
 from src.report.results import Environment, Metrics, Results
+from src.settings.all_params import read_stage_params
 
 PREDICTIONS = Path("data/evaluate/predictions.csv")
 REPORT = Path("data/report")
@@ -24,7 +25,7 @@ class Params(StageParams):
 
 
 def main() -> None:
-    params = read_params(Params).report
+    params = read_stage_params(Params).report
     results = Results(
         errors=read_csv(Path("data/evaluate/errors.csv"), **PREDICTION, loss=float, likeliest=str),
         error_images=read_bytes(Path("data/evaluate/errors.png")),

@@ -6,7 +6,8 @@ import numpy as np
 
 from src.common.cli import run_cli
 from src.common.files import load_arrays, save_arrays
-from src.common.params import StageParams, read_params
+from src.common.params import StageParams
+from src.settings.all_params import read_stage_params
 from src.split.params import SplitParams
 from src.split.stratified import split_rows
 
@@ -19,7 +20,7 @@ class Params(StageParams):
 
 
 def main() -> None:
-    params = read_params(Params).split
+    params = read_stage_params(Params).split
     data = load_arrays(TRAIN, "labels", "classes")
     labels, classes = data["labels"], data["classes"]
     train, validation = split_rows(labels, classes, params)

@@ -13,6 +13,15 @@ from typing import Any, BinaryIO
 import numpy as np
 from pydantic import BaseModel, RootModel, ValidationError
 
+# The arrays of the artifacts: their type and number of dimensions.
+LAYOUTS: dict[str, tuple[type[np.generic], int]] = {
+    "images": (np.uint8, 4),
+    "labels": (np.int64, 1),
+    "classes": (np.str_, 1),
+    "fit": (np.str_, 0),
+    "train": (np.int64, 1),
+    "validation": (np.int64, 1),
+}
 JsonObject = RootModel[dict[str, Any]]
 
 
@@ -81,13 +90,35 @@ def save_arrays(path: Path, **arrays: np.ndarray) -> None:
 
 
 def load_arrays(path: Path, *names: str) -> dict[str, np.ndarray]:
-    """Load arrays of an .npz file, without pickle; raise ValueError if it is missing, damaged or lacks one of them."""
+    """Load arrays of an .npz file, without pickle.
+
+    Raise ValueError if it is missing or damaged, lacks one of them, or holds arrays that do not have their LAYOUTS or
+    do not fit each other.
+    """
     data = read_bytes(path)
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in names}
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            arrays = {name: file[name] for name in names}
+        _check_arrays(arrays)
+        return arrays
     except (zipfile.BadZipFile, EOFError, KeyError, TypeError, ValueError) as error:
         raise _damaged(path, error) from None
+
+
+def _check_arrays(arrays: dict[str, np.ndarray]) -> None:
+    for name, array in arrays.items():
+        expected, dimensions = LAYOUTS[name]
+        if array.dtype.type is not expected or array.ndim != dimensions:
+            raise ValueError(
+                f"{name} has type {array.dtype} and {array.ndim} dimensions, expected {expected.__name__} and"
+                f" {dimensions}"
+            )
+    if {"images", "labels"} <= arrays.keys() and len(arrays["images"]) != len(arrays["labels"]):
+        raise ValueError(f"{len(arrays['images']):,} images, but {len(arrays['labels']):,} labels")
+    if {"labels", "classes"} <= arrays.keys():
+        labels, count = arrays["labels"], len(arrays["classes"])
+        if not len(labels) or labels.min() < 0 or labels.max() >= count:
+            raise ValueError(f"every label must be from 0 to {count - 1}, and there must be at least one")
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:

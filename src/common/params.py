@@ -68,7 +68,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise ValueError(
             f"{path} is missing; run from the project's root folder, or create it with `make recipe RECIPE=default`"
         ) from None
-    except (YAMLError, ValueError) as error:
+    except (YAMLError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not valid YAML: {error}") from None
     if not isinstance(document, dict):
         raise ValueError(f"{path} must hold sections ({_join(SECTIONS)}), found {type(document).__name__}")

@@ -2,11 +2,12 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt
 
 from src.common.params import Parameter, Section
 
 Device = Literal["auto", "cpu", "cuda"]
+Width = Annotated[int, Field(ge=1, le=2**16)]  # of a layer; PyTorch fails with a traceback on sizes beyond 2**63
 Precision = Literal["auto", "fp32", "bf16"]
 
 
@@ -21,14 +22,14 @@ class ModelParams(Section):
         ),
     ]
     conv_channels: Annotated[
-        list[Annotated[list[PositiveInt], Field(min_length=1)]],
+        list[Annotated[list[Width], Field(min_length=1)]],
         Field(min_length=1),
         Parameter(
             [[32, 32], [64, 64], [128]],
             "Output channels of the 3x3 convolutions, one list per block; every block ends in 2x2 max pooling.",
         ),
     ]
-    hidden_units: Annotated[list[PositiveInt], Parameter([128], "Sizes of the hidden linear layers; [] for none.")]
+    hidden_units: Annotated[list[Width], Parameter([128], "Sizes of the hidden linear layers; [] for none.")]
     dropout: Annotated[
         float, Field(ge=0, lt=1), Parameter(0.25, "Dropout probability after every pooling layer; 0 for no dropout.")
     ]

@@ -1,16 +1,18 @@
-"""All sections of params.yaml together. Each stage reads only its own, so that none depends on another's code."""
+"""All sections of params.yaml together."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic.fields import FieldInfo
 
-from src.common.params import SECTIONS, Parameter
+from src.common.params import PARAMS, SECTIONS, Parameter, StageParams, read_yaml, validate_params
 from src.download.params import DownloadParams
 from src.evaluate.params import EvaluateParams
 from src.report.params import ReportParams
 from src.split.params import SplitParams
 from src.train.params import TrainStageParams
+
+S = TypeVar("S", bound=StageParams)
 
 
 class AllParams(TrainStageParams):
@@ -20,6 +22,17 @@ class AllParams(TrainStageParams):
     split: SplitParams
     evaluate: EvaluateParams
     report: ReportParams
+
+
+def read_stage_params(stage_params: type[S]) -> S:
+    """Read a stage's sections, but validate all of them: a mistake in `report` must not come to light after training.
+
+    Raise ValueError naming each invalid key. The other sections only decide whether the stage starts, not what it
+    writes, so a stage does not depend on their code.
+    """
+    document = read_yaml(PARAMS)
+    validate_params(AllParams, document, PARAMS)
+    return validate_params(stage_params, document, PARAMS)
 
 
 def list_parameters() -> Iterator[tuple[str, str, Parameter]]:

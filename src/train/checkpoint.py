@@ -14,7 +14,9 @@ import torch
 from src.common.files import write_bytes
 from src.train.params import TrainStageParams
 
+CODE = ("src.common", "src.network", "src.train", "stages")  # the packages that the weights depend on
 FORMAT = "checkpoint 2"
+CHECKPOINTS = ".checkpoints"
 MAX_RUNS = 4  # training runs kept in a checkpoint folder, abandoned ones included
 
 
@@ -24,12 +26,24 @@ def checkpoint_key(params: TrainStageParams, environment: dict[str, Any], inputs
     The size of the ensemble is left out: each network has its own checkpoint, so that an ensemble can be enlarged.
     """
     one_network = params.model_copy(update={"train": params.train.model_copy(update={"members": 1})})
-    modules = [module for name, module in sys.modules.items() if name.split(".")[0] in ("src", "stages")]
+    modules = [module for name, module in sys.modules.items() if name.startswith(CODE)]
     code = sorted(Path(module.__file__) for module in modules if module.__file__)
     digest = hashlib.sha256(f"{one_network!r} {environment}".encode())
     for path in [*inputs, *code]:
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]
+
+
+def checkpoint_folder(project: Path) -> Path:
+    """Return where a project, given by its absolute path, keeps its checkpoints.
+
+    This is outside data, because DVC removes a stage's outputs before it runs. `dvc exp run --temp` and `--queue` run
+    in copies of the project in its .dvc/tmp/exps, which DVC deletes afterwards; they share the project's folder.
+    """
+    for folder in project.parents:
+        if folder.parts[-3:] == (".dvc", "tmp", "exps"):
+            return folder.parents[2] / CHECKPOINTS
+    return Path(CHECKPOINTS)
 
 
 class Checkpoint:

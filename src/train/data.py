@@ -33,7 +33,13 @@ class TrainingData(NamedTuple):
 def select_data(
     arrays: dict[str, np.ndarray], rows: dict[str, np.ndarray], params: TrainParams, device: torch.device
 ) -> TrainingData:
-    """Copy the training and validation rows of `images` and `labels` to the device; a refit trains on all rows."""
+    """Copy the training and validation rows of `images` and `labels` to the device; a refit trains on all rows.
+
+    Raise ValueError if a row number occurs twice or there is no such row.
+    """
+    all_rows = np.concatenate([rows["train"], rows["validation"]])
+    if not np.isin(all_rows, np.arange(len(arrays["labels"]))).all() or len(np.unique(all_rows)) != len(all_rows):
+        raise ValueError("the split has rows that occur twice or do not exist; run `dvc repro --force split`")
 
     def select(selection: Any) -> LabelledImages:
         return LabelledImages(*(torch.from_numpy(arrays[name][selection]).to(device) for name in ("images", "labels")))

@@ -73,7 +73,9 @@ class TrainParams(Section):
     precision: Annotated[
         Precision,
         Parameter(
-            "auto", "Precision of matrix multiplications; auto is bf16 where the hardware supports it, else fp32."
+            "auto",
+            "Precision of matrix multiplications; auto is bf16 where the hardware supports it and is fast with it, else"
+            " fp32.",
         ),
     ]
     threads: Annotated[

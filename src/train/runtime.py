@@ -11,6 +11,7 @@ from src.network.device import (
     keep_freed_memory,
     make_deterministic,
 )
+from src.network.params import ModelParams
 from src.train.params import TrainParams
 
 
@@ -22,10 +23,10 @@ class Runtime(NamedTuple):
     environment: dict[str, Any]
 
 
-def set_up_runtime(params: TrainParams) -> Runtime:
+def set_up_runtime(params: TrainParams, model: ModelParams) -> Runtime:
     """Choose device and precision and make PyTorch deterministic; raise ValueError if there is no such device."""
     device = choose_device(params.device, "train.device")
-    precision = choose_precision(params.precision, device)
+    precision = choose_precision(params.precision, device, model)
     make_deterministic(device, params.threads)
     keep_freed_memory()
     return Runtime(device, precision, describe_environment(device, precision))

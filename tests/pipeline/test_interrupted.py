@@ -1,12 +1,13 @@
 """Training runs that are interrupted, or that run out of disk space, as real processes, and then resumed."""
 
+import os
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.helpers import ENVIRONMENT, attempt, run
+from tests.helpers import ENVIRONMENT, attempt, run, stages_run
 from tests.training_process import STAGE, at_call, read_outputs
 
 
@@ -49,3 +50,23 @@ def test_a_full_disk_ends_it_with_the_last_checkpoint_intact(
     assert "No space left on device" in result.stdout
     assert "resuming after epoch 1" in run(*STAGE, cwd=prepared_project)
     assert read_outputs(prepared_project) == undisturbed
+
+
+def test_a_killed_run_in_a_temporary_copy_is_resumed_by_the_next(project: Path) -> None:
+    command = ("dvc", "exp", "run", "--temp", "-S", "train.epochs=40")
+    with subprocess.Popen(
+        command,
+        cwd=project,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        assert any("epoch 2/40: " in line for line in process.stdout)
+        os.killpg(process.pid, signal.SIGKILL)
+    output = run(*command, cwd=project)
+    assert "train: resuming after epoch " in output
+    assert stages_run(output) == ["train", "evaluate", "report"]
+    assert not list(project.glob(".checkpoints/*"))

@@ -25,12 +25,16 @@ def figures(*accuracy: float, wrong: range = range(10), test_set: str = "a") -> 
         "minutes": 1.25,
         "machine": "M",
         "test_set": test_set,
+        "params": {"download": {"dataset": "digits"}},
     }
 
 
 def test_several_networks_have_a_mean_an_ensemble_and_a_verdict() -> None:
     text = render_table({"default": figures(0.98, 0.981, 0.979), "better": figures(0.99, 0.991, 0.989, wrong=range(2))})
-    assert "| better | 3 | **99.000% ± 0.100** | 98.752% to 99.248% | 99.80%, n = 1 | 99.27% to 99.95% | 1.2 |" in text
+    assert (
+        "| better | digits | 3 | **99.000% ± 0.100** | 98.752% to 99.248% | 99.80%, n = 1 | 99.27% to 99.95% | 1.2 |"
+        in text
+    )
     assert "| better | better: +0.773 to +1.227 points | 8 fixed, 0 broken: p = 0.0078 |" in text
     assert "| seed | 3 | 4 | 5 |" in text
     assert "| default | 98.00% | 98.10% | 97.90% |" in text
@@ -38,9 +42,13 @@ def test_several_networks_have_a_mean_an_ensemble_and_a_verdict() -> None:
 
 def test_a_single_network_is_marked_and_not_compared() -> None:
     text = render_table({"default": figures(0.98, 0.981), "one": figures(0.99)})
-    assert "| one | 1 | 99.00%, n = 1 |  |  |  | 1.2 |" in text
+    assert "| one | digits | 1 | 99.00%, n = 1 |  |  |  | 1.2 |" in text
     assert "| one | too few networks | different number of networks |" in text
     assert "too few networks" in render_table({"default": figures(0.98), "several": figures(0.99, 0.991)})
+
+
+def test_the_interval_ends_at_100_percent() -> None:
+    assert "% to 100.000% | " in render_table({"default": figures(1.0, 0.99, 1.0)})
 
 
 def test_results_on_another_test_set_are_not_compared() -> None:

@@ -27,7 +27,8 @@ def test_the_bytes_of_arrays_do_not_depend_on_how_python_writes_zip_headers(tmp_
     np.savez(
         tmp_path / "numpy.npz", labels=arrays["labels"], classes=arrays["classes"]
     )  # with the headers of this version of Python
-    save_arrays(tmp_path / "ours.npz", **load_arrays(tmp_path / "numpy.npz", *arrays))
+    labels, classes = (load_arrays(tmp_path / "numpy.npz", name) for name in arrays)
+    save_arrays(tmp_path / "ours.npz", **labels, **classes)
     assert (tmp_path / "ours.npz").read_bytes() != (tmp_path / "numpy.npz").read_bytes()
     # The same on Python 3.11.2, which writes other headers for np.savez than 3.11.7 and 3.13.
     expected = "c31b36badc7e6805fc7f1127c0b2d1d9319e16cf7f7229f4e1c252f2261d7c8e"
@@ -36,28 +37,48 @@ def test_the_bytes_of_arrays_do_not_depend_on_how_python_writes_zip_headers(tmp_
 
 def test_a_missing_file_names_the_stage_that_creates_it(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"indices.npz is missing; run `dvc repro split` to create it"):
-        load_arrays(tmp_path / "split/indices.npz", "rows")
+        load_arrays(tmp_path / "split/indices.npz", "train")
 
 
 @pytest.mark.parametrize("length", [0, 10, 200])
 def test_damaged_arrays_are_rejected(tmp_path: Path, length: int) -> None:
     path = tmp_path / "split/indices.npz"
-    save_arrays(path, rows=np.arange(100))
+    save_arrays(path, train=np.arange(100))
     path.write_bytes(path.read_bytes()[:length])
     with pytest.raises(ValueError, match=r"is damaged or not the expected file .*; run `dvc repro --force split`"):
-        load_arrays(path, "rows")
+        load_arrays(path, "train")
 
 
 def test_pickled_arrays_are_rejected(tmp_path: Path) -> None:
-    np.savez(tmp_path / "evil.npz", rows=np.array([{}], dtype=object))
+    np.savez(tmp_path / "evil.npz", train=np.array([{}], dtype=object))
     with pytest.raises(ValueError, match="is damaged or not the expected file"):
-        load_arrays(tmp_path / "evil.npz", "rows")
+        load_arrays(tmp_path / "evil.npz", "train")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"labels": np.arange(3.0)}, "labels has type float64 and 1 dimensions, expected int64 and 1"),
+        ({"labels": np.arange(3, dtype=np.int32)}, "labels has type int32"),
+        ({"labels": np.array([0, 1, 3])}, "every label must be from 0 to 2"),
+        ({"labels": np.array([0, -1, 2])}, "every label must be from 0 to 2"),
+        ({"labels": np.arange(2)}, "3 images, but 2 labels"),
+        ({"images": np.zeros((3, 8, 8), np.uint8)}, "images has type uint8 and 3 dimensions"),
+        ({"images": np.zeros((0, 1, 8, 8), np.uint8), "labels": np.arange(0)}, "at least one"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_rejected(tmp_path: Path, changes: dict[str, np.ndarray], reason: str) -> None:
+    arrays: dict[str, np.ndarray] = {"images": np.zeros((3, 1, 8, 8), np.uint8), "labels": np.arange(3)}
+    arrays["classes"] = np.array(list("abc"))
+    save_arrays(tmp_path / "train.npz", **(arrays | changes))
+    with pytest.raises(ValueError, match=f"train.npz is damaged or not the expected file .*{reason}"):
+        load_arrays(tmp_path / "train.npz", *arrays)
 
 
 def test_a_missing_array_is_rejected(tmp_path: Path) -> None:
-    save_arrays(tmp_path / "file.npz", rows=np.arange(3))
-    with pytest.raises(ValueError, match=r"is damaged or not the expected file .*columns"):
-        load_arrays(tmp_path / "file.npz", "rows", "columns")
+    save_arrays(tmp_path / "file.npz", train=np.arange(3))
+    with pytest.raises(ValueError, match=r"is damaged or not the expected file .*validation"):
+        load_arrays(tmp_path / "file.npz", "train", "validation")
 
 
 def test_a_failed_write_keeps_the_previous_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

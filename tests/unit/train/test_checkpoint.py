@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from src.common.files import write_bytes
-from src.train.checkpoint import MAX_RUNS, Checkpoint, checkpoint_key
+from src.train.checkpoint import MAX_RUNS, Checkpoint, checkpoint_folder, checkpoint_key
 from tests.builders import AUGMENTATION, make_train_params
 
 CPU = torch.device("cpu")
@@ -27,6 +27,12 @@ def test_state_is_loaded_until_removed(tmp_path: Path) -> None:
     assert Checkpoint(tmp_path / "new", "other").load(CPU) is None
     checkpoint.remove()
     assert checkpoint.load(CPU) is None
+
+
+@pytest.mark.parametrize("copy", ["tmpabc", "standalone/tmpabc"])
+def test_copies_of_a_project_share_its_checkpoints(copy: str) -> None:
+    assert checkpoint_folder(Path("/home/me/project")) == Path(".checkpoints")
+    assert checkpoint_folder(Path("/home/me/project/.dvc/tmp/exps") / copy) == Path("/home/me/project/.checkpoints")
 
 
 def damage(data: bytes) -> dict[str, bytes]:
@@ -141,9 +147,9 @@ def test_the_key_does_not_depend_on_the_number_of_members(one: Path) -> None:
 
 def test_the_key_depends_on_the_imported_code(one: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = [checkpoint_key(make_train_params(), {}, [one])]
-    module = types.ModuleType("src.imported")
+    module = types.ModuleType("src.train.imported")
     module.__file__ = str(tmp_path / "imported.py")
-    monkeypatch.setitem(sys.modules, "src.imported", module)
+    monkeypatch.setitem(sys.modules, "src.train.imported", module)
     for code in (b"a = 1", b"a = 2"):
         write_bytes(tmp_path / "imported.py", code)
         keys.append(checkpoint_key(make_train_params(), {}, [one]))

@@ -19,6 +19,14 @@ def test_two_rows_left_over_are_a_batch() -> None:
     assert [len(batch) for batch in split_into_batches(torch.arange(34), 16)] == [16, 16, 2]
 
 
+@pytest.mark.parametrize(("train", "validation"), [([0, 1, 1], [2]), ([0, 1], [1, 2]), ([0, 5], [1]), ([-1, 0], [1])])
+def test_rows_that_overlap_or_do_not_exist_are_rejected(train: list[int], validation: list[int]) -> None:
+    arrays: dict[str, np.ndarray] = {"images": np.zeros((5, 1, 1, 1), np.uint8), "labels": np.arange(5)}
+    rows = {"train": np.array(train), "validation": np.array(validation)}
+    with pytest.raises(ValueError, match="rows that occur twice or do not exist; run `dvc repro --force split`"):
+        select_data(arrays, rows, make_train_params().train, torch.device("cpu"))
+
+
 def test_a_refit_selects_all_rows_for_training() -> None:
     arrays: dict[str, np.ndarray] = {"images": np.arange(5, dtype=np.uint8).reshape(5, 1, 1, 1), "labels": np.arange(5)}
     rows = {"train": np.array([0, 2, 4]), "validation": np.array([1, 3])}
