@@ -52,5 +52,5 @@ def exit_on_interrupt() -> None:
 
 
 def _exit(_number: int, _frame: FrameType | None) -> None:
-    print("interrupted; `dvc repro` resumes from the last completed epoch or stage", file=sys.stderr)
+    print("interrupted; the same command resumes from the last completed epoch or stage", file=sys.stderr)
     sys.exit(130)

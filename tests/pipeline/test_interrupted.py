@@ -30,7 +30,7 @@ def test_an_interrupt_ends_it_with_one_line(
         process.send_signal(number)
         _, errors = process.communicate(timeout=5)
     assert process.returncode == 130
-    assert errors == "interrupted; `dvc repro` resumes from the last completed epoch or stage\n"
+    assert errors == "interrupted; the same command resumes from the last completed epoch or stage\n"
     assert "resuming after epoch 1" in run(*STAGE, cwd=prepared_project)
     assert read_outputs(prepared_project) == undisturbed
 
