@@ -13,7 +13,7 @@ RECIPE ?=
 SEEDS ?=
 SET ?=
 
-.PHONY: help repro test quick unit check format docs recipe compare summary gate accuracy
+.PHONY: help repro test quick unit check format docs recipe compare summary gate accuracy experiments
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -45,6 +45,10 @@ docs: .venv/installed ## write docs/parameters.md and the comments in params.yam
 
 recipe: .venv/installed ## write a recipe into params.yaml: RECIPE=accurate; without it, list the recipes
 	@$(BIN)/python -m tools.recipe $(RECIPE)
+
+experiments: .venv/installed ## list the experiments by validation accuracy, with the columns that vary
+	@$(BIN)/dvc exp show --only-changed --drop 'test.recall.*|test.members.*' --sort-by validation.accuracy \
+		--sort-order desc
 
 compare: .venv/installed ## compare the workspace with a revision: BASE=main
 	@$(BIN)/python -m tools.compare $(BASE)

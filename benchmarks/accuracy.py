@@ -46,7 +46,7 @@ def main() -> None:
     minutes = (time.perf_counter() - start) / 60
     run_dvc(project, "repro", "--allow-missing", "evaluate")
 
-    metrics = read_json(project / "data/evaluate/metrics.json")
+    metrics = read_json(project / "data/evaluate/metrics.json")["test"]
     environment = read_json(project / "data/train/environment.json")
     device = environment["device"]
     if device == "cpu":

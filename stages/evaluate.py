@@ -30,7 +30,7 @@ def main() -> None:
     write_csv(PREDICTIONS, PREDICTION_COLUMNS, evaluation.prediction_rows)
     write_csv(ERRORS, ERROR_COLUMNS, evaluation.error_rows)
     write_bytes(ERROR_IMAGES, evaluation.error_images)
-    write_json(METRICS, evaluation.metrics)
+    write_json(METRICS, {"test": evaluation.metrics})
     print(evaluation.summary())
 
 

@@ -10,7 +10,7 @@ from src.common.files import read_bytes, read_csv, read_json, write_bytes
 from src.common.params import PARAMS, StageParams, read_yaml
 from src.report.params import ReportParams
 from src.report.report import build_report
-from src.report.results import Environment, Metrics, Results
+from src.report.results import Environment, MetricsFile, Results
 from src.settings.all_params import read_stage_params
 
 PREDICTIONS = Path("data/evaluate/predictions.csv")
@@ -30,7 +30,7 @@ def main() -> None:
         errors=read_csv(Path("data/evaluate/errors.csv"), **PREDICTION, loss=float, likeliest=str),
         error_images=read_bytes(Path("data/evaluate/errors.png")),
         predictions=read_csv(PREDICTIONS, **PREDICTION),
-        metrics=read_json(Path("data/evaluate/metrics.json"), Metrics),
+        metrics=read_json(Path("data/evaluate/metrics.json"), MetricsFile)["test"],
         history=read_csv(Path("data/train/history.csv"), epoch=int, **dict.fromkeys(CURVES, float)),
         layers=read_csv(Path("data/train/layers.csv"), layer=str, shape=str, parameters=int),
         augmented=read_bytes(Path("data/train/augmented.png")),

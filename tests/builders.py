@@ -77,7 +77,7 @@ def make_predictions(probabilities: list[list[float]]) -> Predictions:
 def make_result(name: str, wrong: set[int], params: dict[str, Any] | None = None, test_set: str = "a") -> Result:
     """A result on 1,000 test images with these mistakes, each a 4 predicted as a 9."""
     mistakes = {index: Mistake("4", "9", 0.9) for index in sorted(wrong)}
-    metrics = {"evaluate.accuracy": 1 - len(wrong) / 1000, "evaluate.images": 1000}
+    metrics = {"test.accuracy": 1 - len(wrong) / 1000, "test.images": 1000}
     return Result(name, params or {}, [], metrics, mistakes, test_set, code={}, images_md5="")
 
 

@@ -55,7 +55,7 @@ def missing_metrics(comparison: Comparison) -> set[str]:
     """List the metrics that only the base has, except those that the other side's parameters disable."""
     base, other = comparison.base, comparison.other
     # A refit has no validation, and a single network has no members.
-    excused = ("evaluate.members.", *["train.validation_"] * bool(other.params.get("train.refit")))
+    excused = ("test.members.", *["validation."] * bool(other.params.get("train.refit")))
     return {key for key in base.metrics.keys() - other.metrics.keys() if not key.startswith(excused)}
 
 

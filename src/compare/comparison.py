@@ -84,7 +84,7 @@ def compare(base: Result, other: Result, alpha: float) -> Comparison:
         fixed,
         broken,
         wrong_in_both=sorted(base.mistakes.keys() & other.mistakes.keys()),
-        images=int(other.metrics["evaluate.images"]),
+        images=int(other.metrics["test.images"]),
         p_value=p_value,
         verdict=direction if p_value < alpha else "no evidence either way",
         detectable=smallest_detectable(len(fixed) + len(broken), alpha),

@@ -16,12 +16,12 @@ from src.compare.comparison import Mistake, Result
 from src.compare.git import experiment_baseline, list_experiments, read_file
 
 LOCK, PARAMS = "dvc.lock", "params.yaml"
-METRICS = {"train": "data/train/metrics.json", "evaluate": "data/evaluate/metrics.json"}
+METRICS = ("data/train/metrics.json", "data/evaluate/metrics.json")
 MISTAKES = "data/evaluate/errors.csv"
 IMAGES = "data/evaluate/errors.png"
-ACCURACY = "evaluate.accuracy"
-ERROR_COUNT = "evaluate.errors"
-IMAGE_COUNT = "evaluate.images"
+ACCURACY = "test.accuracy"
+ERROR_COUNT = "test.errors"
+IMAGE_COUNT = "test.images"
 TEST_SET = "data/download/test.npz"
 MODEL = "data/train/model.safetensors"
 SEED = "train.seed"
@@ -34,7 +34,7 @@ def read_result(revision: str) -> Result:
     The parameters are those of dvc.lock, which produced the result; where params.yaml differs, the result says so.
     Raise UsageError if there is no such revision, ValueError if it has no complete result, or one edited since its run.
     """
-    contents = {path: read_file(revision, path) for path in (LOCK, PARAMS, *METRICS.values(), MISTAKES)}
+    contents = {path: read_file(revision, path) for path in (LOCK, PARAMS, *METRICS, MISTAKES)}
     try:
         stages = YAML(typ="safe").load(contents[LOCK])["stages"]
         params: dict[str, Any] = {}
@@ -48,9 +48,10 @@ def read_result(revision: str) -> Result:
         evaluated = _hashes(stages["evaluate"], "deps")
         if evaluated[MODEL] != outputs[MODEL]:
             raise ValueError("the model was trained again after its evaluation; run `dvc repro` there")
-        for path in (*METRICS.values(), MISTAKES):
+        for path in (*METRICS, MISTAKES):
             _check_hash(path, contents[path], outputs[path])
-        metrics = _flatten({stage: json.loads(contents[path]) for stage, path in METRICS.items()})
+        train_metrics, test_metrics = (json.loads(contents[path]) for path in METRICS)
+        metrics = _flatten(train_metrics | test_metrics)
         rows = csv.DictReader(io.StringIO(contents[MISTAKES].decode(), newline=""))
         mistakes = {
             int(row["index"]): Mistake(row["actual"], row["predicted"], float(row["confidence"])) for row in rows

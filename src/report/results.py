@@ -21,7 +21,7 @@ class Members(BaseModel):
 
 
 class Metrics(BaseModel):
-    """What the report shows of metrics.json."""
+    """What the report shows of the metrics on the test set."""
 
     loss: float
     accuracy: float
@@ -31,6 +31,12 @@ class Metrics(BaseModel):
     calibration_error: float
     recall: dict[str, float] = Field(min_length=1)
     members: Members | None = None
+
+
+class MetricsFile(BaseModel):
+    """The contents of evaluate's metrics.json; DVC shows `test.accuracy` and so on."""
+
+    test: Metrics
 
 
 class Environment(BaseModel):

@@ -36,12 +36,10 @@ class TrainedEnsemble(NamedTuple):
 
     def metrics(self) -> dict[str, Any]:
         """Return the best epoch and its metrics, leaving out validation metrics after a refit."""
-        names = ("train_loss", "validation_loss", "validation_accuracy")
-        values = {name: getattr(self.best, name) for name in names}
-        return {
-            "best_epoch": self.best.epoch,
-            **{name: value for name, value in values.items() if not math.isnan(value)},
-        }
+        best = self.best
+        metrics = {"best_epoch": best.epoch, "train": {"loss": best.train_loss}}
+        validation = {"loss": best.validation_loss, "accuracy": best.validation_accuracy}
+        return metrics if math.isnan(best.validation_loss) else metrics | {"validation": validation}
 
 
 def train_ensemble(

@@ -15,7 +15,7 @@ def test_the_networks_of_an_ensemble_are_those_that_their_seeds_give_alone(proje
     output = run(*command, *(item for setting in settings for item in ("-S", setting)), cwd=project)
     assert stages_run(output) == ["train", "evaluate"]
     figures = read_json(project / f"benchmarks/accuracy/{','.join(['default', *settings])}.json")
-    alone = read_json(project / "data/evaluate/metrics.json")["accuracy"]
+    alone = read_json(project / "data/evaluate/metrics.json")["test"]["accuracy"]
     assert figures["accuracy"][0] == alone != figures["accuracy"][1]
     assert figures["set"] == settings
     assert not list(project.glob(".accuracy/*"))

@@ -25,8 +25,8 @@ def write_result(
     for folder in ("train", "evaluate"):
         (project / "data" / folder).mkdir(parents=True, exist_ok=True)
     values = {"accuracy": 1 - len(wrong) / 1000, "errors": len(wrong), "images": 1000, "recall": {"4": 0.9}}
-    (project / METRICS).write_text(json.dumps(values))
-    (project / "data/train/metrics.json").write_text(json.dumps({"validation_accuracy": 0.9}))
+    (project / METRICS).write_text(json.dumps({"test": values}))
+    (project / "data/train/metrics.json").write_text(json.dumps({"validation": {"accuracy": 0.9}}))
     rows = "".join(f"{index},4,9,0.9,2.0,9: 90%\n" for index in wrong)
     (project / ERRORS).write_text(f"index,actual,predicted,confidence,loss,likeliest\n{rows}")
     (project / IMAGES).write_bytes(make_sprite_sheet(np.zeros((len(wrong), 1, 5, 5), np.uint8)))
@@ -109,35 +109,35 @@ def test_gate(repository: Path) -> None:
     assert code == 1
     assert "accuracy 0.9850 is below 0.99" in text
     metrics = {"accuracy": 0.985, "errors": 15, "images": 1000}
-    (repository / METRICS).write_text(json.dumps(metrics))
+    (repository / METRICS).write_text(json.dumps({"test": metrics}))
     record_hashes(repository)
     code, text = compare(repository, "base", "--gate")
     assert code == 1
-    assert "workspace lacks the metric evaluate.recall.4" in text
+    assert "workspace lacks the metric test.recall.4" in text
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"accuracy": math.nan}, "the metric evaluate.accuracy is nan, not a finite number"),
+        ({"accuracy": math.nan}, "the metric test.accuracy is nan, not a finite number"),
         ({"accuracy": 2}, "and an accuracy of 2"),
-        ({"accuracy": True}, "the metric evaluate.accuracy is True, not a finite number"),
+        ({"accuracy": True}, "the metric test.accuracy is True, not a finite number"),
         ({"images": 0}, "15 errors in 0 images"),
         ({"errors": 3}, "15 mistakes are listed, but the metrics have 3 errors"),
     ],
 )
 def test_impossible_metrics_do_not_pass(repository: Path, change: dict[str, Any], reason: str) -> None:
-    metrics = json.loads((repository / METRICS).read_text())
-    (repository / METRICS).write_text(json.dumps(metrics | change))
+    metrics = json.loads((repository / METRICS).read_text())["test"]
+    (repository / METRICS).write_text(json.dumps({"test": metrics | change}))
     record_hashes(repository)
     code, text = compare(repository, "base", "--gate")
     assert code == 1
     assert "the result of workspace cannot be read: " in text
     assert reason in text
     del metrics["accuracy"]
-    (repository / METRICS).write_text(json.dumps(metrics))
+    (repository / METRICS).write_text(json.dumps({"test": metrics}))
     record_hashes(repository)
-    assert "the metric evaluate.accuracy is missing" in compare(repository, "base")[1]
+    assert "the metric test.accuracy is missing" in compare(repository, "base")[1]
 
 
 @pytest.mark.parametrize("file", [METRICS, ERRORS, IMAGES, "data/train/metrics.json"])

@@ -11,7 +11,7 @@ from tests.helpers import ROOT, attempt, commit, run, set_params, stages_run
 
 
 def read_accuracy(project: Path) -> float:
-    accuracy: float = json.loads((project / "data/evaluate/metrics.json").read_text())["accuracy"]
+    accuracy: float = json.loads((project / "data/evaluate/metrics.json").read_text())["test"]["accuracy"]
     return accuracy
 
 
@@ -23,7 +23,7 @@ def test_an_experiment_reaches_its_accuracy_and_appears_in_the_diffs(project: Pa
     assert stages_run(output) == ["train", "evaluate", "report"]
     assert read_accuracy(project) >= 0.97
     assert "model.dropout" in run("dvc", "params", "diff", cwd=project)
-    assert "accuracy" in run("dvc", "metrics", "diff", cwd=project)
+    assert "test.accuracy" in run("dvc", "metrics", "diff", cwd=project)
     assert "model.dropout" in run("dvc", "exp", "show", "--md", cwd=project)
     before = os.times()
     comparison = run(sys.executable, "-m", "tools.compare", "HEAD", "mine", "--html", "page.html", cwd=project)
@@ -68,3 +68,17 @@ def test_the_commands_of_the_metrics_workflow(project: Path) -> None:
     assert result.returncode == 2  # make's code for a failed recipe: so small a network does not reach 0.99
     assert "gate failed: " in result.stdout
     assert "is below 0.99" in result.stdout
+
+
+def test_experiments_are_listed_by_validation_accuracy(project: Path) -> None:
+    for epochs in (1, 3):
+        run("dvc", "exp", "run", "--name", f"epochs-{epochs}", "-S", f"train.epochs={epochs}", cwd=project)
+    environment = project / ".venv"
+    environment.symlink_to(sys.prefix)
+    makefile = project / "Makefile"
+    makefile.write_text(makefile.read_text().replace("experiments: .venv/installed", "experiments:"))
+    table = run("make", "experiments", cwd=project, COLUMNS="200")
+    assert table.index("epochs-3") < table.index("epochs-1")
+    assert "test.accuracy" in table
+    assert "train.epochs" in table
+    assert "recall" not in table

@@ -26,7 +26,7 @@ def mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_one_epoch_reaches_98_5_percent(mnist: Path) -> None:
-    assert json.loads((mnist / "data/evaluate/metrics.json").read_text())["accuracy"] >= 0.985
+    assert json.loads((mnist / "data/evaluate/metrics.json").read_text())["test"]["accuracy"] >= 0.985
     assert (mnist / "data/report/errors.png").is_file()
     assert (mnist / "data/report/index.html").stat().st_size < 3_000_000
 

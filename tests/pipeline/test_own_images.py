@@ -119,6 +119,6 @@ def test_idx_files_of_your_own(tmp_path: Path) -> None:
         (project / f"images/{part}-labels-idx1-ubyte").write_bytes(encode_idx(digits[labels].astype(np.uint8)))
     (project / "images/classes.txt").write_text("".join(f"digit {label}\n" for label in range(10)))
     assert stages_run(run("dvc", "repro", cwd=project)) == STAGES
-    assert "digit 7" in json.loads((project / "data/evaluate/metrics.json").read_text())["recall"]
+    assert "digit 7" in json.loads((project / "data/evaluate/metrics.json").read_text())["test"]["recall"]
     Image.new("RGB", (50, 30)).save(project / "black.png")
     assert "black.png  digit " in run(sys.executable, "-m", "tools.predict", "black.png", cwd=project)

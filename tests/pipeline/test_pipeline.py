@@ -34,9 +34,9 @@ def test_an_ensemble_with_augmentation_and_refit(project: Path) -> None:
     set_params(project, {"augment": augmentation, "train": {"refit": True, "members": 2}})
     output = run("dvc", "repro", cwd=project)
     assert "refit on all 1,437 images, without validation or early stopping" in output
-    members = json.loads((project / "data/evaluate/metrics.json").read_text())["members"]
+    members = json.loads((project / "data/evaluate/metrics.json").read_text())["test"]["members"]
     assert members["mean_accuracy"] == pytest.approx(sum(members["accuracy"].values()) / 2)
-    assert set(json.loads((project / "data/train/metrics.json").read_text())) == {"best_epoch", "train_loss"}
+    assert set(json.loads((project / "data/train/metrics.json").read_text())) == {"best_epoch", "train"}
     assert ",nan,nan," in (project / "data/train/history.csv").read_text()
     assert "single network (mean of 2)" in (project / "data/report/index.html").read_text()
     gate = attempt(sys.executable, "-m", "tools.compare", "HEAD", "--gate", cwd=project)
@@ -45,10 +45,10 @@ def test_an_ensemble_with_augmentation_and_refit(project: Path) -> None:
 
 def test_the_first_member_of_an_ensemble_is_the_network_trained_alone_from_its_seed(project: Path) -> None:
     metrics = project / "data/evaluate/metrics.json"
-    alone = json.loads(metrics.read_text())["accuracy"]
+    alone = json.loads(metrics.read_text())["test"]["accuracy"]
     set_params(project, {"train": {"members": 2}})
     assert stages_run(run("dvc", "repro", "evaluate", cwd=project)) == ["train", "evaluate"]
-    accuracies = json.loads(metrics.read_text())["members"]["accuracy"]
+    accuracies = json.loads(metrics.read_text())["test"]["members"]["accuracy"]
     assert accuracies["0"] == alone != accuracies["1"]
 
 

@@ -12,5 +12,5 @@ def test_the_default_recipe_learns_digits_from_every_seed(tmp_path: Path) -> Non
     for stage in ("download", "split", "train", "evaluate"):
         run(sys.executable, "-m", f"stages.{stage}", cwd=project)
     metrics = json.loads((project / "data/evaluate/metrics.json").read_text())
-    assert min(metrics["members"]["accuracy"].values()) >= 0.98
-    assert json.loads((project / "data/train/metrics.json").read_text())["validation_accuracy"] >= 0.98
+    assert min(metrics["test"]["members"]["accuracy"].values()) >= 0.98
+    assert json.loads((project / "data/train/metrics.json").read_text())["validation"]["accuracy"] >= 0.98

@@ -31,3 +31,8 @@ def test_a_missing_model_names_the_stage_that_creates_it(tool: str, prepared_pro
 def test_neither_compare_nor_the_report_imports_torch() -> None:
     code = "import sys, stages.report, tools.compare; sys.exit('torch' in sys.modules)"
     run(sys.executable, "-c", code, cwd=ROOT)
+
+
+def test_predict_says_when_it_is_unsure(project: Path) -> None:
+    output = run(sys.executable, "-m", "tools.predict", "docs/img/five.jpg", cwd=project)
+    assert output.rstrip().endswith("%  (unsure)")  # two epochs on digits are too few to be sure of anything

@@ -13,7 +13,7 @@ def test_a_comparison_states_verdict_differences_and_images() -> None:
     assert "18 wrong in both, of 1,000 test images" in text
     assert "| model.dropout | 0.25 | 0.3 |" in text
     assert "train.seed" not in text
-    assert "| evaluate.accuracy | 0.97 | 0.973 | +0.003 |" in text
+    assert "| test.accuracy | 0.97 | 0.973 | +0.003 |" in text
     assert "| metric | main | a\\|b | change |" in text
     assert "Fixed test images (actual, predicted): 0 (4, 9), 1 (4, 9)" in text
 
