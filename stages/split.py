@@ -8,7 +8,7 @@ from src.common.cli import run_cli
 from src.common.files import load_arrays, save_arrays
 from src.common.params import StageParams, read_params
 from src.split.params import SplitParams
-from src.split.stratified import split_rows
+from src.split.stratified import describe_imbalance, split_rows
 
 TRAIN = Path("data/download/train.npz")
 INDICES = Path("data/split/indices.npz")
@@ -28,6 +28,8 @@ def main() -> None:
     counts = [np.bincount(labels[rows], minlength=len(classes)) for rows in (train, validation)]
     for name, training_count, validation_count in zip(classes, *counts, strict=True):
         print(f"  {name}: {training_count:,} training, {validation_count:,} validation")
+    if warning := describe_imbalance(counts[0], classes):
+        print(f"split: {warning}")
 
 
 if __name__ == "__main__":
