@@ -63,6 +63,13 @@ def make_images(count: int, seed: int = 0) -> LabelledImages:
     return LabelledImages(pixels.to(torch.uint8), labels)
 
 
+def make_imbalanced(common: int, rare: int) -> LabelledImages:
+    """The images of make_images, with these numbers of images labelled 0 and 1."""
+    images, labels = make_images(3 * common)
+    rows = torch.cat([(labels == 0).nonzero()[:common, 0], (labels == 1).nonzero()[:rare, 0]])
+    return LabelledImages(images[rows], labels[rows])
+
+
 def make_evaluate_params(**changes: Any) -> EvaluateParams:
     return EvaluateParams.model_validate(
         {"batch_size": 10, "device": "cpu", "shift": 0, "calibration_bins": 10} | changes
