@@ -9,7 +9,7 @@ from src.common.files import load_arrays, save_arrays
 from src.common.params import StageParams
 from src.settings.all_params import read_stage_params
 from src.split.params import SplitParams
-from src.split.stratified import split_rows
+from src.split.stratified import describe_imbalance, split_rows
 
 TRAIN = Path("data/download/train.npz")
 INDICES = Path("data/split/indices.npz")
@@ -29,6 +29,8 @@ def main() -> None:
     counts = [np.bincount(labels[rows], minlength=len(classes)) for rows in (train, validation)]
     for name, training_count, validation_count in zip(classes, *counts, strict=True):
         print(f"  {name}: {training_count:,} training, {validation_count:,} validation")
+    if warning := describe_imbalance(counts[0], classes):
+        print(f"split: {warning}")
 
 
 if __name__ == "__main__":

@@ -63,6 +63,13 @@ def make_images(count: int, seed: int = 0) -> LabelledImages:
     return LabelledImages(pixels.to(torch.uint8), labels)
 
 
+def make_imbalanced(common: int, rare: int) -> LabelledImages:
+    """The images of make_images, with these numbers of images labelled 0 and 1."""
+    images, labels = make_images(3 * common)
+    rows = torch.cat([(labels == 0).nonzero()[:common, 0], (labels == 1).nonzero()[:rare, 0]])
+    return LabelledImages(images[rows], labels[rows])
+
+
 def make_evaluate_params(**changes: Any) -> EvaluateParams:
     return EvaluateParams.model_validate(
         {"batch_size": 10, "device": "cpu", "shift": 0, "calibration_bins": 10} | changes
@@ -100,6 +107,7 @@ def make_report_results(count: int, classes: list[str], members: int = 1) -> Res
     metrics: dict[str, Any] = {
         "loss": 0.1,
         "accuracy": 1 - count / 20_000,
+        "balanced_accuracy": 0.98,
         "errors": count,
         "images": 20_000,
         "macro_f1": 0.9,
@@ -110,12 +118,12 @@ def make_report_results(count: int, classes: list[str], members: int = 1) -> Res
         accuracy = {str(member): 0.991 for member in range(members)}
         metrics["members"] = {"mean_accuracy": 0.991, "deviation": 0.0002, "accuracy": accuracy}
     sheet = make_sprite_sheet(rng.integers(0, 256, (count, 1, 28, 28), np.uint8))
-    correct = {"index": "1", "actual": classes[0], "predicted": classes[0], "confidence": "0.99"}
+    correct = [{"index": "1", "actual": name, "predicted": name, "confidence": "0.99"} for name in classes]
     losses = {"train_loss": "0.3", "validation_loss": "0.2", "validation_accuracy": "0.9"}
     return Results(
         errors=errors,
         error_images=sheet,
-        predictions=[correct, *errors],
+        predictions=[*99 * correct, *errors],
         metrics=metrics,
         history=[{"epoch": str(epoch), **losses} for epoch in (1, 2)],
         layers=[{"layer": "Conv2d", "shape": "32x28x28", "parameters": "320"}],

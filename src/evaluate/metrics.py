@@ -12,7 +12,8 @@ def measure(predictions: Predictions, labels: np.ndarray, classes: np.ndarray, b
     """Compute all metrics.
 
     labels: int64 (N,), classes: names (K,), bins: number of bins of the calibration error. Rates are fractions, the
-    loss is a mean over images. A class without images has a recall of 0.
+    loss is a mean over images. The balanced accuracy is the mean recall of the classes that have images; a class
+    without images has a recall of 0.
     """
     indices = np.arange(len(classes))
     correct = predictions.predicted == labels
@@ -20,6 +21,7 @@ def measure(predictions: Predictions, labels: np.ndarray, classes: np.ndarray, b
     return {
         "loss": float(log_loss(labels, predictions.probabilities, labels=indices)),
         "accuracy": float(accuracy_score(labels, predictions.predicted)),
+        "balanced_accuracy": float(recall[np.unique(labels)].mean()),
         "errors": int((~correct).sum()),
         "images": len(labels),
         "macro_f1": float(f1_score(labels, predictions.predicted, labels=indices, average="macro", zero_division=0)),

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from src.report.html import HERE, encode, render, sprite_position, sprite_size
-from src.report.results import Results, wilson_interval
+from src.report.results import Results, Rows, wilson_interval
 
 
 class Chart(NamedTuple):
@@ -20,6 +20,7 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
     metrics, count = results.metrics, len(results.errors)
     mistakes = [_describe(row, place, count) for place, row in enumerate(results.errors)]
     low, high = wilson_interval(metrics["images"] - metrics["errors"], metrics["images"])
+    recall = _recall(results.predictions, list(metrics["recall"]))
     actual, predicted = (
         [name for name in metrics["recall"] if any(mistake[key] == name for mistake in mistakes)]
         for key in ("actual", "predicted")
@@ -40,7 +41,8 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
         tile=sprite_size(count, *image_size),
         charts=[{"svg": chart.svg, "description": chart.description} for chart in charts],
         augmented=encode(results.augmented) if _is_augmented(results.params) else None,
-        recall_floor=min(0.95, min(metrics["recall"].values()) // 0.05 * 0.05),
+        recall=recall,
+        recall_floor=min(0.95, min(row["recall"] for row in recall if row["images"]) // 0.05 * 0.05),
         layers=results.layers,
         params=_flatten(results.params),
         environment=results.environment,
@@ -50,6 +52,21 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
 def _describe(row: Mapping[str, str], place: int, count: int) -> dict[str, Any]:
     numbers = {"index": int(row["index"]), **{key: float(row[key]) for key in ("confidence", "loss")}}
     return {**row, **numbers, "position": sprite_position(place, count)}
+
+
+def _recall(predictions: Rows, classes: Sequence[str]) -> list[dict[str, Any]]:
+    """Return one dict per class: its name and number of images and, if there are any, the recall with its interval."""
+    images = Counter(row["actual"] for row in predictions)
+    correct = Counter(row["actual"] for row in predictions if row["actual"] == row["predicted"])
+
+    def describe(name: str) -> dict[str, Any]:
+        if not images[name]:
+            return {"name": name, "images": 0}
+        low, high = wilson_interval(correct[name], images[name])
+        recall = correct[name] / images[name]
+        return {"name": name, "images": images[name], "recall": recall, "interval": f"{low:.2%} to {high:.2%}"}
+
+    return [describe(name) for name in classes]
 
 
 def _confusion(mistakes: Sequence[Mapping[str, Any]], rows: list[str], columns: list[str]) -> list[dict[str, Any]]:

@@ -25,6 +25,7 @@ class Metrics(BaseModel):
 
     loss: float
     accuracy: float
+    balanced_accuracy: float
     errors: NonNegativeInt
     images: PositiveInt
     macro_f1: float
@@ -98,6 +99,6 @@ def column(rows: Rows, key: str) -> np.ndarray:
 
 
 def wilson_interval(correct: int, images: int) -> tuple[float, float]:
-    """Compute the 95% confidence interval of an accuracy."""
+    """Compute the 95% confidence interval of an accuracy or a recall."""
     interval = binomtest(int(correct), int(images)).proportion_ci(0.95, method="wilson")
     return interval.low, interval.high

@@ -5,6 +5,8 @@ from sklearn.model_selection import train_test_split
 
 from src.split.params import SplitParams
 
+IMBALANCE = 0.1  # images of the smallest class to those of the largest, below which describe_imbalance advises weights
+
 
 def split_rows(labels: np.ndarray, classes: np.ndarray, params: SplitParams) -> tuple[np.ndarray, np.ndarray]:
     """Split row numbers into training and validation sets, stratified by label; return both as sorted int64.
@@ -24,3 +26,14 @@ def split_rows(labels: np.ndarray, classes: np.ndarray, params: SplitParams) -> 
         if len(missing):
             raise ValueError(f"{fraction} leaves no {name} images of class {', '.join(classes[missing])}")
     return np.sort(train), np.sort(validation)
+
+
+def describe_imbalance(counts: np.ndarray, classes: np.ndarray) -> str:
+    """Warn if the smallest class has too few of the training images, counts int64 (K,); return "" if not."""
+    smallest, largest = counts.argmin(), counts.argmax()
+    if counts[smallest] >= IMBALANCE * counts[largest]:
+        return ""
+    return (
+        f"warning: class {classes[smallest]} has only {counts[smallest]:,} training images, class {classes[largest]}"
+        f" {counts[largest]:,}; consider train.class_weights: balanced"
+    )

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import NoReturn
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
@@ -51,13 +50,13 @@ def make_progress_bar(images: int, name: str) -> "tqdm[NoReturn]":
 
 @torch.inference_mode()
 def validate(learner: Learner, data: LabelledImages) -> tuple[float, float]:
-    """Return the mean loss over images and the accuracy."""
+    """Return the mean loss over images, weighted as in training, and the accuracy."""
     learner.network.eval()
     rows = torch.arange(len(data.labels), device=data.labels.device)
     total = torch.zeros(2, dtype=torch.float64, device=rows.device)
     for images, labels in data.batches(rows, VALIDATION_BATCH):
         log_probabilities = learner.predict(images)
-        total[0] += F.nll_loss(log_probabilities, labels, reduction="sum").double()
+        total[0] += learner.total_loss(log_probabilities, labels).double()
         total[1] += (log_probabilities.argmax(1) == labels).sum()
     loss, accuracy = (total / len(rows)).tolist()
     return loss, accuracy

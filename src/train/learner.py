@@ -13,12 +13,13 @@ from src.train.params import TrainParams
 
 
 class Learner:
-    """A network in training, with its optimizer, learning-rate schedule and precision of matrix multiplications."""
+    """A network in training, with its optimizer, learning-rate schedule, class weights and precision."""
 
     def __init__(self, network: ConvNet, data: LabelledImages, params: TrainParams, precision: torch.dtype) -> None:
         self.network = network.to(data.images.device)
         self.batch_size = params.batch_size
         self.precision = precision
+        self.class_weights = _balanced_weights(data.labels) if params.class_weights == "balanced" else None
         self.optimizer = torch.optim.AdamW(
             network.parameters(), lr=params.learning_rate, weight_decay=params.weight_decay, fused=True
         )
@@ -33,12 +34,17 @@ class Learner:
 
     def step(self, images: Tensor, labels: Tensor) -> Tensor:
         """Update the weights from one batch, and return its mean loss, detached."""
-        loss = F.nll_loss(self.predict(images), labels)
+        # Divided by the number of images and not by the sum of their weights, which is large where rare images are.
+        loss = self.total_loss(self.predict(images), labels) / len(labels)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
         self.schedule.step()
         return loss.detach()
+
+    def total_loss(self, log_probabilities: Tensor, labels: Tensor) -> Tensor:
+        """Sum the loss over the images of a batch, each weighted as train.class_weights says."""
+        return F.nll_loss(log_probabilities, labels, self.class_weights, reduction="sum")
 
     def predict(self, images: Tensor) -> Tensor:
         """Compute log-probabilities float32 (N, K) of a batch of float images."""
@@ -60,6 +66,12 @@ class Learner:
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
+
+
+def _balanced_weights(labels: Tensor) -> Tensor:
+    """Return weights float32 (K,) of which the mean over all images is 1; every class must have images."""
+    counts = torch.bincount(labels)
+    return len(labels) / (len(counts) * counts)
 
 
 def _make_schedule(optimizer: torch.optim.Optimizer, params: TrainParams, steps_per_epoch: int) -> LRScheduler:

@@ -46,6 +46,14 @@ class TrainParams(Section):
     weight_decay: Annotated[
         float, Field(ge=0, lt=1), Parameter(0.0, "Weight decay of AdamW; with 0, AdamW is identical to Adam.")
     ]
+    class_weights: Annotated[
+        Literal["none", "balanced"],
+        Parameter(
+            "none",
+            "Weights of the classes in the training and validation loss; balanced weighs each class inversely to its"
+            " number of training images, so that rare classes count as much as common ones.",
+        ),
+    ]
     patience: Annotated[
         int,
         Field(ge=0),

@@ -213,8 +213,10 @@ def test_nothing_wraps_and_the_page_is_short(show: Callable[..., Page], width: i
     assert page.evaluate("document.documentElement.scrollWidth") == width
     line_counts = """element => { const range = document.createRange(); range.selectNodeContents(element);
       return new Set([...range.getClientRects()].map(box => Math.round(box.bottom))).size; }"""
-    for small in page.locator(".figures small").all():
+    for small in page.locator(".figures small, .recall small").all():
         assert small.evaluate(line_counts) == 1
+    cards = [card.bounding_box() for card in page.locator(".figures div").all()]
+    assert len({box["y"] for box in cards if box}) == (1 if width == 1200 else 4)
     wrapped = """text => text.offsetHeight / parseFloat(getComputedStyle(text).lineHeight)
       - text.textContent.split("\\n").length"""
     for text in page.locator("#gallery .soft").all()[:10]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from src.common.files import save_arrays, write_csv
+from src.common.files import load_arrays, save_arrays, write_csv
 from tests.helpers import STAGES, attempt, run, set_params
 
 
@@ -117,6 +117,16 @@ def test_more_blocks_than_the_image_has_pixels_for(prepared_project: Path) -> No
 def test_a_split_that_leaves_out_a_class(prepared_project: Path) -> None:
     set_params(prepared_project, {"split": {"validation_fraction": 0.001}})
     assert_fails(prepared_project, "split", "split.validation_fraction = 0.001")
+
+
+def test_a_split_with_a_rare_class(prepared_project: Path) -> None:
+    assert "warning" not in run(sys.executable, "-m", "stages.split", cwd=prepared_project)
+    data = load_arrays(prepared_project / "data/download/train.npz", "images", "labels", "classes", "fit")
+    rare = np.flatnonzero(data["labels"] == 7)[5:]
+    data |= {key: np.delete(data[key], rare, axis=0) for key in ("images", "labels")}
+    save_arrays(prepared_project / "data/download/train.npz", **data)
+    output = run(sys.executable, "-m", "stages.split", cwd=prepared_project)
+    assert "split: warning: class 7 has only 4 training images, class " in output
 
 
 def test_training_needs_no_test_set_and_evaluate_rejects_one_that_does_not_fit(prepared_project: Path) -> None:

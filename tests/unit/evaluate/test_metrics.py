@@ -15,13 +15,15 @@ def test_metrics_of_four_images_computed_by_hand() -> None:
     assert metrics["loss"] == pytest.approx(-np.log([0.7, 0.8, 0.3, 0.6]).mean())
     assert (metrics["accuracy"], metrics["errors"], metrics["images"]) == (0.75, 1, 4)
     assert metrics["recall"] == {"a": 1.0, "b": 0.5, "c": 1.0}
+    assert metrics["balanced_accuracy"] == pytest.approx(2.5 / 3)
     assert metrics["macro_f1"] == pytest.approx((2 / 3 + 2 / 3 + 1) / 3)
     json.dumps(metrics, allow_nan=False)
 
 
-def test_a_class_without_images_has_a_recall_of_zero() -> None:
+def test_a_class_without_images_has_a_recall_of_zero_and_no_balanced_accuracy() -> None:
     metrics = measure(make_predictions([[0.7, 0.2, 0.1]]), np.array([0]), CLASSES, bins=10)
     assert metrics["recall"] == {"a": 1.0, "b": 0.0, "c": 0.0}
+    assert metrics["balanced_accuracy"] == 1
 
 
 def test_the_members_of_an_ensemble_are_measured_separately() -> None:

@@ -27,10 +27,28 @@ def test_the_title_and_the_heading_identify_the_run() -> None:
 
 def test_each_figure_is_shown_once() -> None:
     body = re.sub(r"<script.*?</script>|<details>.*?</details>", "", make_page(48).split("<body>")[1], flags=re.DOTALL)
-    for figure in ("99.76%", "99.68% to 99.82%", ">48<", "20,000", "0.1000", "1.00%", "90.00%"):
+    for figure in ("99.76%", "99.68% to 99.82%", ">48<", "20,000", "0.1000", "1.00%", "90.00%", "98.00%"):
         assert body.count(figure) == 1
 
 
 def test_augmented_images_are_shown_only_if_training_used_augmentation() -> None:
     assert "Augmented training images" in make_page(3, members=2)
     assert "Augmented training images" not in make_page(3)
+
+
+def test_the_recall_of_a_class_has_its_interval_and_number_of_images() -> None:
+    results = make_report_results(0, ["rare", "single", "empty"])
+    rows = [("rare", "rare")] * 15 + [("rare", "single")] * 5 + [("single", "single")]
+    predictions = [{"actual": actual, "predicted": predicted} for actual, predicted in rows]
+    page = report_page(results._replace(predictions=predictions), (28, 28), [])
+    shown = re.findall("<li>(.*?)</li>", page, flags=re.DOTALL)
+    expected = [
+        # By hand: (15 + z²/2 ± z √(15 · 5 / 20 + z²/4)) / (20 + z²), where z = 1.96
+        ("rare", "20 images", "75.00%", "53.13% to 88.81%"),
+        ("single", "1 image<", "100.00%", "20.65% to 100.00%"),
+        ("empty", "0 images"),
+    ]
+    for row, texts in zip(shown, expected, strict=True):
+        assert all(text in row for text in texts)
+    assert "%" not in shown[2]
+    assert "The bars start at 70%" in page

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from src.split.params import SplitParams
-from src.split.stratified import split_rows
+from src.split.stratified import describe_imbalance, split_rows
 
 CLASSES = np.array(["a", "b"])
 
@@ -42,3 +42,11 @@ def test_the_split_depends_on_the_seed() -> None:
 def test_a_split_that_would_leave_out_a_class_is_rejected(counts: list[int], fraction: float, message: str) -> None:
     with pytest.raises(ValueError, match=rf"split.validation_fraction = {fraction} {message}"):
         split_rows(np.repeat([0, 1], counts), CLASSES, make_params(fraction))
+
+
+def test_a_class_with_less_than_a_tenth_of_the_largest_one_is_named() -> None:
+    classes = np.array(["cat", "dog", "owl"])
+    assert describe_imbalance(np.array([1000, 500, 100]), classes) == ""
+    assert describe_imbalance(np.array([1000, 500, 99]), classes) == (
+        "warning: class owl has only 99 training images, class cat 1,000; consider train.class_weights: balanced"
+    )

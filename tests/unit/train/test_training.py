@@ -15,7 +15,14 @@ from src.train.data import LabelledImages, TrainingData
 from src.train.history import EpochMetrics, best_epoch
 from src.train.params import AugmentParams
 from src.train.training import epoch_seed, train
-from tests.builders import AUGMENTATION, NO_AUGMENTATION, make_images, make_tiny_network, make_train_params
+from tests.builders import (
+    AUGMENTATION,
+    NO_AUGMENTATION,
+    make_images,
+    make_imbalanced,
+    make_tiny_network,
+    make_train_params,
+)
 
 DIVERGING: dict[str, Any] = {"learning_rate": 0.5, "schedule": "constant"}  # gets worse again within 12 epochs
 
@@ -148,6 +155,18 @@ def test_the_training_loss_is_the_mean_over_images(tmp_path: Path) -> None:
     assert history[0].train_loss == pytest.approx(total / 40, rel=1e-6)
 
 
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_balanced_weights_raise_the_recall_of_a_rare_class(precision: torch.dtype) -> None:
+    images, labels = make_images(400, seed=2)
+    recall = {}
+    for class_weights in ("none", "balanced"):
+        network, _ = fit(precision, training=make_imbalanced(200, 8), class_weights=class_weights)
+        with torch.no_grad():
+            recall[class_weights] = network.eval()(images[labels == 1] / 255).argmax(1).double().mean()
+    assert recall["none"] < 0.2
+    assert recall["balanced"] > 0.9
+
+
 @pytest.mark.parametrize("count", [2, 16, 17, 33])
 def test_any_number_of_images_can_be_trained_on(count: int) -> None:
     """BatchNorm cannot train on a single image, which would be left over from some of these numbers."""
@@ -171,9 +190,11 @@ def test_a_loss_that_is_not_finite_ends_training_with_advice() -> None:
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("schedule", ["constant", "one_cycle"])
-def test_a_resumed_training_gives_the_same_bits(tmp_path: Path, precision: torch.dtype, schedule: str) -> None:
-    params = make_train_params(AUGMENTATION, epochs=5, schedule=schedule)
+@pytest.mark.parametrize(("schedule", "class_weights"), [("constant", "none"), ("one_cycle", "balanced")])
+def test_a_resumed_training_gives_the_same_bits(
+    tmp_path: Path, precision: torch.dtype, schedule: str, class_weights: str
+) -> None:
+    params = make_train_params(AUGMENTATION, epochs=5, schedule=schedule, class_weights=class_weights)
     whole = make_tiny_network()
     history = train(whole, make_data(), params, precision, Checkpoint(tmp_path / "whole", "test"), ignore)
     stopping = StoppingCheckpoint(tmp_path / "parts", "test")
