@@ -37,7 +37,7 @@ def train_epoch(
             progress.update(len(labels))
             if len(losses) % CHECK_INTERVAL == 0:
                 _check_finite(losses, rates, name)
-                progress.set_postfix(loss=f"{losses[-1]:.4f}", validation_loss=f"{validation_loss:.4f}")
+                progress.set_postfix(loss=f"{losses[-1]:.4f}", validation_loss=f"{validation_loss:.4f}", refresh=False)
     _check_finite(losses, rates, name)
     return (torch.stack(losses).double().cpu() @ torch.tensor(sizes).double() / len(order)).item(), rates[-1]
 
