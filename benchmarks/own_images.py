@@ -7,6 +7,8 @@ cores. With --validation, it measures on the validation images instead, never re
 scikit-learn: to choose settings, which -S sets.
 """
 
+import stages  # noqa: F401, I001  # before PyTorch is imported, it sets how PyTorch's threads wait for each other
+
 import argparse
 import io
 import statistics
@@ -161,8 +163,8 @@ DATA_SETS = {
     "digits": DataSet("digits", write_digits, 28, 1),
     "clothes": DataSet("clothes", write_fashion, 28, 1),
     "few letters, 32 px": DataSet("few letters", partial(write_letters, per_class=20), 32, 3),
-    "letters, 32 px": DataSet("letters", partial(write_letters, per_class=100), 32, 3),
-    "letters, 64 px": DataSet("letters", partial(write_letters, per_class=100), 64, 3),
+    "letters, 32 px": DataSet("letters", partial(write_letters, per_class=40), 32, 3),
+    "letters, 64 px": DataSet("letters", partial(write_letters, per_class=40), 64, 3),
 }
 
 
