@@ -164,7 +164,7 @@ DATA_SETS = {
     "clothes": DataSet("clothes", write_fashion, 28, 1),
     "few letters, 32 px": DataSet("few letters", partial(write_letters, per_class=20), 32, 3),
     "letters, 32 px": DataSet("letters", partial(write_letters, per_class=40), 32, 3),
-    "letters, 64 px": DataSet("letters", partial(write_letters, per_class=40), 64, 3),
+    "few letters, 64 px": DataSet("few letters", partial(write_letters, per_class=20), 64, 3),
 }
 
 
