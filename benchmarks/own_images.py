@@ -2,9 +2,9 @@
 
 `python -m benchmarks.own_images` writes the data sets as PNG files to a temporary folder, or to --folder, where a later
 run finds them again. It needs Debian's packages PACKAGES. On the test sets, it measures each of --recipes over seeds,
-and an SVC and a logistic regression from scikit-learn on the pixels, and prints a table; a quarter of an hour on two
-cores. With --validation, it measures on the validation images instead, never reads the test images, and leaves out
-scikit-learn: to choose settings, which -S sets.
+and an SVC and a logistic regression from scikit-learn on the pixels, and prints a table; about half an hour on two
+cores. With --validation, it measures on the validation images and not on the test images, and leaves out scikit-learn:
+to choose settings, which -S sets.
 """
 
 import stages  # noqa: F401, I001  # before PyTorch is imported, it sets how PyTorch's threads wait for each other
@@ -163,7 +163,6 @@ DATA_SETS = {
     "digits": DataSet("digits", write_digits, 28, 1),
     "clothes": DataSet("clothes", write_fashion, 28, 1),
     "few letters, 32 px": DataSet("few letters", partial(write_letters, per_class=20), 32, 3),
-    "letters, 32 px": DataSet("letters", partial(write_letters, per_class=40), 32, 3),
     "few letters, 64 px": DataSet("few letters", partial(write_letters, per_class=20), 64, 3),
 }
 
