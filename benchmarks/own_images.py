@@ -1,0 +1,274 @@
+"""Measure the recipe for people's own images, and what they might use instead, on several folders of pictures.
+
+`python -m benchmarks.own_images` writes the data sets as PNG files to a temporary folder, or to --folder, where a later
+run finds them again. It needs Debian's packages PACKAGES. On the test sets, it measures each of --recipes over seeds,
+and an SVC and a logistic regression from scikit-learn on the pixels, and prints a table; about half an hour on two
+cores. With --validation, it measures on the validation images and not on the test images, and leaves out scikit-learn:
+to choose settings, which -S sets.
+"""
+
+import stages  # noqa: F401, I001  # before PyTorch is imported, it sets how PyTorch's threads wait for each other
+
+import argparse
+import io
+import statistics
+import string
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import SVC
+
+from benchmarks.accuracy import override
+from src.common.cli import run_cli
+from src.common.params import read_yaml, validate_params
+from src.download.dataset import Dataset
+from src.download.digits import load_small_digits
+from src.download.folder import load_folder
+from src.download.idx_folder import load_idx_folder
+from src.download.params import DownloadParams
+from src.evaluate.evaluation import evaluate
+from src.settings.all_params import AllParams
+from src.settings.recipes import read_recipe
+from src.split.stratified import split_rows
+from src.train.checkpoint import Checkpoint
+from src.train.ensemble import TrainedEnsemble, train_ensemble
+from src.train.params import TrainStageParams
+from src.train.runtime import set_up_runtime
+
+PACKAGES = (
+    "dataset-fashion-mnist fonts-adf-accanthis fonts-adf-gillius fonts-adf-universalis fonts-beteckna fonts-cabin"
+    " fonts-cantarell fonts-comfortaa fonts-crosextra-caladea fonts-crosextra-carlito fonts-dejavu-core fonts-dosis"
+    " fonts-ebgaramond fonts-fanwood fonts-firacode fonts-freefont-ttf fonts-inconsolata fonts-junicode fonts-lato"
+    " fonts-liberation fonts-lobstertwo fonts-open-sans fonts-play fonts-prociono fonts-quicksand"
+    " fonts-roboto-unhinted fonts-sil-charis fonts-urw-base35 fonts-vollkorn fonts-yanone-kaffeesatz"
+)
+FASHION = Path("/usr/share/datasets/fashion-mnist")
+FONTS = Path("/usr/share/fonts")
+# One side has no family of the other, and no copy of one: Nimbus, FreeFont and Liberation imitate the same three.
+TRAIN_FONTS = (
+    "AccanthisADFStd-Regular.otf Beteckna.ttf C059-Bold.otf C059-Roman.otf Cabin-Bold.otf Cabin-Regular.otf"
+    " Caladea-Bold.ttf Caladea-Regular.ttf Cantarell-Bold.otf Cantarell-Regular.otf Carlito-Regular.ttf"
+    " CharisSIL-Bold.ttf CharisSIL-Regular.ttf DejaVuSans-Bold.ttf DejaVuSans.ttf DejaVuSansMono.ttf"
+    " DejaVuSerif-Bold.ttf DejaVuSerif.ttf Dosis-Bold.otf Dosis-Book.otf EBGaramond12-Regular.otf Fanwood.otf"
+    " FreeMonoBold.ttf FreeSans.ttf FreeSerif.ttf GilliusADF-Bold.otf GilliusADF-Regular.otf Inconsolata.otf"
+    " Lato-Bold.ttf Lato-Regular.ttf LiberationMono-Regular.ttf LiberationSans-Bold.ttf LiberationSans-Regular.ttf"
+    " LiberationSerif-Bold.ttf LiberationSerif-Regular.ttf NimbusSansNarrow-Bold.otf OpenSans-Bold.ttf"
+    " OpenSans-Regular.ttf P052-Bold.otf P052-Roman.otf URWGothic-Book.otf UniversalisADFStd-Bold.otf"
+    " UniversalisADFStd-Regular.otf"
+)
+TEST_FONTS = (
+    "Comfortaa-Regular.ttf FiraCode-Bold.ttf FiraCode-Regular.ttf JunicodeTwoBeta-Bold.otf JunicodeTwoBeta-Regular.otf"
+    " LobsterTwo-Regular.otf Play-Bold.ttf Play-Regular.ttf Prociono.otf Quicksand-Bold.ttf Quicksand-Regular.ttf"
+    " Roboto-Bold.ttf Roboto-Regular.ttf URWBookman-Demi.otf URWBookman-Light.otf Vollkorn-Bold.ttf"
+    " Vollkorn-Regular.ttf YanoneKaffeesatz-Bold.otf YanoneKaffeesatz-Regular.otf"
+)
+LETTER_SIZE = 64  # pixels
+
+Pictures = Iterator[tuple[str, Image.Image]]  # each with its class
+
+
+class DataSet(NamedTuple):
+    """A folder to be written by write, and the parameters of download to read it with."""
+
+    folder: str
+    write: Callable[[Path], None]
+    image_size: int
+    channels: int
+
+
+class Figures(NamedTuple):
+    """The accuracies and the validation losses over seeds, and the mean time of one training run."""
+
+    accuracies: list[float]
+    losses: list[float]
+    seconds: float
+
+
+def write_digits(folder: Path) -> None:
+    """Write scikit-learn's 1,797 digits: 1,437 for training."""
+    data = load_small_digits()
+    names = [str(name) for name in range(10)]
+    write_pictures(folder / "train", to_pictures(data.train_images, data.train_labels, names))
+    write_pictures(folder / "test", to_pictures(data.test_images, data.test_labels, names))
+
+
+def write_fashion(folder: Path) -> None:
+    """Write 2,000 of Fashion-MNIST's training and 2,000 of its test images, drawn at random."""
+    if not FASHION.is_dir():
+        raise ValueError(missing_packages(str(FASHION)))
+    values = read_yaml(Path("params.yaml"))["download"] | {"dataset": "idx", "folder": str(FASHION)}
+    data = load_idx_folder(DownloadParams.model_validate(values))
+    draw = np.random.default_rng(0)
+    for part, images, labels in (
+        ("train", data.train_images, data.train_labels),
+        ("test", data.test_images, data.test_labels),
+    ):
+        rows = draw.choice(len(labels), 2000, replace=False)
+        write_pictures(folder / part, to_pictures(images[rows], labels[rows], data.classes.tolist()))
+
+
+def to_pictures(images: np.ndarray, labels: np.ndarray, names: list[str]) -> Pictures:
+    for image, label in zip(images, labels, strict=True):
+        yield names[label], Image.fromarray(image[0])
+
+
+def write_letters(folder: Path, per_class: int) -> None:
+    """Write the letters A to Z in the training fonts, per_class of each, and 40 of each in the test fonts."""
+    write_pictures(folder / "train", draw_letters(TRAIN_FONTS, per_class, seed=0))
+    write_pictures(folder / "test", draw_letters(TEST_FONTS, 40, seed=1))
+
+
+def draw_letters(fonts: str, per_class: int, seed: int) -> Pictures:
+    """Draw letters in random fonts, sizes, colours and places."""
+    names = fonts.split()
+    found = {path.name: path for path in FONTS.rglob("*.[ot]tf")}
+    if missing := [name for name in names if name not in found]:
+        raise ValueError(missing_packages(", ".join(missing)))
+    draw = np.random.default_rng(seed)
+    for letter in string.ascii_uppercase:
+        for _ in range(per_class):
+            font = ImageFont.truetype(str(found[draw.choice(names)]), int(LETTER_SIZE * draw.uniform(0.55, 0.8)))
+            while True:  # until the letter stands out
+                paper, ink = (draw.integers(0, 256, 3) for _ in range(2))
+                if abs(paper.mean() - ink.mean()) > 60:
+                    break
+            picture = Image.new("RGB", (LETTER_SIZE, LETTER_SIZE), tuple(paper.tolist()))
+            place = tuple((LETTER_SIZE / 2 + draw.uniform(-0.08, 0.08, 2) * LETTER_SIZE).tolist())
+            ImageDraw.Draw(picture).text(place, letter, tuple(ink.tolist()), font, anchor="mm")
+            yield letter, picture
+
+
+def write_pictures(folder: Path, pictures: Pictures) -> None:
+    for number, (name, picture) in enumerate(pictures):
+        path = folder / name.replace("/", " or ") / f"{number:05}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture.save(path)
+
+
+def missing_packages(what: str) -> str:
+    return f"{what} not found; run `apt-get install {PACKAGES}`"
+
+
+DATA_SETS = {
+    "digits": DataSet("digits", write_digits, 28, 1),
+    "clothes": DataSet("clothes", write_fashion, 28, 1),
+    "few letters, 32 px": DataSet("few letters", partial(write_letters, per_class=20), 32, 3),
+    "few letters, 64 px": DataSet("few letters", partial(write_letters, per_class=20), 64, 3),
+}
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    with TemporaryDirectory() as temporary:
+        parent = arguments.folder or Path(temporary)
+        print("| data set | images | classifier | accuracy | validation loss | seconds |\n|---|---|---|---|---|---|")
+        for name in arguments.data or DATA_SETS:
+            data = load(DATA_SETS[name], parent)
+            for label, figures in measure_all(data, arguments):
+                images = f"{len(data.train_labels):,}" + (
+                    "" if arguments.validation else f" + {len(data.test_labels):,}"
+                )
+                losses = describe(figures.losses, "{:.3f}") if figures.losses else ""
+                accuracy = describe([100 * value for value in figures.accuracies], "{:.2f}")
+                print(f"| {name} | {images} | {label} | {accuracy} | {losses} | {figures.seconds:.0f} |", flush=True)
+
+
+def load(data_set: DataSet, parent: Path) -> Dataset:
+    """Write a data set unless it is there, and decode it as the download stage does."""
+    folder = parent / data_set.folder
+    if not folder.exists():
+        partial_folder = folder.with_name(f"{folder.name}.partial")
+        data_set.write(partial_folder)
+        partial_folder.rename(folder)
+    values = read_yaml(Path("params.yaml"))["download"] | {"dataset": "folder", "folder": str(folder), "fit": "crop"}
+    size = {"image_size": data_set.image_size, "channels": data_set.channels}
+    return load_folder(DownloadParams.model_validate(values | size))
+
+
+def measure_all(data: Dataset, arguments: argparse.Namespace) -> Iterator[tuple[str, Figures]]:
+    """Measure every classifier, each with its name."""
+    for recipe in arguments.recipes:
+        path = Path("recipes", f"{recipe}.yaml")
+        values = override(read_recipe(path), arguments.set)
+        figures = measure_recipe(data, values, path, arguments.seeds, arguments.validation)
+        yield " ".join([recipe, *arguments.set]), figures
+    if not arguments.validation:
+        yield "SVC", measure_scikit(data, SVC())
+        yield "logistic regression", measure_scikit(data, LogisticRegression(max_iter=1000))
+
+
+def measure_recipe(data: Dataset, values: dict[str, Any], path: Path, seeds: int, validation: bool) -> Figures:
+    """Train with each seed; the accuracies are of the test images, or of the validation images."""
+    accuracies, losses, start = [], [], time.perf_counter()
+    for seed in range(seeds):
+        params = validate_params(AllParams, values | {"train": values["train"] | {"seed": seed}}, path)
+        trained = train_one(data, params)
+        if not params.train.refit:
+            losses.append(trained.best.validation_loss)
+        if validation:
+            accuracies.append(trained.best.validation_accuracy)
+        else:
+            test = {"images": data.test_images, "labels": data.test_labels, "classes": data.classes}
+            accuracies.append(evaluate(trained.networks, test, params.evaluate).metrics["accuracy"])
+    return Figures(accuracies, losses, (time.perf_counter() - start) / seeds)
+
+
+def train_one(data: Dataset, params: AllParams) -> TrainedEnsemble:
+    """Split and train as the stages do, without their output."""
+    train, held_out = split_rows(data.train_labels, data.classes, params.split)
+    arrays = {
+        "images": data.train_images,
+        "labels": data.train_labels,
+        "classes": data.classes,
+        "fit": np.array(data.fit),
+    }
+    stage = TrainStageParams(model=params.model, augment=params.augment, train=params.train)
+    with TemporaryDirectory() as checkpoints, redirect_stdout(io.StringIO()):
+        return train_ensemble(
+            arrays,
+            {"train": train, "validation": held_out},
+            stage,
+            set_up_runtime(params.train),
+            partial(Checkpoint, Path(checkpoints), "key"),
+            lambda history: None,
+        )
+
+
+def measure_scikit(data: Dataset, classifier: SVC | LogisticRegression) -> Figures:
+    """Fit one classifier, which has no seed, to all training images, and measure it on the test images."""
+    start = time.perf_counter()
+    train, test = (images.reshape(len(images), -1) / 255 for images in (data.train_images, data.test_images))
+    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+        classifier.fit(train, data.train_labels)
+    accuracy = classifier.score(test, data.test_labels)
+    return Figures([accuracy], [], time.perf_counter() - start)
+
+
+def describe(values: list[float], form: str) -> str:
+    text = form.format(statistics.mean(values))
+    return f"{text} ± {form.format(statistics.stdev(values))}" if len(values) > 1 else text
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.own_images", description=__doc__.splitlines()[0])
+    parser.add_argument("--folder", type=Path, help="where to keep the pictures; default: a temporary folder")
+    parser.add_argument("--data", nargs="+", choices=DATA_SETS, help="the data sets; default: all")
+    parser.add_argument("--recipes", nargs="+", default=["default", "own"], help="files in recipes/, without .yaml")
+    parser.add_argument("--seeds", type=int, default=3, help="number of training runs; default: 3")
+    parser.add_argument("--validation", action="store_true", help="measure on the validation images")
+    parser.add_argument("-S", "--set", metavar="KEY=VALUE", action="append", default=[], help="as in dvc exp run")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    run_cli(main)

@@ -1,0 +1,77 @@
+"""The commands of docs/own-images.md, run literally on a small folder of pictures."""
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from ruamel.yaml import YAML
+
+from src.download.digits import load_small_digits
+from tests.helpers import ROOT, make_project, run, stages_run
+
+CLASSES = {"cat": 3, "dog": 4}  # digits that look like neither
+PER_CLASS = 100
+
+
+def guide_commands() -> list[str]:
+    """The commands of the first block of the guide, without the prompt."""
+    blocks = re.findall(r"```console\n(.*?)```", (ROOT / "docs/own-images.md").read_text(), re.DOTALL)
+    return [line.removeprefix("$ ") for line in "".join(blocks).splitlines() if line.startswith("$ ")]
+
+
+def link_environment(project: Path) -> None:
+    """Give the project the environment that runs the tests, so that make does not set one up."""
+    environment = project / ".venv"
+    (environment / "bin").mkdir(parents=True)
+    (environment / "bin/python").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
+    (environment / "bin/python").chmod(0o755)
+    (environment / "installed").touch()
+
+
+def shorten(recipe: Path) -> None:
+    """Let a recipe train for a few epochs only."""
+    yaml = YAML()
+    document = yaml.load(recipe)
+    document["train"]["epochs"] = 3
+    yaml.dump(document, recipe)
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """A project in which the commands have been run, and the output of each."""
+    project = make_project(tmp_path_factory.mktemp("guide"), {})
+    link_environment(project)
+    shorten(project / "recipes/own.yaml")
+    run("git", "commit", "--quiet", "--all", "--message", "shorter", cwd=project)
+    digits = load_small_digits()
+    for name, digit in CLASSES.items():
+        (project / "photos" / name).mkdir(parents=True)
+        images = digits.train_images[digits.train_labels == digit][:PER_CLASS]
+        for number, image in enumerate(images, start=1):
+            Image.fromarray(image[0]).save(project / f"photos/{name}/{number}.jpg")
+        new = digits.test_images[digits.test_labels == digit][0]
+        Image.fromarray(new[0]).save(project / f"another-{name}.jpg")
+    return project, {command: run("bash", "-c", command, cwd=project) for command in guide_commands()}
+
+
+def test_the_commands_lead_from_a_folder_to_a_report(outputs: tuple[Path, dict[str, str]]) -> None:
+    project, output = outputs
+    (training,) = (text for command, text in output.items() if command.startswith("dvc exp run"))
+    assert stages_run(training) == ["download", "split", "train", "evaluate", "report"]
+    assert "2 classes" in training
+    page = (project / "data/report/index.html").read_text()
+    assert all(name in page for name in CLASSES)
+
+
+def test_a_new_picture_is_classified(outputs: tuple[Path, dict[str, str]]) -> None:
+    (prediction,) = (text for command, text in outputs[1].items() if "tools.predict" in command)
+    assert "another-cat.jpg  cat: " in prediction
+
+
+def test_everything_that_an_experiment_needs_has_been_committed(outputs: tuple[Path, dict[str, str]]) -> None:
+    project, _ = outputs
+    assert run("git", "status", "--short", "--untracked-files=no", cwd=project) == ""
+    run("dvc", "exp", "run", "--temp", "-S", "split.seed=1", "split", cwd=project)
