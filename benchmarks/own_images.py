@@ -238,7 +238,7 @@ def train_one(data: Dataset, params: AllParams) -> TrainedEnsemble:
             arrays,
             {"train": train, "validation": held_out},
             stage,
-            set_up_runtime(params.train),
+            set_up_runtime(params.train, params.model),
             partial(Checkpoint, Path(checkpoints), "key"),
             lambda history: None,
         )
