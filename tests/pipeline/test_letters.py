@@ -1,0 +1,81 @@
+"""Letters in colour, rendered from fonts, through every stage and tool: many classes, three channels, other sizes.
+
+The fonts are those that come with matplotlib; the test set has fonts that no training image uses.
+"""
+
+import json
+import string
+import sys
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from tests.helpers import STAGES, commit, make_project, run, stages_run
+
+FONTS = {
+    "train": ["DejaVuSans", "DejaVuSans-Bold", "DejaVuSerif", "DejaVuSansMono", "STIXGeneral", "STIXGeneralBol"],
+    "test": ["cmr10", "cmss10"],
+}
+LETTERS = [*string.ascii_uppercase]
+LARGE = ("-S", "download.image_size=64", "-S", "model.conv_channels=[[8],[16],[16]]")
+
+
+def draw(letter: str, font: str, ink: tuple[int, ...]) -> Image.Image:
+    """Draw a letter in colour on light paper, wider than high."""
+    path = Path(matplotlib.get_data_path(), "fonts/ttf", f"{font}.ttf")
+    picture = Image.new("RGB", (90, 80), (250, 240, 220))
+    ImageDraw.Draw(picture).text((45, 40), letter, ink, ImageFont.truetype(str(path), 60), anchor="mm")
+    return picture
+
+
+def write_class(photos: Path, letter: str) -> None:
+    """Write a letter as PNG files, in four colours for each font."""
+    inks = np.random.default_rng(ord(letter)).integers(0, 120, (4, 3)).tolist()
+    for part, fonts in FONTS.items():
+        folder = photos / part / letter
+        folder.mkdir(parents=True)
+        for font in fonts:
+            for number, ink in enumerate(inks):
+                draw(letter, font, tuple(ink)).save(folder / f"{font} {number}.png")
+
+
+@pytest.fixture(scope="module")
+def letters(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project trained on the letters at 32 pixels."""
+    download = {"dataset": "folder", "folder": "photos", "image_size": 32, "channels": 3}
+    model = {"conv_channels": [[16], [32]], "hidden_units": [64]}
+    train = {"epochs": 12, "batch_size": 16, "threads": 1}
+    project = make_project(tmp_path_factory.mktemp("letters"), {"download": download, "model": model, "train": train})
+    for letter in LETTERS:
+        write_class(project / "photos", letter)
+    assert stages_run(run("dvc", "repro", cwd=project)) == STAGES
+    commit(project)
+    return project
+
+
+def test_the_network_reads_fonts_that_it_has_never_seen(letters: Path) -> None:
+    metrics = json.loads((letters / "data/evaluate/metrics.json").read_text())["test"]
+    assert list(metrics["recall"]) == LETTERS
+    assert metrics["images"] == 26 * 2 * 4
+    assert metrics["accuracy"] > 0.5
+    draw("Q", "cmr10", (200, 0, 0)).save(letters / "one.jpg")
+    (result,) = json.loads(run(sys.executable, "-m", "tools.predict", "--json", "one.jpg", cwd=letters))
+    assert list(result["probabilities"]) == LETTERS
+
+
+def test_a_comparison_shows_letters_in_colour(letters: Path) -> None:
+    run("dvc", "exp", "run", "--name", "other-seed", "-S", "train.seed=1", "-S", "train.epochs=2", cwd=letters)
+    run(sys.executable, "-m", "tools.compare", "HEAD", "other-seed", "--html", "page.html", cwd=letters)
+    assert "predicted <b>" in (letters / "page.html").read_text()
+
+
+def test_larger_images_and_another_class(letters: Path) -> None:
+    write_class(letters / "photos", "&")
+    output = run("dvc", "exp", "run", *LARGE, "-S", "train.epochs=1", cwd=letters)
+    assert stages_run(output) == STAGES
+    assert "648 training and 216 test images of 64x64 pixels, 27 classes" in output
+    assert "3x60x60" in output
+    assert "&amp;" in (letters / "data/report/index.html").read_text()
