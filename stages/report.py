@@ -26,6 +26,7 @@ class Params(StageParams):
 
 def main() -> None:
     params = read_stage_params(Params).report
+    files = read_csv(Path("data/download/files.csv"), part=str, index=int, file=str)
     results = Results(
         errors=read_csv(Path("data/evaluate/errors.csv"), **PREDICTION, loss=float, likeliest=str),
         error_images=read_bytes(Path("data/evaluate/errors.png")),
@@ -36,6 +37,7 @@ def main() -> None:
         augmented=read_bytes(Path("data/train/augmented.png")),
         environment=read_json(Path("data/train/environment.json"), Environment),
         params=read_yaml(PARAMS),
+        files={row["index"]: row["file"] for row in files if row["part"] == "test"},
         result_id=hashlib.md5(read_bytes(PREDICTIONS), usedforsecurity=False).hexdigest()[:8],
     )
     for name, contents in build_report(results, params).items():

@@ -129,6 +129,7 @@ def make_report_results(count: int, classes: list[str], members: int = 1) -> Res
         layers=[{"layer": "Conv2d", "shape": "32x28x28", "parameters": "320"}],
         augmented=sheet,
         environment={"torch": "2", "processor": "P"},
+        files={},
         params=DEFAULTS | {"augment": AUGMENTATION if members > 1 else NO_AUGMENTATION},
         result_id="0123abcd",
     )

@@ -172,5 +172,5 @@ def read_csv(path: Path, **columns: Callable[[str], Any]) -> list[dict[str, str]
 
 
 def _damaged(path: Path, reason: object) -> ValueError:
-    advice = f"run `dvc repro --force {path.parent.name}` to recreate it"
+    advice = f"run `dvc repro {path.parent.name}` to recreate it"
     return ValueError(f"{path} is damaged or not the expected file ({reason}); {advice}")

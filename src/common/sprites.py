@@ -39,7 +39,7 @@ def split_sprite_sheet(sheet: bytes, count: int) -> np.ndarray:
             pixels = np.atleast_3d(np.asarray(picture))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         reason = "not a PNG" if isinstance(error, UnidentifiedImageError) else error  # Pillow's names a memory address
-        advice = "run `dvc repro --force evaluate` to recreate it"
+        advice = "run `dvc repro evaluate` to recreate it"
         raise ValueError(f"errors.png is damaged or does not belong to errors.csv ({reason}); {advice}") from None
     height, width, channels = pixels.shape[0] // rows, pixels.shape[1] // COLUMNS, pixels.shape[2]
     sprites = pixels.reshape(rows, height, COLUMNS, width, channels).transpose(0, 2, 4, 1, 3)

@@ -118,9 +118,7 @@ def _without_seed(result: Result) -> tuple[Any, ...]:
 def _check_hash(path: str, contents: bytes, md5: str) -> None:
     if hashlib.md5(contents, usedforsecurity=False).hexdigest() != md5:
         stage = path.split("/")[1]
-        raise ValueError(
-            f"{path} is not the file that dvc.lock records; run `dvc repro --force {stage}` to recreate it"
-        )
+        raise ValueError(f"{path} is not the file that dvc.lock records; run `dvc repro {stage}` to recreate it")
 
 
 def _hashes(stage: dict[str, Any], kind: str) -> dict[str, str]:

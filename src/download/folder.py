@@ -49,11 +49,24 @@ def load_folder(params: DownloadParams) -> Dataset:
         missing = np.setdiff1d(np.arange(len(found.classes)), labels[side])
         if len(missing):
             names = ", ".join(show_path(found.classes[label]) for label in missing)
-            raise ValueError(f"{folder} has no {name} pictures that can be used for: {names}")
+            raise ValueError(
+                f"{folder} has no {name} pictures that can be used for: {names}; every class needs at least one for"
+                " testing and two different ones for training"
+            )
     test_images = images[test]
     for place, row in enumerate(train):  # in place, to save memory; place <= row
         images[place] = images[row]
-    return Dataset(images[: len(train)], labels[train], test_images, labels[test], np.array(found.classes), params.fit)
+    train_files, test_files = ([show_path(found.files[row].path) for row in side] for side in (train, test))
+    return Dataset(
+        images[: len(train)],
+        labels[train],
+        test_images,
+        labels[test],
+        np.array(found.classes),
+        params.fit,
+        train_files,
+        test_files,
+    )
 
 
 def _check_memory(count: int, shape: tuple[int, int, int]) -> None:

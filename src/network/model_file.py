@@ -20,7 +20,7 @@ def load_networks(path: Path) -> list[ConvNet]:
     try:
         return decode_networks(data)
     except ValueError as error:
-        advice = f"run `dvc repro --force {path.parent.name}` to recreate it"
+        advice = f"run `dvc repro {path.parent.name}` to recreate it"
         raise ValueError(f"{path} is damaged or not a model file of this project ({error}); {advice}") from None
 
 

@@ -18,8 +18,9 @@ class Chart(NamedTuple):
 def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[Chart]) -> str:
     """Render the page; image_size: height and width of an image in pixels."""
     metrics, count = results.metrics, len(results.errors)
-    mistakes = [_describe(row, place, count) for place, row in enumerate(results.errors)]
+    mistakes = [_describe(row, place, count, results.files) for place, row in enumerate(results.errors)]
     low, high = wilson_interval(metrics["images"] - metrics["errors"], metrics["images"])
+    data = results.params["download"]
     recall = _recall(results.predictions, list(metrics["recall"]))
     actual, predicted = (
         [name for name in metrics["recall"] if any(mistake[key] == name for mistake in mistakes)]
@@ -28,6 +29,7 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
     return render(
         HERE / "report.html",
         result_id=results.result_id,
+        data=data["folder"] if data["dataset"] in ("folder", "idx") else data["dataset"],
         accuracy=f"{metrics['accuracy']:.2%}",
         interval=f"{low:.2%} to {high:.2%}",
         images=f"{metrics['images']:,}",
@@ -42,16 +44,17 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
         charts=[{"svg": chart.svg, "description": chart.description} for chart in charts],
         augmented=encode(results.augmented) if _is_augmented(results.params) else None,
         recall=recall,
-        recall_floor=min(0.95, min(row["recall"] for row in recall if row["images"]) // 0.05 * 0.05),
+        recall_floor=min(0.95, min(row["low"] for row in recall if row["images"]) // 0.05 * 0.05),
         layers=results.layers,
         params=_flatten(results.params),
         environment=results.environment,
     )
 
 
-def _describe(row: Mapping[str, str], place: int, count: int) -> dict[str, Any]:
+def _describe(row: Mapping[str, str], place: int, count: int, files: Mapping[str, str]) -> dict[str, Any]:
     numbers = {"index": int(row["index"]), **{key: float(row[key]) for key in ("confidence", "loss")}}
-    return {**row, **numbers, "position": sprite_position(place, count)}
+    name = files.get(row["index"], f"image {row['index']}")
+    return {**row, **numbers, "position": sprite_position(place, count), "name": name}
 
 
 def _recall(predictions: Rows, classes: Sequence[str]) -> list[dict[str, Any]]:
@@ -64,7 +67,13 @@ def _recall(predictions: Rows, classes: Sequence[str]) -> list[dict[str, Any]]:
             return {"name": name, "images": 0}
         low, high = wilson_interval(correct[name], images[name])
         recall = correct[name] / images[name]
-        return {"name": name, "images": images[name], "recall": recall, "interval": f"{low:.2%} to {high:.2%}"}
+        return {
+            "name": name,
+            "images": images[name],
+            "recall": recall,
+            "low": low,
+            "interval": f"{low:.2%} to {high:.2%}",
+        }
 
     return [describe(name) for name in classes]
 

@@ -69,6 +69,7 @@ class Results(NamedTuple):
     augmented: bytes
     environment: Mapping[str, Any]
     params: Mapping[str, Any]
+    files: Mapping[str, str]  # of the test images that have a file of their own, by index
     result_id: str  # the first digits of the MD5 of predictions.csv, which is in dvc.lock
 
     @property
@@ -84,7 +85,7 @@ class Results(NamedTuple):
         if unknown or len(self.errors) != self.metrics["errors"]:
             found = f"unknown class {min(unknown)!r}" if unknown else f"{len(self.errors)} rows"
             expected = f"{self.metrics['errors']} errors in the classes {', '.join(index_of)}"
-            advice = "run `dvc repro --force evaluate` to recreate both"
+            advice = "run `dvc repro evaluate` to recreate both"
             raise ValueError(f"errors.csv has {found}, but metrics.json has {expected}; {advice}")
         actual, predicted = (
             np.array([index_of[row[key]] for row in self.errors], np.int64) for key in ("actual", "predicted")

@@ -13,14 +13,23 @@ def split_rows(labels: np.ndarray, classes: np.ndarray, params: SplitParams) -> 
 
     labels: int64 (N,), indices into the class names classes (K,). Raise ValueError if either side would lack a class.
     """
+    counts = np.bincount(labels, minlength=len(classes))
+    if counts.min() < 2:
+        rare = ", ".join(classes[counts < 2])
+        raise ValueError(
+            f"at least two training images of every class are needed, one of them to validate; add some of {rare}"
+        )
     rows = np.arange(len(labels))
     fraction = f"split.validation_fraction = {params.validation_fraction}"
     try:
         train, validation = train_test_split(
             rows, test_size=params.validation_fraction, stratify=labels, random_state=params.seed
         )
-    except ValueError as error:
-        raise ValueError(f"{fraction} cannot split {len(labels):,} images: {error}") from None
+    except ValueError:
+        raise ValueError(
+            f"{fraction} of {len(labels):,} images leaves less than one training or validation image for each of the"
+            f" {len(classes)} classes; change it or add images"
+        ) from None
     for name, side in (("training", train), ("validation", validation)):
         missing = np.setdiff1d(np.arange(len(classes)), labels[side])
         if len(missing):

@@ -39,7 +39,7 @@ def select_data(
     """
     all_rows = np.concatenate([rows["train"], rows["validation"]])
     if not np.isin(all_rows, np.arange(len(arrays["labels"]))).all() or len(np.unique(all_rows)) != len(all_rows):
-        raise ValueError("the split has rows that occur twice or do not exist; run `dvc repro --force split`")
+        raise ValueError("the split has rows that occur twice or do not exist; run `dvc repro split`")
 
     def select(selection: Any) -> LabelledImages:
         return LabelledImages(*(torch.from_numpy(arrays[name][selection]).to(device) for name in ("images", "labels")))

@@ -4,6 +4,7 @@ The fonts are those that come with matplotlib; the test set has fonts that no tr
 """
 
 import json
+import re
 import string
 import sys
 from pathlib import Path
@@ -66,16 +67,12 @@ def test_the_network_reads_fonts_that_it_has_never_seen(letters: Path) -> None:
     assert list(result["probabilities"]) == LETTERS
 
 
-def test_a_comparison_shows_letters_in_colour(letters: Path) -> None:
-    run("dvc", "exp", "run", "--name", "other-seed", "-S", "train.seed=1", "-S", "train.epochs=2", cwd=letters)
-    run(sys.executable, "-m", "tools.compare", "HEAD", "other-seed", "--html", "page.html", cwd=letters)
-    assert "predicted <b>" in (letters / "page.html").read_text()
-
-
 def test_larger_images_and_another_class(letters: Path) -> None:
     write_class(letters / "photos", "&")
     output = run("dvc", "exp", "run", *LARGE, "-S", "train.epochs=1", cwd=letters)
     assert stages_run(output) == STAGES
     assert "648 training and 216 test images of 64x64 pixels, 27 classes" in output
     assert "3x60x60" in output
-    assert "&amp;" in (letters / "data/report/index.html").read_text()
+    page = (letters / "data/report/index.html").read_text()
+    assert "&amp;" in page
+    assert re.search("photos/test/[A-Z]/cm(r|ss)10 [0-3].png", page)  # the file of a mistake

@@ -150,7 +150,7 @@ def test_an_output_folder_that_cannot_be_written(prepared_project: Path) -> None
 def test_damaged_results(prepared_project: Path) -> None:
     for path in ("evaluate/errors.csv", "train/history.csv"):
         write_csv(prepared_project / "data" / path, ["epoch", "index"], [(1, 2, 3)])
-    assert_fails(prepared_project, "report", "errors.csv is damaged", "run `dvc repro --force evaluate` to recreate it")
+    assert_fails(prepared_project, "report", "errors.csv is damaged", "run `dvc repro evaluate` to recreate it")
     result = attempt(sys.executable, "-m", "tools.plots", cwd=prepared_project)
     assert result.returncode == 1
     assert result.stdout.startswith("plots: data/train/history.csv is damaged")

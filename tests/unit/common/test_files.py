@@ -45,7 +45,7 @@ def test_damaged_arrays_are_rejected(tmp_path: Path, length: int) -> None:
     path = tmp_path / "split/indices.npz"
     save_arrays(path, train=np.arange(100))
     path.write_bytes(path.read_bytes()[:length])
-    with pytest.raises(ValueError, match=r"is damaged or not the expected file .*; run `dvc repro --force split`"):
+    with pytest.raises(ValueError, match=r"is damaged or not the expected file .*; run `dvc repro split`"):
         load_arrays(path, "train")
 
 
@@ -162,9 +162,7 @@ def test_json_must_fit_the_model(tmp_path: Path) -> None:
         "{": "Invalid JSON",
     }.items():
         path.write_text(text)
-        with pytest.raises(
-            ValueError, match=rf"metrics.json is damaged .*{reason}.*; run `dvc repro --force evaluate`"
-        ):
+        with pytest.raises(ValueError, match=rf"metrics.json is damaged .*{reason}.*; run `dvc repro evaluate`"):
             read_json(path, Model)
 
 
@@ -183,7 +181,7 @@ def test_json_must_fit_the_model(tmp_path: Path) -> None:
 def test_a_csv_file_must_be_complete(tmp_path: Path, text: bytes, reason: str) -> None:
     path = tmp_path / "evaluate/errors.csv"
     write_bytes(path, text)
-    with pytest.raises(ValueError, match=rf"errors.csv is damaged .*{reason}.*; run `dvc repro --force evaluate`"):
+    with pytest.raises(ValueError, match=rf"errors.csv is damaged .*{reason}.*; run `dvc repro evaluate`"):
         read_csv(path, index=int, name=str)
 
 

@@ -35,5 +35,5 @@ def png(mode: str, width: int, height: int) -> bytes:
     ids=["not a PNG", "truncated", "height", "width", "mode", "too large"],
 )
 def test_a_sheet_that_cannot_hold_the_images_is_rejected(sheet: bytes, reason: str) -> None:
-    with pytest.raises(ValueError, match=rf"^errors.png is damaged .*{reason}.*; run `dvc repro --force evaluate`"):
+    with pytest.raises(ValueError, match=rf"^errors.png is damaged .*{reason}.*; run `dvc repro evaluate`"):
         split_sprite_sheet(sheet, 21)

@@ -51,4 +51,4 @@ def test_the_recall_of_a_class_has_its_interval_and_number_of_images() -> None:
     for row, texts in zip(shown, expected, strict=True):
         assert all(text in row for text in texts)
     assert "%" not in shown[2]
-    assert "The bars start at 70%" in page
+    assert "The bars start at 20%" in page

@@ -40,7 +40,7 @@ def test_errors_must_fit_the_metrics(rows: slice, found: str) -> None:
     results = make_report_results(7, CLASSES)
     recall = {name: 0.9 for name in CLASSES if rows.stop < 7 or name != "dog"}
     changed = results._replace(errors=results.errors[rows], metrics={**results.metrics, "recall": recall})
-    with pytest.raises(ValueError, match=rf"errors.csv has {found}, but .* 7 errors .*; run `dvc repro --force"):
+    with pytest.raises(ValueError, match=rf"errors.csv has {found}, but .* 7 errors .*; run `dvc repro"):
         changed.mistakes()
 
 

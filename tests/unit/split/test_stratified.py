@@ -29,14 +29,18 @@ def test_the_split_depends_on_the_seed() -> None:
     assert not np.array_equal(first, other)
 
 
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_class_needs_an_image_on_each_side(count: int) -> None:
+    with pytest.raises(ValueError, match=r"at least two training images of every class .*; add some of b"):
+        split_rows(np.repeat([0, 1], [10, count]), CLASSES, make_params())
+
+
 @pytest.mark.parametrize(
     ("counts", "fraction", "message"),
     [
-        ([10, 1], 0.5, "cannot split 11 images"),
-        ([10, 0], 0.5, "leaves no training images of class b"),
         ([100, 2], 0.1, "leaves no validation images of class b"),
         ([100, 2], 0.9, "leaves no training images of class b"),
-        ([10, 10], 0.001, "cannot split 20 images"),
+        ([10, 10], 0.001, "of 20 images leaves less than one training or validation image for each of the 2 classes"),
     ],
 )
 def test_a_split_that_would_leave_out_a_class_is_rejected(counts: list[int], fraction: float, message: str) -> None:
