@@ -40,7 +40,7 @@ def find_commit(revision: str) -> str:
     if len(refs) > 1:
         refs = [ref for ref in refs if experiment_baseline(ref) == find_commit("HEAD")]
         if not refs:
-            raise UsageError(f"{revision}: several experiments have this name; use the hash of one, as `dvc exp list --all-commits` shows it")
+            raise UsageError(f"{revision}: several experiments have this name; use a hash from `dvc exp list -A`")
     found = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{(refs or [revision])[0]}^{{commit}}")
     if found.returncode == 0:
         return found.stdout.decode().strip()
