@@ -2,9 +2,8 @@
 
 `python -m benchmarks.own_images` writes the data sets as PNG files to a temporary folder, or to --folder, where a later
 run finds them again. It needs Debian's packages PACKAGES. On the test sets, it measures each of --recipes over seeds,
-and an SVC and a logistic regression from scikit-learn on the pixels, and prints a table; about half an hour on two
-cores. With --validation, it measures on the validation images and not on the test images, and leaves out scikit-learn:
-to choose settings, which -S sets.
+and an SVC and a logistic regression from scikit-learn on the pixels, and prints a table. To choose settings, which -S
+sets, use --validation: it measures on the validation images instead, and leaves out scikit-learn.
 """
 
 import stages  # noqa: F401, I001  # before PyTorch is imported, it sets how PyTorch's threads wait for each other

@@ -21,10 +21,8 @@ AUGMENTED, ENVIRONMENT = Path("data/train/augmented.png"), Path("data/train/envi
 
 def main() -> None:
     params = read_stage_params(Params)
-    arrays, rows = (
-        load_arrays(IMAGES, "images", "labels", "classes", "fit"),
-        load_arrays(INDICES, "train", "validation"),
-    )
+    arrays = load_arrays(IMAGES, "images", "labels", "classes", "fit")
+    rows = load_arrays(INDICES, "train", "validation")
     runtime = set_up_runtime(params.train, params.model)
     key = checkpoint_key(params, runtime.environment, [IMAGES, INDICES, Path(__file__)])
     open_checkpoint = partial(Checkpoint, checkpoint_folder(Path.cwd()), key)

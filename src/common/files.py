@@ -52,7 +52,7 @@ def open_atomically(path: Path) -> Iterator[BinaryIO]:
                 file.flush()
                 os.fsync(file.fileno())
             partial.replace(target)
-        except OSError:
+        except BaseException:  # whatever interrupts the writing
             with suppress(OSError):
                 partial.unlink()
             raise

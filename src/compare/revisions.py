@@ -68,8 +68,11 @@ def read_result(revision: str) -> Result:
 def read_images(result: Result) -> np.ndarray:
     """Return the images of a result's mistakes, uint8 (E, C, H, W), in the order of errors.csv."""
     contents = read_file(result.name, IMAGES)
-    _check_hash(IMAGES, contents, result.images_md5)
-    return split_sprite_sheet(contents, len(result.mistakes))
+    try:
+        _check_hash(IMAGES, contents, result.images_md5)
+        return split_sprite_sheet(contents, len(result.mistakes))
+    except ValueError as error:
+        raise ValueError(f"the result of {result.name} cannot be read: {error}") from None
 
 
 def read_seeds(revision: str) -> list[Result]:

@@ -11,7 +11,7 @@ import torch
 
 from src.network.params import Device, ModelParams, Precision
 
-NARROW = 16  # channels
+NARROW = 16  # channels; below this, bfloat16 can be slower than float32
 
 
 def choose_device(requested: Device, key: str) -> torch.device:
@@ -26,9 +26,8 @@ def choose_device(requested: Device, key: str) -> torch.device:
 def choose_precision(requested: Precision, device: torch.device, model: ModelParams) -> torch.dtype:
     """Resolve `auto` to bfloat16 where the device has instructions for it, else to float32.
 
-    On a CPU, narrow networks get float32 as well: with fewer than 16 channels between two convolutions, oneDNN's
-    backward pass in bfloat16 can be ten times slower (1,123 ms a step against 160 with the channels [[8, 32], [64, 64],
-    [128]]).
+    On a CPU, narrow networks get float32 as well: with fewer than 16 channels between two convolutions, as in [[8, 32],
+    [64, 64], [128]], oneDNN's backward pass in bfloat16 can make a step several times slower than in float32.
     """
     channels = [width for block in model.conv_channels for width in block]
     if requested == "auto" and device.type == "cpu" and min(channels[:-1], default=NARROW) < NARROW:

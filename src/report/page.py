@@ -20,7 +20,7 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
     metrics, count = results.metrics, len(results.errors)
     mistakes = [_describe(row, place, count, results.files) for place, row in enumerate(results.errors)]
     low, high = wilson_interval(metrics["images"] - metrics["errors"], metrics["images"])
-    data = results.params["download"]
+    download = results.params["download"]
     recall = _recall(results.predictions, list(metrics["recall"]))
     actual, predicted = (
         [name for name in metrics["recall"] if any(mistake[key] == name for mistake in mistakes)]
@@ -29,7 +29,7 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
     return render(
         HERE / "report.html",
         result_id=results.result_id,
-        data=data["folder"] if data["dataset"] in ("folder", "idx") else data["dataset"],
+        dataset=download["folder"] if download["dataset"] in ("folder", "idx") else download["dataset"],
         accuracy=f"{metrics['accuracy']:.2%}",
         interval=f"{low:.2%} to {high:.2%}",
         images=f"{metrics['images']:,}",

@@ -147,7 +147,8 @@ def test_a_file_edited_after_the_run_is_rejected(repository: Path, file: str) ->
     code, text = compare(repository, "base", "--html", "page.html", "--gate")
     assert code == 1
     stage = file.split("/")[1]
-    assert f"{file} is not the file that dvc.lock records; run `dvc repro {stage}` to recreate it" in text
+    reason = f"{file} is not the file that dvc.lock records; run `dvc repro {stage}` to recreate it"
+    assert f"the result of workspace cannot be read: {reason}" in text
 
 
 def test_parameters_that_were_edited_but_not_run_are_named(repository: Path) -> None:
