@@ -145,7 +145,9 @@ def _finish(figure: Figure) -> None:
 
 def _use_log_scale(axes: Axes) -> None:
     axes.set(yscale="log")
-    axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))  # more labels would overlap
+    low, high = axes.get_ylim()
+    # More labels between the powers of ten would overlap.
+    axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)) if high < 100 * low else NullLocator())
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter("{x:g}")
 

@@ -146,3 +146,17 @@ def test_svg_takes_the_colour_of_the_page() -> None:
     reliability = to_svg(reliability_plot(np.array([0.95, 0.95]), np.array([True, False])))
     ids = [set(re.findall(r' id="([^"]+)"', svg)) for svg in (one, reliability)]
     assert all(re.fullmatch("[a-z][0-9a-f]{10}", name) for name in set.union(*ids))  # hashes of what they name
+
+
+@pytest.mark.parametrize("last", [0.5, 0.1, 0.012, 0.0009, 0.00001])
+def test_the_labels_of_the_loss_axis_do_not_overlap(last: float) -> None:
+    figure = curves_plot(make_history([1.1, 0.5, last], [0.9, 0.4, last], [0.7, 0.9, 0.99]), members=1)
+    figure.draw_without_rendering()
+    axis = figure.axes[0].yaxis
+    low, high = axis.get_view_interval()
+    ticks = [tick for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()) if low <= tick.get_loc() <= high]
+    boxes = sorted(
+        (tick.label1.get_window_extent() for tick in ticks if tick.label1.get_text()), key=lambda box: box.y0
+    )
+    assert len(boxes) > 1
+    assert all(lower.y1 < upper.y0 for lower, upper in pairwise(boxes))
