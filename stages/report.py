@@ -7,10 +7,11 @@ from typing import Any
 
 from src.common.cli import run_cli
 from src.common.files import read_bytes, read_csv, read_json, write_bytes
+from src.common.metrics import MetricsFile
 from src.common.params import PARAMS, StageParams, read_yaml
 from src.report.params import ReportParams
 from src.report.report import build_report
-from src.report.results import Environment, MetricsFile, Results
+from src.report.results import Environment, Results
 from src.settings.all_params import read_stage_params
 
 PREDICTIONS = Path("data/evaluate/predictions.csv")

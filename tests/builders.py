@@ -1,17 +1,23 @@
 """Small networks, data and results that several test modules build."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
+from src.common.pictures import InputFit
 from src.common.sprites import make_sprite_sheet
 from src.compare.comparison import Mistake, Result
 from src.download.params import DownloadParams
 from src.evaluate.params import EvaluateParams
 from src.evaluate.prediction import Predictions
+from src.export.onnx_model import to_onnx
 from src.network.convnet import Architecture, ConvNet
 from src.network.params import ModelParams
+from src.predict.classifier import Classifier, Description, decode_classifier
 from src.report.results import Results
 from src.settings.all_params import default_values
 from src.train.data import LabelledImages
@@ -36,17 +42,44 @@ def make_download_params(**changes: Any) -> DownloadParams:
     return DownloadParams.model_validate(DEFAULTS["download"] | changes)
 
 
-def make_network(shape: tuple[int, int, int] = (1, 28, 28), classes: int = 10, seed: int = 0, **model: Any) -> ConvNet:
+def make_network(
+    shape: tuple[int, int, int] = (1, 28, 28),
+    classes: int = 10,
+    seed: int = 0,
+    fit: InputFit = "character",
+    **model: Any,
+) -> ConvNet:
     """Build the notebook's network, with these settings changed; the class names are 0, 1, 2 and so on."""
     torch.manual_seed(seed)
     names = [str(index) for index in range(classes)]
     params = ModelParams.model_validate(NOTEBOOK_MODEL | model)
-    return ConvNet(Architecture(model=params, image_shape=shape, classes=names, fit="character"))
+    return ConvNet(Architecture(model=params, image_shape=shape, classes=names, fit=fit))
 
 
 def make_tiny_network(classes: int = 2, seed: int = 0, dropout: float = 0.25) -> ConvNet:
     """Build a network of one convolution for images of 1x8x8."""
     return make_network((1, 8, 8), classes, seed, **(TINY_MODEL | {"dropout": dropout}))
+
+
+def make_sensitive_network(shape: tuple[int, int, int], fit: InputFit = "character", seed: int = 0) -> ConvNet:
+    """Build a network of every kind of layer, with four classes, whose probabilities depend visibly on the image."""
+    network = make_network(shape, 4, seed, fit, crop=3, conv_channels=[[4, 4], [8]])
+    network.train()(torch.rand(50, *shape))  # sets BatchNorm's means and variances
+    for layer in network.modules():
+        if isinstance(layer, nn.Linear):
+            nn.init.normal_(layer.weight, std=0.3)
+    return network.eval()
+
+
+def make_classifier(networks: Sequence[ConvNet], shift: int = 0) -> Classifier:
+    """Export networks and load the result."""
+    description = Description(
+        **networks[0].architecture.model_dump(include={"classes", "image_shape", "fit"}),
+        networks=len(networks),
+        shift=shift,
+        trained_model_md5="0123abcd",
+    )
+    return decode_classifier(to_onnx(networks, description), Path("model.onnx"))
 
 
 def make_train_params(augment: dict[str, float] = NO_AUGMENTATION, **train: Any) -> TrainStageParams:

@@ -13,7 +13,7 @@ from src.settings.all_params import default_values
 from src.settings.documentation import render_params
 
 ROOT = Path(__file__).parent.parent
-STAGES = ["download", "split", "train", "evaluate", "report"]
+STAGES = ["download", "split", "train", "evaluate", "report", "export"]
 ENVIRONMENT = os.environ | {
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     "PYTHONUNBUFFERED": "",  # off, as usual: output that is still buffered at the end must be written, too

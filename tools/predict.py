@@ -1,4 +1,4 @@
-"""Classify your own pictures.
+"""Classify pictures with the exported model.
 
 A picture becomes an image for the network in the same way as those that it was trained on; for handwriting, it must be
 a photo, scan or drawing of one character. Exit code: 1 if there is no model or a picture cannot be read (the others are
@@ -6,23 +6,25 @@ still classified), 2 for usage errors, otherwise 0.
 """
 
 import argparse
+import csv
+import io
 import json
+import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from src.common.cli import run_cli
 from src.common.files import write_bytes
-from src.common.params import read_params
 from src.common.pictures import read_picture
 from src.common.sprites import make_sprite_sheet
-from src.evaluate.prediction import average_networks, describe_top_classes, predict_probabilities
-from src.network.device import choose_device
-from src.network.model_file import load_networks
-from src.predict.framing import make_input
-from stages.evaluate import MODEL, Params
+from src.common.text import describe_top_classes
+from src.download.class_folders import IS_IGNORED
+from src.predict.classifier import load_classifier
 
+MODEL = Path("data/export/model.onnx")
 # On MNIST's test images, the default network is wrong in 36 of the 212 that it predicts with less confidence, and in 6
 # of the others.
 UNSURE = 0.95
@@ -30,46 +32,87 @@ UNSURE = 0.95
 
 def main() -> int:
     arguments = parse_arguments()
-    params = read_params(Params).evaluate
-    networks = load_networks(MODEL)
-    architecture = networks[0].architecture
-    paths, images = [], []
-    for path in arguments.pictures:
+    classifier = load_classifier(MODEL)
+    names, images, failed = [], [], False
+    for name in find_pictures(arguments.pictures):
         try:
-            images.append(make_input(read_picture(path), architecture.fit, architecture.image_shape))
-            paths.append(str(path))
+            picture = read_picture(io.BytesIO(sys.stdin.buffer.read()) if name == "-" else name)
+            images.append(classifier.make_input(picture))
+            names.append(name)
         except ValueError as error:
-            print(f"predict: {path}: {error}", file=sys.stderr)
+            print(f"predict: {name}: {error}", file=sys.stderr)
+            failed = True
     if not images:
         return 1
     inputs = np.stack(images)
     if arguments.seen:
         write_bytes(arguments.seen, make_sprite_sheet(inputs))
-    device = choose_device(params.device, "evaluate.device")
-    predictions = average_networks(predict_probabilities(networks, inputs, params, device))
-    classes, rows = architecture.classes, predictions.probabilities
+    print_results(names, classifier.predict(inputs), classifier.description.classes, arguments)
+    return int(failed)
+
+
+def find_pictures(arguments: list[str]) -> Iterator[str]:
+    """Yield the arguments, and instead of a folder the files in it, at any depth."""
+    for argument in arguments:
+        if not Path(argument).is_dir():
+            yield argument
+        for folder, subfolders, files in os.walk(argument):
+            subfolders[:] = sorted(name for name in subfolders if not IS_IGNORED(name))
+            yield from (str(Path(folder, name)) for name in sorted(files) if not IS_IGNORED(name))
+
+
+def print_results(
+    names: list[str], probabilities: np.ndarray, classes: list[str], arguments: argparse.Namespace
+) -> None:
+    likeliest = describe_top_classes(probabilities, classes, arguments.top or 3)
+    confidence, order = probabilities.max(1), np.argsort(-probabilities, axis=1, kind="stable")
     if arguments.json:
         results = [
-            {"picture": path, "predicted": classes[index], "probabilities": dict(zip(classes, row, strict=True))}
-            for path, index, row in zip(paths, predictions.predicted, rows.tolist(), strict=True)
+            {
+                "picture": name,
+                "predicted": classes[best[0]],
+                "probabilities": {classes[index]: round(float(row[index]), 6) for index in best[: arguments.top]},
+            }
+            for name, row, best in zip(names, probabilities, order, strict=True)
         ]
         print(json.dumps(results, indent=2))
+    elif arguments.csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(("picture", "predicted", "confidence", "likeliest"))
+        for name, value, best, text in zip(names, confidence, order, likeliest, strict=True):
+            writer.writerow((name, classes[best[0]], f"{value:.6f}", text))
     else:
-        for path, row, top_classes in zip(paths, rows, describe_top_classes(rows, np.array(classes)), strict=True):
-            print(f"{path}  {top_classes}{'  (unsure)' if max(row) < UNSURE else ''}")
-    return int(len(images) < len(arguments.pictures))
+        for name, value, text in zip(names, confidence, likeliest, strict=True):
+            print(f"{name}  {text}{'  (unsure)' if value < UNSURE else ''}")
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tools.predict", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("pictures", metavar="PICTURE", type=Path, nargs="+", help="PNG, JPEG, BMP, TIFF, WebP or GIF")
-    parser.add_argument("--json", action="store_true", help="print all probabilities as JSON")
+    parser.add_argument(
+        "pictures",
+        metavar="PICTURE",
+        nargs="+",
+        help="PNG, JPEG, BMP, TIFF, WebP or GIF; a folder for all files in it; - for a picture from standard input",
+    )
+    formats = parser.add_mutually_exclusive_group()
+    formats.add_argument("--json", action="store_true", help="print JSON, with the probabilities of all classes")
+    formats.add_argument("--csv", action="store_true", help="print CSV")
+    parser.add_argument(
+        "--top", type=count, metavar="N", help="show the N most probable classes (default: 3; JSON: all)"
+    )
     parser.add_argument(
         "--seen", type=Path, metavar="PATH", help="also write a PNG of the network's inputs, 20 per row"
     )
     return parser.parse_args()
+
+
+def count(text: str) -> int:
+    """Convert an argument to a number of at least 1, for argparse."""
+    if (number := int(text)) < 1:
+        raise ValueError
+    return number
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""What several packages share: parameters, files, the command-line wrapper and sprite sheets."""
+"""What several packages share: parameters, files, metrics, the command-line wrapper, pictures and sprite sheets."""

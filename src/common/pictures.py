@@ -3,9 +3,10 @@
 `download` and `predict` share this module, so that a file gives the same image in both.
 """
 
+import math
 import warnings
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -16,7 +17,7 @@ Fit = Literal["crop", "pad", "stretch"]
 InputFit = Literal[Fit, "character"]  # character: isolated and framed by src/predict, as MNIST frames its digits
 
 
-def read_picture(path: Path | str) -> Image.Image:
+def read_picture(file: Path | str | BinaryIO) -> Image.Image:
     """Read a PNG, JPEG, BMP, TIFF, WebP or GIF file, whatever its name, in mode L or RGB.
 
     The first frame or page is read and turned as its EXIF orientation says. Samples of more than 8 bits are scaled, so
@@ -25,7 +26,7 @@ def read_picture(path: Path | str) -> Image.Image:
     """
     try:
         with warnings.catch_warnings(action="ignore"):  # about large pictures
-            with Image.open(path, formats=FORMATS) as picture:
+            with Image.open(file, formats=FORMATS) as picture:
                 picture.load()
             ImageOps.exif_transpose(picture, in_place=True)
         return _to_8_bits(picture)
@@ -44,28 +45,25 @@ def fit_picture(picture: Image.Image, fit: Fit, image_shape: tuple[int, int, int
     stretch: scale each axis by itself.
     """
     channels, height, width = image_shape
+    size = width, height
     picture = _convert(picture, "RGB" if channels == 3 else "L")
-    if picture.size == (width, height):
-        fitted = _to_array(picture)
-    elif fit == "crop":
-        fitted = _to_array(ImageOps.fit(picture, (width, height)))
+    if fit == "crop":
+        picture = ImageOps.fit(picture, size)
     elif fit == "pad":
-        fitted = _pad(picture, height, width)
+        picture = _pad(picture, size)
     else:
-        fitted = _to_array(picture.resize((width, height)))
-    return np.ascontiguousarray(fitted.transpose(2, 0, 1))
+        picture = picture.resize(size)
+    return np.ascontiguousarray(_to_array(picture).transpose(2, 0, 1))
 
 
-def _pad(picture: Image.Image, height: int, width: int) -> np.ndarray:
-    scale = min(width / picture.width, height / picture.height)
-    scaled = _to_array(picture.resize([max(1, round(side * scale)) for side in picture.size]))
+def _pad(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    thinnest = math.ceil(max(picture.size) / min(size))  # a thinner strip would get a width of 0
+    if min(picture.size) < thinnest:
+        picture = picture.resize([max(side, thinnest) for side in picture.size])
     pixels = _to_array(picture)
     border = np.concatenate([*pixels[[0, -1]], *pixels[:, [0, -1]].swapaxes(0, 1)])
-    padded = np.empty((height, width, scaled.shape[2]), np.uint8)
-    padded[:] = np.median(border, axis=0).round()
-    top, left = (height - scaled.shape[0]) // 2, (width - scaled.shape[1]) // 2
-    padded[top : top + scaled.shape[0], left : left + scaled.shape[1]] = scaled
-    return padded
+    colour = np.median(border, axis=0).round().astype(int)
+    return ImageOps.pad(picture, size, color=tuple(colour.tolist()))
 
 
 def _to_array(picture: Image.Image) -> np.ndarray:

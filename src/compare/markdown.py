@@ -3,9 +3,9 @@
 import re
 from statistics import mean, stdev
 
+from src.common.text import markdown_table
 from src.compare.comparison import Comparison, Result
 from src.compare.significance import SeedComparison
-from src.report.markdown import markdown_table
 
 MAX_LISTED = 20  # fixed or broken images; the rest are only counted
 

@@ -13,7 +13,7 @@ class EvaluateParams(Section):
         int, Field(ge=1, le=10**6), Parameter(250, "Images per forward pass; affects only memory and speed.", "images")
     ]
     device: Annotated[
-        Device, Parameter("auto", "Device for evaluation and prediction; auto is CUDA when available, else the CPU.")
+        Device, Parameter("auto", "Device for evaluation; auto is CUDA when available, else the CPU.")
     ]
     shift: Annotated[
         int,

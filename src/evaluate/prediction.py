@@ -63,14 +63,6 @@ def average_networks(probabilities: np.ndarray) -> Predictions:
     return Predictions(mean.argmax(1), mean)
 
 
-def describe_top_classes(probabilities: np.ndarray, classes: np.ndarray, count: int = 3) -> list[str]:
-    """Format the most probable classes of each row of probabilities (N, K), as in `4: 61.2% · 9: 38.1% · 7: 0.4%`."""
-    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :count]
-    return [
-        " · ".join(f"{classes[i]}: {row[i]:.1%}" for i in best) for row, best in zip(probabilities, order, strict=True)
-    ]
-
-
 def _mean_probabilities(network: ConvNet, views: list[Tensor]) -> Tensor:
     log_probabilities = [network(view.contiguous(memory_format=torch.channels_last)).double() for view in views]
     return torch.softmax(torch.stack(log_probabilities), dim=2).mean(0).cpu()  # softmax makes them sum to 1 in float64

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from src.evaluate.prediction import Predictions, describe_top_classes
+from src.common.text import describe_top_classes
+from src.evaluate.prediction import Predictions
 
 PREDICTION_COLUMNS = ("index", "actual", "predicted", "confidence")
 ERROR_COLUMNS = (*PREDICTION_COLUMNS, "loss", "likeliest")
@@ -20,7 +21,7 @@ def error_rows(predictions: Predictions, labels: np.ndarray, classes: np.ndarray
     rows = prediction_rows(predictions, labels, classes)
     likelihoods = predictions.probabilities[wrong, labels[wrong]]
     losses = -np.log(likelihoods.clip(np.finfo(float).eps))  # clipped to stay finite, as in scikit-learn's log_loss
-    top_classes = describe_top_classes(predictions.probabilities[wrong], classes)
+    top_classes = describe_top_classes(predictions.probabilities[wrong], classes.tolist())
     return [(*rows[i], _format(loss), text) for i, loss, text in zip(wrong, losses, top_classes, strict=True)]
 
 

@@ -1,50 +1,101 @@
-"""Export trained networks as one ONNX file that needs neither this project nor PyTorch."""
+"""Convert trained networks to one ONNX model that needs neither this project nor PyTorch.
 
-import json
-import warnings
+The graph is built layer by layer rather than with torch.onnx, which takes longer than everything else in the stage.
+"""
+
 from collections.abc import Sequence
+from typing import Any
 
-import torch
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from src.network.convnet import ConvNet
-from src.network.views import shifted_views
+from src.network.layers import Crop, Dropout
+from src.predict.classifier import INPUT, METADATA_KEY, OUTPUT, Description
+
+OPSET, IR_VERSION = 17, 8  # ONNX Runtime 1.12, of 2022, and later
 
 
-class Classifier(nn.Module):
-    """An ensemble as one module: maps uint8 images (N, C, H, W) to float32 probabilities (N, K).
+def to_onnx(networks: Sequence[ConvNet], description: Description) -> bytes:
+    """Convert networks to a model with the input `images`, uint8 (N, C, H, W), and the output `probabilities` (N, K).
 
-    It averages over the networks and over shifted views of the image, as the evaluate stage does.
+    The probabilities are averaged over the networks and over shifted views of every image, as in the evaluate stage.
     """
-
-    def __init__(self, networks: Sequence[ConvNet], shift: int) -> None:
-        super().__init__()
-        self.networks = nn.ModuleList(networks)
-        self.shift = shift
-
-    def forward(self, images: Tensor) -> Tensor:
-        views = shifted_views(images.to(torch.float32) / 255, self.shift)
-        probabilities = [network(torch.cat(views)).exp().unflatten(0, (len(views), -1)) for network in self.networks]
-        return torch.cat(probabilities).mean(0)
-
-
-def to_onnx(networks: Sequence[ConvNet], shift: int) -> bytes:
-    """Convert networks to ONNX: input `images`, output `probabilities`, and the class names as JSON in `classes`."""
-    architecture = networks[0].architecture
-    example = torch.zeros(2, *architecture.image_shape, dtype=torch.uint8)
-    with warnings.catch_warnings(action="ignore"):  # from PyTorch's own code
-        program = torch.onnx.export(
-            Classifier(networks, shift).eval(),
-            (example,),
-            input_names=["images"],
-            output_names=["probabilities"],
-            dynamic_shapes={"images": {0: "N"}},
-            dynamo=True,
-            verbose=False,
-        )
-    assert program is not None
-    for node in program.model.graph:
-        node.metadata_props.clear()  # source locations, which contain local paths
-    program.model.metadata_props["classes"] = json.dumps(architecture.classes)
-    data: bytes = program.model_proto.SerializeToString()
+    graph = _Graph()
+    channels, height, width = description.image_shape
+    shift = description.shift
+    scaled = graph.add("Div", graph.add("Cast", INPUT, to=TensorProto.FLOAT), graph.constant(np.float32(255)))
+    padded = graph.add("Pad", scaled, graph.constant([0, 0, shift, shift] * 2))
+    corners = [(y, x) for y in range(2 * shift + 1) for x in range(2 * shift + 1)]
+    views = graph.add("Concat", *[graph.slice(padded, [y, x], [y + height, x + width]) for y, x in corners], axis=0)
+    outputs = []
+    for network in networks:
+        probabilities = graph.add("Softmax", graph.add_layers(network.layers, views), axis=1)
+        by_view = graph.add("Reshape", probabilities, graph.constant([len(corners), -1, len(description.classes)]))
+        outputs.append(graph.add("ReduceMean", by_view, axes=[0], keepdims=0))
+    graph.add("Mean", *outputs, name=OUTPUT)
+    images = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", channels, height, width])
+    result = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["N", len(description.classes)])
+    model = helper.make_model(
+        helper.make_graph(graph.nodes, METADATA_KEY, [images], [result], graph.weights),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+    )
+    helper.set_model_props(model, {METADATA_KEY: description.model_dump_json()})
+    onnx.checker.check_model(model, full_check=True)
+    data: bytes = model.SerializeToString()
     return data
+
+
+class _Graph:
+    """The nodes and weights of a graph under construction; methods take and return the names of tensors."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.weights: list[onnx.TensorProto] = []
+
+    def add(self, operator: str, *inputs: str, name: str = "", **attributes: Any) -> str:
+        output = name or f"{operator.lower()}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, [*inputs], [output], name=output, **attributes))
+        return output
+
+    def constant(self, values: Any) -> str:
+        name = f"constant_{len(self.weights)}"
+        self.weights.append(numpy_helper.from_array(np.asarray(values), name))
+        return name
+
+    def slice(self, images: str, start: Sequence[int], end: Sequence[int]) -> str:
+        """Cut out rows and columns."""
+        return self.add("Slice", images, *[self.constant(np.asarray(values)) for values in (start, end, [2, 3])])
+
+    def add_layers(self, layers: nn.Sequential, values: str) -> str:
+        for layer in layers:
+            values = self._add_layer(layer, values)
+        return values
+
+    def _add_layer(self, layer: nn.Module, values: str) -> str:
+        def weights(*tensors: Tensor | None) -> list[str]:
+            return [self.constant(tensor.detach().numpy()) for tensor in tensors if tensor is not None]
+
+        match layer:
+            case Crop():
+                start = layer.margin // 2
+                return self.slice(values, [start, start], [start - layer.margin] * 2)
+            case nn.Conv2d():
+                return self.add("Conv", values, *weights(layer.weight, layer.bias), pads=[1, 1, 1, 1])
+            case nn.Linear():
+                return self.add("Gemm", values, *weights(layer.weight, layer.bias), transB=1)
+            case nn.LeakyReLU():
+                return self.add("LeakyRelu", values, alpha=layer.negative_slope)
+            case nn.BatchNorm1d() | nn.BatchNorm2d():
+                tensors = weights(layer.weight, layer.bias, layer.running_mean, layer.running_var)
+                return self.add("BatchNormalization", values, *tensors, epsilon=layer.eps)
+            case nn.MaxPool2d():
+                return self.add("MaxPool", values, kernel_shape=[2, 2], strides=[2, 2])
+            case nn.Flatten():
+                return self.add("Flatten", values)
+            case Dropout():
+                return values
+        raise AssertionError(f"no conversion for {layer}")

@@ -1,1 +1,1 @@
-"""Turn a picture into an input image like those of the training set."""
+"""Turn pictures into images like those of the training set, and classify them with an exported model."""

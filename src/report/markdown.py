@@ -1,9 +1,8 @@
-"""The curves and the confusion matrix as Markdown that GitHub renders, and Markdown tables."""
+"""The curves and the confusion matrix as Markdown that GitHub renders."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import Any
 
+from src.common.text import markdown_table
 from src.report.results import Rows
 
 
@@ -27,14 +26,3 @@ def confusion_markdown(errors: Rows) -> str:
         for actual in sorted({actual for actual, _ in counts})
     ]
     return "\n".join(markdown_table(("actual \\ predicted", *columns), rows, "No mistakes."))
-
-
-def markdown_table(header: Sequence[str], rows: Sequence[Iterable[Any]], if_empty: str) -> list[str]:
-    """Return the lines of a table, or if_empty if it has no rows, followed by an empty line."""
-    if not rows:
-        return [if_empty, ""]
-    return [_row(header), _row("---" for _ in header), *map(_row, rows), ""]
-
-
-def _row(cells: Iterable[Any]) -> str:
-    return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"

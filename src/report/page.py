@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from src.common.metrics import recall_per_class, wilson_interval
 from src.report.html import HERE, encode, render, sprite_position, sprite_size
-from src.report.results import Results, Rows, wilson_interval
+from src.report.results import Results
 
 
 class Chart(NamedTuple):
@@ -21,7 +22,7 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
     mistakes = [_describe(row, place, count, results.files) for place, row in enumerate(results.errors)]
     low, high = wilson_interval(metrics["images"] - metrics["errors"], metrics["images"])
     download = results.params["download"]
-    recall = _recall(results.predictions, list(metrics["recall"]))
+    recall = recall_per_class(results.predictions, list(metrics["recall"]))
     actual, predicted = (
         [name for name in metrics["recall"] if any(mistake[key] == name for mistake in mistakes)]
         for key in ("actual", "predicted")
@@ -44,7 +45,7 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
         charts=[{"svg": chart.svg, "description": chart.description} for chart in charts],
         augmented=encode(results.augmented) if _is_augmented(results.params) else None,
         recall=recall,
-        recall_floor=min(0.95, min(row["low"] for row in recall if row["images"]) // 0.05 * 0.05),
+        recall_floor=min(0.95, min(row.low for row in recall if row.images) // 0.05 * 0.05),
         layers=results.layers,
         params=_flatten(results.params),
         environment=results.environment,
@@ -55,27 +56,6 @@ def _describe(row: Mapping[str, str], place: int, count: int, files: Mapping[str
     numbers = {"index": int(row["index"]), **{key: float(row[key]) for key in ("confidence", "loss")}}
     name = files.get(row["index"], f"image {row['index']}")
     return {**row, **numbers, "position": sprite_position(place, count), "name": name}
-
-
-def _recall(predictions: Rows, classes: Sequence[str]) -> list[dict[str, Any]]:
-    """Return one dict per class: its name and number of images and, if there are any, the recall with its interval."""
-    images = Counter(row["actual"] for row in predictions)
-    correct = Counter(row["actual"] for row in predictions if row["actual"] == row["predicted"])
-
-    def describe(name: str) -> dict[str, Any]:
-        if not images[name]:
-            return {"name": name, "images": 0}
-        low, high = wilson_interval(correct[name], images[name])
-        recall = correct[name] / images[name]
-        return {
-            "name": name,
-            "images": images[name],
-            "recall": recall,
-            "low": low,
-            "interval": f"{low:.2%} to {high:.2%}",
-        }
-
-    return [describe(name) for name in classes]
 
 
 def _confusion(mistakes: Sequence[Mapping[str, Any]], rows: list[str], columns: list[str]) -> list[dict[str, Any]]:

@@ -9,8 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
+from src.common.metrics import wilson_interval
 from src.report.params import ReportParams
-from src.report.results import Mistakes, Rows, column, wilson_interval
+from src.report.results import Mistakes, Rows, column
 
 CELL = (1.8, 2.0)  # inches; 10 x 10 cells make the notebook's 18 x 20
 CHART = (4.8, 4.6)  # inches; narrow, so that the text stays legible on a phone

@@ -4,40 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt
-from scipy.stats import binomtest
+from pydantic import BaseModel
 
 from src.common.sprites import split_sprite_sheet
 
 Rows = Sequence[Mapping[str, str]]  # of a CSV file
-
-
-class Members(BaseModel):
-    """What the report shows of an ensemble's networks."""
-
-    mean_accuracy: float
-    deviation: float
-    accuracy: dict[str, float]
-
-
-class Metrics(BaseModel):
-    """What the report shows of the metrics on the test set."""
-
-    loss: float
-    accuracy: float
-    balanced_accuracy: float
-    errors: NonNegativeInt
-    images: PositiveInt
-    macro_f1: float
-    calibration_error: float
-    recall: dict[str, float] = Field(min_length=1)
-    members: Members | None = None
-
-
-class MetricsFile(BaseModel):
-    """The contents of evaluate's metrics.json; DVC shows `test.accuracy` and so on."""
-
-    test: Metrics
 
 
 class Environment(BaseModel):
@@ -97,9 +68,3 @@ class Results(NamedTuple):
 def column(rows: Rows, key: str) -> np.ndarray:
     """Return one column as float (N,)."""
     return np.array([float(row[key]) for row in rows])
-
-
-def wilson_interval(correct: int, images: int) -> tuple[float, float]:
-    """Compute the 95% confidence interval of an accuracy or a recall."""
-    interval = binomtest(int(correct), int(images)).proportion_ci(0.95, method="wilson")
-    return interval.low, interval.high

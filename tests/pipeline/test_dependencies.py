@@ -56,7 +56,7 @@ def named_templates(files: set[Path]) -> set[Path]:
     waiting = list(files)
     while waiting:
         path = waiting.pop()
-        for name in re.findall(r'"([a-z_]+\.html)"', path.read_text()):
+        for name in re.findall(r'"([a-z_]+\.(?:html|md))"', path.read_text()):
             candidates = {folder / name for folder in (path.parent, ROOT / "src/report")} - found
             templates = {template for template in candidates if template.is_file()}  # others are outputs
             found |= templates
@@ -119,7 +119,8 @@ def test_command_parameters_and_data_files_are_those_of_the_script(stage: str) -
     source = (ROOT / f"stages/{stage}.py").read_text()
     sections = list(importlib.import_module(f"stages.{stage}").Params.model_fields)
     assert entry["params"][: len(sections)] == sections
-    assert set(entry["params"]) == set(SECTIONS if "read_yaml(PARAMS)" in source else sections)
+    shown = set(SECTIONS) - ({"report"} if stage == "export" else set())
+    assert set(entry["params"]) == (shown if "read_yaml(PARAMS)" in source else set(sections))
     assert len(entry["params"]) == len(set(entry["params"]))
 
     files = {dep for dep in entry["deps"] if dep.startswith("data/")}
@@ -136,13 +137,13 @@ def test_the_report_folder_holds_exactly_what_dvc_yaml_lists(reproduced: Path) -
     assert written - {"data/report/.gitignore"} == paths(entry["outs"]) | paths(entry["plots"])
 
 
-def test_only_evaluate_reads_the_test_set() -> None:
+def test_only_evaluate_and_export_read_the_test_set() -> None:
     readers = [name for name, entry in PIPELINE["stages"].items() if "data/download/test.npz" in entry["deps"]]
-    assert readers == ["evaluate"]
+    assert readers == ["evaluate", "export"]
     sources = [path for folder in ("src", "stages", "tools", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
     naming = {path.relative_to(ROOT).as_posix() for path in sources if "test.npz" in path.read_text()}
     # revisions.py looks up its hash in dvc.lock: two results are compared only if their test sets are the same.
-    assert naming == {"stages/download.py", "stages/evaluate.py", "src/compare/revisions.py"}
+    assert naming == {"stages/download.py", "stages/evaluate.py", "stages/export.py", "src/compare/revisions.py"}
 
 
 def test_src_imports_neither_stages_nor_tools_nor_benchmarks() -> None:

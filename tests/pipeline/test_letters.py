@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from src.common.files import read_csv
 from tests.helpers import STAGES, commit, make_project, run, stages_run
+from tests.loader import classify, code_of, make_bare_environment
 
 FONTS = {
     "train": ["DejaVuSans", "DejaVuSans-Bold", "DejaVuSerif", "DejaVuSansMono", "STIXGeneral", "STIXGeneralBol"],
@@ -64,7 +66,18 @@ def test_the_network_reads_fonts_that_it_has_never_seen(letters: Path) -> None:
     assert metrics["accuracy"] > 0.5
     draw("Q", "cmr10", (200, 0, 0)).save(letters / "one.jpg")
     (result,) = json.loads(run(sys.executable, "-m", "tools.predict", "--json", "one.jpg", cwd=letters))
-    assert list(result["probabilities"]) == LETTERS
+    assert sorted(result["probabilities"]) == LETTERS
+
+
+def test_the_model_card_reproduces_every_prediction_from_the_original_files(letters: Path, tmp_path: Path) -> None:
+    export = letters / "data/export"
+    rows = read_csv(letters / "data/evaluate/predictions.csv")
+    files = [row["file"] for row in read_csv(letters / "data/download/files.csv") if row["part"] == "test"]
+    python = make_bare_environment(tmp_path / "bare")
+    code = code_of((export / "model.md").read_text())
+    found = classify(python, code, export / "model.onnx", [letters / file for file in files], tmp_path / "loader")
+    assert [LETTERS[index] for index in found.argmax(1)] == [row["predicted"] for row in rows]
+    assert np.abs(found.max(1) - [float(row["confidence"]) for row in rows]).max() < 1e-5
 
 
 def test_larger_images_and_another_class(letters: Path) -> None:

@@ -5,12 +5,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 from PIL import Image
 
 from src.common.files import load_arrays, read_csv
-from tests.helpers import attempt, make_project, run
+from tests.helpers import ROOT, attempt, make_project, run
+from tests.loader import classify, code_of, make_bare_environment
 
 PICTURES = 60
 
@@ -20,6 +20,7 @@ def mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with MNIST, trained for one epoch."""
     project = make_project(tmp_path_factory.mktemp("mnist"), {"train": {"epochs": 1}})
     output = run("dvc", "repro", cwd=project)
+    assert "same predictions as PyTorch on all 10,000 test images" in output
     assert "60,000 training and 10,000 test images of 28x28 pixels, 10 classes" in output
     assert "48,000 training and 12,000 validation images" in output
     return project
@@ -78,12 +79,10 @@ def test_predict_agrees_with_evaluate_on_a_test_image(mnist: Path, tmp_path: Pat
     assert abs(result["probabilities"][row["predicted"]] - float(row["confidence"])) < 1e-5
 
 
-def test_the_exported_model_agrees_with_evaluate(mnist: Path) -> None:
-    assert "wrote 1 network from data/train/model.safetensors to model.onnx" in run(
-        sys.executable, "-m", "tools.export", cwd=mnist
-    )
-    images = load_arrays(mnist / "data/download/test.npz", "images")["images"][:1000]
-    (probabilities,) = onnxruntime.InferenceSession(mnist / "model.onnx").run(None, {"images": images})
-    rows = read_csv(mnist / "data/evaluate/predictions.csv")[:1000]
-    assert probabilities.argmax(1).tolist() == [int(row["predicted"]) for row in rows]
-    assert np.abs(probabilities.max(1) - [float(row["confidence"]) for row in rows]).max() < 1e-5
+def test_the_model_card_reads_photographs(mnist: Path, tmp_path: Path) -> None:
+    export = mnist / "data/export"
+    pictures = [ROOT / "docs/img/five.jpg"]
+    code = code_of((export / "model.md").read_text())
+    python = make_bare_environment(tmp_path / "bare")
+    found = classify(python, code, export / "model.onnx", pictures, tmp_path / "loader")
+    assert found.argmax(1).tolist() == [5]

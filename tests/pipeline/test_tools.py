@@ -1,5 +1,7 @@
-"""tools.plots, tools.predict and tools.export as commands, and what the tools import."""
+"""tools.plots and tools.predict as commands, and what the tools import."""
 
+import csv
+import shutil
 import sys
 from pathlib import Path
 
@@ -20,19 +22,34 @@ def test_plots_ends_quietly_when_the_reader_of_its_output_has_gone(project: Path
     assert run("sh", "-c", script, cwd=project) == "exit code 1\n"
 
 
-@pytest.mark.parametrize("tool", ["predict", "export"])
-def test_a_missing_model_names_the_stage_that_creates_it(tool: str, prepared_project: Path) -> None:
-    result = attempt(sys.executable, "-m", f"tools.{tool}", "some.png", cwd=prepared_project)
+def test_predict_without_an_exported_model_names_the_stage_that_creates_it(prepared_project: Path) -> None:
+    result = attempt(sys.executable, "-m", "tools.predict", "some.png", cwd=prepared_project)
     assert result.returncode == 1
-    expected = "data/train/model.safetensors is missing; run `dvc repro train` to create it"
-    assert result.stdout == f"{tool}: {expected}\n"
+    assert result.stdout == "predict: data/export/model.onnx is missing; run `dvc repro export` to create it\n"
 
 
-def test_neither_compare_nor_the_report_imports_torch() -> None:
-    code = "import sys, stages.report, tools.compare; sys.exit('torch' in sys.modules)"
+def test_neither_compare_nor_predict_nor_the_report_imports_torch() -> None:
+    code = "import sys, stages.report, tools.compare, tools.predict; sys.exit('torch' in sys.modules)"
     run(sys.executable, "-c", code, cwd=ROOT)
 
 
 def test_predict_says_when_it_is_unsure(project: Path) -> None:
     output = run(sys.executable, "-m", "tools.predict", "docs/img/five.jpg", cwd=project)
     assert output.rstrip().endswith("%  (unsure)")  # two epochs on digits are too few to be sure of anything
+
+
+def test_predict_reads_folders_and_standard_input(project: Path) -> None:
+    (project / "pictures/more/.hidden").mkdir(parents=True)
+    for name in ("b.jpg", "more/a.jpg", ".c.jpg", "more/.hidden/d.jpg"):
+        shutil.copy(project / "docs/img/five.jpg", project / "pictures" / name)
+    command = f"{sys.executable} -m tools.predict --csv --top 2 pictures - < docs/img/five.jpg"
+    rows = list(csv.DictReader(run("sh", "-c", command, cwd=project).splitlines()))
+    assert [row["picture"] for row in rows] == ["pictures/b.jpg", "pictures/more/a.jpg", "-"]
+    (likeliest,) = {row["likeliest"] for row in rows}
+    assert likeliest.startswith(f"{rows[0]['predicted']}: {float(rows[0]['confidence']):.1%} · ")
+    assert likeliest.count(" · ") == 1
+
+
+@pytest.mark.parametrize("options", [("--top", "0"), ("--json", "--csv")])
+def test_predict_refuses_options_that_make_no_sense(options: tuple[str, ...], project: Path) -> None:
+    assert attempt(sys.executable, "-m", "tools.predict", *options, "some.png", cwd=project).returncode == 2

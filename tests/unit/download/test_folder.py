@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -346,9 +346,10 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     command = [sys.executable, "-c", code, str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout
-        worker = psutil.Process(int(parent.stdout.readline()))
+        worker = int(parent.stdout.readline())
         parent.kill()
-    worker.wait(timeout=30)
+    with suppress(psutil.NoSuchProcess):  # it has ended already
+        psutil.Process(worker).wait(timeout=30)
 
 
 def test_pictures_are_hashed_before_they_are_fitted(tmp_path: Path) -> None:

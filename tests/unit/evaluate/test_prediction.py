@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from src.evaluate.prediction import average_networks, check_compatible, describe_top_classes, predict_probabilities
+from src.evaluate.prediction import average_networks, check_compatible, predict_probabilities
 from tests.builders import make_evaluate_params, make_tiny_network
 
 CPU = torch.device("cpu")
@@ -40,12 +40,6 @@ def test_an_ensemble_averages_the_probabilities_of_its_networks() -> None:
     assert predictions.probabilities == pytest.approx(np.array([[0.35, 0.45, 0.2], [0.25, 0.4, 0.35]]))
     assert predictions.predicted.tolist() == [1, 1]
     assert predictions.confidence == pytest.approx([0.45, 0.4])
-
-
-def test_the_most_probable_classes_are_listed_in_order() -> None:
-    probabilities = np.array([[0.1, 0.7, 0.2], [0.5, 0.5, 0.0]])
-    texts = describe_top_classes(probabilities, np.array(["a", "b", "c"]), count=2)
-    assert texts == ["b: 70.0% · c: 20.0%", "a: 50.0% · b: 50.0%"]
 
 
 def test_a_network_trained_on_other_data_is_rejected() -> None:

@@ -1,4 +1,4 @@
-from src.report.markdown import confusion_markdown, curves_markdown, markdown_table
+from src.report.markdown import confusion_markdown, curves_markdown
 
 
 def test_curves_are_a_mermaid_chart_and_those_of_a_refit_have_no_validation() -> None:
@@ -23,7 +23,3 @@ def test_the_confusion_matrix_is_a_table_of_counts() -> None:
         "| 7 | 1 |  |",
     ]
     assert "No mistakes." in confusion_markdown([])
-
-
-def test_pipes_in_table_cells_are_escaped() -> None:
-    assert markdown_table(("name", "value"), [("a|b", 1)], "Empty.")[2] == "| a\\|b | 1 |"

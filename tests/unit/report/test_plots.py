@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from src.common.metrics import wilson_interval
 from src.report.params import ReportParams
 from src.report.plots import confusion_plot, curves_plot, error_plot, reliability_plot, to_svg
-from src.report.results import Mistakes, wilson_interval
+from src.report.results import Mistakes
 
 DIGITS = list("0123456789")
 

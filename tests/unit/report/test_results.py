@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from src.common.metrics import Metrics
 from src.common.sprites import split_sprite_sheet
-from src.report.results import Environment, Metrics, column
+from src.report.results import Environment, column
 from tests.builders import make_report_results
 
 CLASSES = ["cat", "dog", "bird"]

@@ -1,0 +1,67 @@
+"""The metrics on the test set, as evaluate writes them, and their confidence intervals."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt
+from scipy.stats import binomtest
+
+
+class Members(BaseModel):
+    """The accuracy of an ensemble's networks."""
+
+    mean_accuracy: float
+    deviation: float
+    accuracy: dict[str, float]
+
+
+class Metrics(BaseModel):
+    """The metrics on the test set; rates are fractions."""
+
+    loss: float
+    accuracy: float
+    balanced_accuracy: float
+    errors: NonNegativeInt
+    images: PositiveInt
+    macro_f1: float
+    calibration_error: float
+    recall: dict[str, float] = Field(min_length=1)
+    members: Members | None = None
+
+
+class MetricsFile(BaseModel):
+    """The contents of evaluate's metrics.json; DVC shows `test.accuracy` and so on."""
+
+    test: Metrics
+
+
+class Recall(NamedTuple):
+    """The recall of a class on its test images, with the 95% confidence interval; without images, all three are 0."""
+
+    name: str
+    images: int
+    recall: float
+    low: float
+    high: float
+
+
+def recall_per_class(predictions: Iterable[Mapping[str, str]], classes: Sequence[str]) -> list[Recall]:
+    """Compute the recall of every class from the rows of predictions.csv."""
+    images: Counter[str] = Counter()
+    correct: Counter[str] = Counter()
+    for row in predictions:
+        images[row["actual"]] += 1
+        correct[row["actual"]] += row["actual"] == row["predicted"]
+    return [
+        Recall(name, images[name], correct[name] / images[name], *wilson_interval(correct[name], images[name]))
+        if images[name]
+        else Recall(name, 0, 0.0, 0.0, 0.0)
+        for name in classes
+    ]
+
+
+def wilson_interval(correct: int, images: int) -> tuple[float, float]:
+    """Compute the 95% confidence interval of an accuracy or a recall."""
+    interval = binomtest(int(correct), int(images)).proportion_ci(0.95, method="wilson")
+    return interval.low, interval.high

@@ -1,0 +1,25 @@
+"""Format results as text: Markdown tables, and the most probable classes of an image."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Iterable[Any]], if_empty: str = "") -> list[str]:
+    """Return the lines of a table, or if_empty if it has no rows, followed by an empty line."""
+    if not rows:
+        return [if_empty, ""]
+    return [_row(header), _row("---" for _ in header), *map(_row, rows), ""]
+
+
+def _row(cells: Iterable[Any]) -> str:
+    return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
+
+
+def describe_top_classes(probabilities: np.ndarray, classes: Sequence[str], count: int = 3) -> list[str]:
+    """Format the most probable classes of each row of probabilities (N, K), as in `4: 61.2% · 9: 38.1% · 7: 0.4%`."""
+    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :count]
+    return [
+        " · ".join(f"{classes[i]}: {row[i]:.1%}" for i in best) for row, best in zip(probabilities, order, strict=True)
+    ]

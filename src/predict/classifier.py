@@ -1,0 +1,77 @@
+"""An exported model: what its file says about itself, and predictions with ONNX Runtime, without PyTorch."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import onnxruntime
+from PIL import Image
+from pydantic import BaseModel
+
+from src.common.files import read_bytes
+from src.common.pictures import InputFit
+from src.predict.framing import make_input
+
+METADATA_KEY = "classifier"
+INPUT, OUTPUT = "images", "probabilities"
+BATCH = 100  # images; larger batches are slower, because they do not fit into the processor's caches
+FATAL = 4  # of ONNX Runtime's log levels; it also raises what it would log as an error
+
+
+class Description(BaseModel):
+    """What an exported model says about itself, as JSON in its metadata.
+
+    image_shape: (C, H, W); fit: how a picture becomes an image; networks: how many are averaged; shift: test-time
+    augmentation averages over all shifts of up to this many pixels; trained_model_md5: the hash of
+    data/train/model.safetensors, by which the commit that trained the model can be found in the history of dvc.lock.
+    """
+
+    classes: list[str]
+    image_shape: tuple[int, int, int]
+    fit: InputFit
+    networks: int
+    shift: int
+    trained_model_md5: str
+
+
+class Classifier(NamedTuple):
+    """A loaded model with its description."""
+
+    session: onnxruntime.InferenceSession
+    description: Description
+
+    def make_input(self, picture: Image.Image) -> np.ndarray:
+        """Return a uint8 image (C, H, W) as in the training set; raise ValueError if no character stands out."""
+        return make_input(picture, self.description.fit, self.description.image_shape)
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """Compute probabilities float32 (N, K) of uint8 images (N, C, H, W), N at least 1."""
+        batches = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
+        return np.concatenate([self.session.run([OUTPUT], {INPUT: batch})[0] for batch in batches])
+
+
+def load_classifier(path: Path) -> Classifier:
+    """Read an exported model; raise ValueError if it is missing, damaged, of another layout or too new."""
+    return decode_classifier(read_bytes(path), path)
+
+
+def decode_classifier(data: bytes, path: Path) -> Classifier:
+    """Load the contents of an exported model; path is the file that a ValueError names."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = FATAL
+    try:
+        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        metadata = session.get_modelmeta().custom_metadata_map
+        description = Description.model_validate_json(metadata[METADATA_KEY])
+        shapes = [(entry.name, entry.shape[1:]) for entry in (*session.get_inputs(), *session.get_outputs())]
+        expected = [(INPUT, [*description.image_shape]), (OUTPUT, [len(description.classes)])]
+        if shapes != expected:
+            raise ValueError(f"inputs and outputs {shapes}, expected {expected}")
+    except Exception as error:  # ONNX Runtime's exceptions have no common base class
+        if "opset" in str(error) or "IR version" in str(error):
+            version = onnxruntime.__version__
+            raise ValueError(f"{path} needs a newer onnxruntime than {version}; see requirements.txt") from None
+        reason = f"no metadata {error}" if isinstance(error, KeyError) else str(error).splitlines()[0]
+        advice = f"run `dvc repro {path.parent.name}` to recreate it"
+        raise ValueError(f"{path} is damaged or not a model that this project exports ({reason}); {advice}") from None
+    return Classifier(session, description)

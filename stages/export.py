@@ -1,0 +1,57 @@
+"""Stage 6: export the trained network, or ensemble, as one ONNX model with a model card."""
+
+import hashlib
+from pathlib import Path
+
+from src.common.cli import run_cli
+from src.common.files import load_arrays, read_bytes, read_csv, read_json, write_bytes
+from src.common.metrics import MetricsFile
+from src.common.params import PARAMS, StageParams, read_yaml
+from src.evaluate.params import EvaluateParams
+from src.export.model_card import Facts, model_card
+from src.export.onnx_model import OPSET, to_onnx
+from src.export.verification import TOLERANCE, verify
+from src.network.model_file import load_networks
+from src.predict.classifier import Description, decode_classifier
+from src.settings.all_params import read_stage_params
+
+TRAINED = Path("data/train/model.safetensors")
+MODEL, CARD = Path("data/export/model.onnx"), Path("data/export/model.md")
+
+
+class Params(StageParams):
+    evaluate: EvaluateParams
+
+
+def main() -> None:
+    params = read_stage_params(Params).evaluate
+    networks, images = load_networks(TRAINED), load_arrays(Path("data/download/test.npz"), "images")["images"]
+    rows = load_arrays(Path("data/split/indices.npz"), "train", "validation")
+    facts = Facts(
+        metrics=read_json(Path("data/evaluate/metrics.json"), MetricsFile)["test"],
+        predictions=read_csv(Path("data/evaluate/predictions.csv"), actual=str, predicted=str),
+        environment=read_json(Path("data/train/environment.json")),
+        params=read_yaml(PARAMS),
+        training_images=len(rows["train"]),
+        validation_images=len(rows["validation"]),
+    )
+    description = Description(
+        **networks[0].architecture.model_dump(include={"classes", "image_shape", "fit"}),
+        networks=len(networks),
+        shift=params.shift,
+        trained_model_md5=hashlib.md5(read_bytes(TRAINED), usedforsecurity=False).hexdigest(),
+    )
+    model = to_onnx(networks, description)
+    predicted = [row["predicted"] for row in facts.predictions]
+    difference = verify(decode_classifier(model, MODEL), networks, images, predicted, params)
+    write_bytes(MODEL, model)
+    write_bytes(CARD, model_card(description, facts).encode())
+    print(f"export: {len(networks)} network{'s'[: len(networks) > 1]}, ONNX opset {OPSET}, {len(model) / 1e6:.1f} MB")
+    print(
+        f"export: same predictions as PyTorch on all {len(images):,} test images; probabilities differ by at most"
+        f" {difference:.1e} (allowed: {TOLERANCE:.0e}); wrote {MODEL} and {CARD}"
+    )
+
+
+if __name__ == "__main__":
+    run_cli(main)

@@ -1,0 +1,86 @@
+"""The model card: the code in it, and whether a model hub can read it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from huggingface_hub import ModelCard
+from PIL import Image
+
+from src.common.files import load_arrays, read_csv
+from src.common.pictures import InputFit, read_picture
+from src.export.loader import loader_code
+from src.export.onnx_model import to_onnx
+from tests.builders import make_classifier, make_sensitive_network
+from tests.helpers import ROOT, attempt
+from tests.loader import classify, code_of, make_bare_environment
+
+
+@pytest.fixture(scope="session")
+def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_bare_environment(tmp_path_factory.mktemp("bare"))
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Pictures of several shapes, sizes and file formats, one of them turned by its EXIF orientation."""
+    folder = tmp_path_factory.mktemp("pictures")
+    gradient = Image.linear_gradient("L")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    noise = np.random.default_rng(0).integers(0, 256, (45, 61, 3), np.uint8)
+    Image.merge("RGB", [gradient, gradient.rotate(90), gradient.rotate(180)]).save(folder / "a.jpg", exif=exif)
+    gradient.resize((31, 90)).save(folder / "b.png")
+    Image.fromarray(noise).save(folder / "c.png")
+    Image.fromarray(noise[:20, :24]).save(folder / "d.bmp")  # of exactly the image's size
+    return sorted(folder.iterdir())
+
+
+def test_the_environment_has_only_the_three_packages(bare_python: Path) -> None:
+    for package in ("numpy", "onnxruntime", "PIL"):
+        assert attempt(str(bare_python), "-I", "-c", f"import {package}", cwd=ROOT).returncode == 0
+    for package in ("torch", "scipy", "skimage", "pydantic", "onnx", "src"):
+        assert attempt(str(bare_python), "-I", "-c", f"import {package}", cwd=ROOT).returncode == 1
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
+def test_the_code_agrees_with_predict(
+    fit: InputFit, channels: int, bare_python: Path, pictures: list[Path], tmp_path: Path
+) -> None:
+    network = make_sensitive_network((channels, 20, 24), fit)
+    classifier = make_classifier([network])
+    (tmp_path / "model.onnx").write_bytes(to_onnx([network], classifier.description))
+    code = loader_code(fit, channels)
+    assert len([line for line in code.splitlines() if line]) <= 15
+    found = classify(bare_python, code, tmp_path / "model.onnx", pictures, tmp_path / "loader")
+    expected = classifier.predict(np.stack([classifier.make_input(read_picture(path)) for path in pictures]))
+    assert np.ptp(expected, axis=0).max() > 0.01
+    assert np.abs(found - expected).max() < 1e-5
+
+
+def test_the_code_in_the_card_reproduces_every_prediction(reproduced: Path, bare_python: Path, tmp_path: Path) -> None:
+    export = reproduced / "data/export"
+    images = load_arrays(reproduced / "data/download/test.npz", "images")["images"]
+    pictures = [tmp_path / f"{index:03}.png" for index in range(len(images))]
+    for path, image in zip(pictures, images, strict=True):
+        Image.fromarray(image[0]).save(path)
+    code = code_of((export / "model.md").read_text())
+    assert code == code_of((ROOT / "docs/using-the-model.md").read_text().split("## PyTorch")[0])
+    found = classify(bare_python, code, export / "model.onnx", pictures, tmp_path / "loader")
+    rows = read_csv(reproduced / "data/evaluate/predictions.csv")
+    assert [str(index) for index in found.argmax(1)] == [row["predicted"] for row in rows]
+    assert np.abs(found.max(1) - [float(row["confidence"]) for row in rows]).max() < 1e-5
+
+
+def test_a_model_hub_can_read_the_card(reproduced: Path) -> None:
+    card = ModelCard.load(reproduced / "data/export/model.md")
+    assert card.data.library_name == "onnx"
+    assert card.data.pipeline_tag == "image-classification"
+    (result,) = card.data.eval_results
+    metrics = json.loads((reproduced / "data/evaluate/metrics.json").read_text())["test"]
+    assert (result.dataset_name, result.metric_type, result.metric_value) == ("digits", "accuracy", metrics["accuracy"])
+    for name, recall in metrics["recall"].items():
+        assert f"\n| {name} | " in card.text
+        assert f"| {recall:.2%} |" in card.text

@@ -1,0 +1,73 @@
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from src.evaluate.prediction import average_networks, predict_probabilities
+from src.export.onnx_model import to_onnx
+from src.export.verification import verify
+from src.network.convnet import ConvNet
+from src.predict.classifier import Classifier, Description
+from tests.builders import make_classifier, make_evaluate_params, make_sensitive_network
+
+SHAPE = (3, 20, 24)
+
+
+def make_networks(count: int, first_seed: int = 0) -> list[ConvNet]:
+    return [make_sensitive_network(SHAPE, seed=seed) for seed in range(first_seed, first_seed + count)]
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    pixels = np.random.default_rng(0).integers(0, 256, (5, *SHAPE), np.uint8)
+    return pixels // np.arange(1, 6, dtype=np.uint8)[:, None, None, None]  # of different brightness
+
+
+@pytest.mark.parametrize(("shift", "members"), [(0, 1), (1, 3)])
+def test_the_exported_model_agrees_with_evaluate(shift: int, members: int, images: np.ndarray) -> None:
+    networks = make_networks(members)
+    classifier = make_classifier(networks, shift)
+    params = make_evaluate_params(batch_size=5, shift=shift)
+    expected = average_networks(predict_probabilities(networks, images, params, torch.device("cpu"))).probabilities
+    assert np.ptp(expected, axis=0).max() > 1e-3  # or a model that ignores its input would pass
+    for count in (5, 1):
+        assert np.abs(classifier.predict(images[:count]) - expected[:count]).max() < 1e-6
+    predicted = [str(index) for index in expected.argmax(1)]
+    assert verify(classifier, networks, images, predicted, params) < 1e-6
+
+
+def test_equal_networks_give_equal_bytes_that_state_their_opset() -> None:
+    networks = make_networks(1)
+    description = make_classifier(networks).description
+    data = to_onnx(networks, description)
+    assert data == to_onnx(networks, description)
+    session = onnxruntime.InferenceSession(data)
+    assert session.get_inputs()[0].shape == ["N", *SHAPE]
+    assert Description.model_validate_json(session.get_modelmeta().custom_metadata_map["classifier"]) == description
+
+
+def test_a_model_that_differs_from_pytorch_is_refused(images: np.ndarray) -> None:
+    networks = make_networks(1)
+    classifier, params = make_classifier(networks), make_evaluate_params()
+    right = [str(index) for index in classifier.predict(images).argmax(1)]
+    with pytest.raises(ValueError, match=r"differs from PyTorch's by .*, more than 1e-05"):
+        verify(make_classifier(make_networks(1, first_seed=1)), networks, images, right, params)
+    wrong = ["0" if name != "0" else "1" for name in right[:2]] + right[2:]
+    with pytest.raises(ValueError, match="2 of 5 test images are predicted differently"):
+        verify(classifier, networks, images, wrong, params)
+    for unfit in (right[1:], ["unknown", *right[1:]]):
+        with pytest.raises(ValueError, match=r"does not fit the test images; run `dvc repro evaluate`"):
+            verify(classifier, networks, images, unfit, params)
+
+
+def test_a_probability_that_is_not_a_number_is_refused(images: np.ndarray) -> None:
+    networks = make_networks(1)
+    classifier = make_classifier(networks)
+    broken = Classifier(BrokenSession(), classifier.description)
+    with pytest.raises(ValueError, match="differs from PyTorch's by nan"):
+        verify(broken, networks, images, [], make_evaluate_params())
+
+
+class BrokenSession:
+    def run(self, _: object, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+        return [np.full((len(inputs["images"]), 4), np.nan, np.float32)]
