@@ -16,7 +16,7 @@ RECIPE ?=
 SEEDS ?=
 SET ?=
 
-.PHONY: help repro test quick unit check format docs recipe compare summary gate accuracy experiments
+.PHONY: help repro test quick unit check format docs recipe compare summary gate accuracy demo experiments
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -67,6 +67,9 @@ summary: .venv/installed ## print the comparison, the plots and DVC's diffs as M
 gate: .venv/installed ## fail if the workspace is inaccurate or worse than a revision: MIN_ACCURACY=0.99 BASE=main
 	@$(BIN)/python -m tools.compare $(BASE) --gate --min-accuracy $(MIN_ACCURACY)
 
+demo: .venv/installed-demo ## serve a page to try the exported model on, after `make repro`
+	@$(BIN)/python -m tools.demo
+
 accuracy: .venv/installed ## measure a recipe's accuracy over seeds: RECIPE=accurate SEEDS=5
 	$(BIN)/dvc repro --quiet split
 	$(BIN)/python -m benchmarks.accuracy $(or $(RECIPE),default) $(SEEDS) $(SET:%=--set %)
@@ -77,6 +80,10 @@ accuracy: .venv/installed ## measure a recipe's accuracy over seeds: RECIPE=accu
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-.venv/installed-dev: requirements-dev.txt .venv/installed
+.venv/installed-demo: requirements-demo.txt .venv/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-demo.txt
+	touch $@
+
+.venv/installed-dev: requirements-dev.txt requirements-demo.txt .venv/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@

@@ -1,9 +1,11 @@
 """Fixtures that several modules share."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.helpers import SMALL, STAGES, commit, make_project, run, set_params, stages_run
 from tests.training_process import STAGE, read_outputs
@@ -46,3 +48,15 @@ def undisturbed(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
     project = shutil.copytree(prepared, tmp_path_factory.mktemp("undisturbed") / "project")
     run(*STAGE, cwd=project)
     return read_outputs(project)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium, headless."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("Chromium is missing; install the system's package chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()

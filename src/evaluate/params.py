@@ -12,9 +12,7 @@ class EvaluateParams(Section):
     batch_size: Annotated[
         int, Field(ge=1, le=10**6), Parameter(250, "Images per forward pass; affects only memory and speed.", "images")
     ]
-    device: Annotated[
-        Device, Parameter("auto", "Device for evaluation; auto is CUDA when available, else the CPU.")
-    ]
+    device: Annotated[Device, Parameter("auto", "Device for evaluation; auto is CUDA when available, else the CPU.")]
     shift: Annotated[
         int,
         Field(ge=0, le=10),

@@ -1,15 +1,22 @@
 """Real MNIST, fetched as a user fetches it: one epoch with the default parameters, and the tools on its model."""
 
+import base64
 import json
+import math
+import re
+import signal
+import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from src.common.files import load_arrays, read_csv
-from tests.helpers import ROOT, attempt, make_project, run
+from tests.helpers import ENVIRONMENT, ROOT, attempt, make_project, run
 from tests.loader import classify, code_of, make_bare_environment
 
 PICTURES = 60
@@ -86,3 +93,91 @@ def test_the_model_card_reads_photographs(mnist: Path, tmp_path: Path) -> None:
     python = make_bare_environment(tmp_path / "bare")
     found = classify(python, code, export / "model.onnx", pictures, tmp_path / "loader")
     assert found.argmax(1).tolist() == [5]
+
+
+@pytest.fixture(scope="module")
+def demo(mnist: Path) -> Iterator[str]:
+    """The address of the demo."""
+    command = [sys.executable, "-m", "tools.demo"]
+    with subprocess.Popen(command, cwd=mnist, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        yield re.findall(r"http://127\.0\.0\.1:\d+/", server.stdout.readline())[0]
+        server.send_signal(signal.SIGINT)
+        assert server.wait(timeout=30) == 0
+
+
+@pytest.fixture
+def page(browser: Browser, demo: str) -> Iterator[Page]:
+    """The demo's page; fail at the end if it requested anything from elsewhere."""
+    page = browser.new_page()
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(demo)
+    yield page
+    page.close()
+    assert [url for url in requests if not url.startswith((demo, "data:", "blob:"))] == []
+
+
+CIRCLE = [(0.5 + 0.22 * math.sin(angle), 0.5 - 0.3 * math.cos(angle)) for angle in np.linspace(0, 2 * math.pi, 20)]
+STROKES = {  # as fractions of the canvas
+    "0": [CIRCLE],
+    "1": [[(0.5, 0.2), (0.5, 0.8)]],
+    "3": [[(0.3, 0.22), (0.6, 0.2), (0.66, 0.33), (0.48, 0.47), (0.68, 0.62), (0.6, 0.78), (0.3, 0.76)]],
+    "4": [[(0.35, 0.2), (0.3, 0.55), (0.7, 0.55)], [(0.62, 0.25), (0.6, 0.8)]],
+    "7": [[(0.3, 0.25), (0.68, 0.25), (0.45, 0.78)]],
+}
+
+
+def test_digits_drawn_with_the_mouse_are_recognised_while_they_are_drawn(page: Page) -> None:
+    canvas = page.get_by_label("Drawing")
+    box = canvas.bounding_box()
+    assert box
+    for digit, strokes in STROKES.items():
+        page.get_by_role("button", name="Clear").click()
+        expect(answer(page)).to_have_count(0)
+        for stroke in strokes:
+            for number, (x, y) in enumerate(stroke):
+                page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=5)
+                if number == 0:
+                    page.mouse.down()
+            if stroke is strokes[-1]:
+                expect(answer(page)).to_have_text(digit)  # before the pen is lifted
+            page.mouse.up()
+
+
+def test_a_dropped_picture_is_classified_and_other_files_are_refused(page: Page, mnist: Path, tmp_path: Path) -> None:
+    page.get_by_role("tab", name="Use a picture").click()
+    upload = page.locator("input[type=file]")
+    (tmp_path / "text.png").write_text("no picture")
+    Image.new("L", (10_000, 10_000), 255).save(tmp_path / "large.png")
+    for name, message in (("text.png", "not a PNG, JPEG"), ("large.png", "too many pixels")):
+        upload.set_input_files(tmp_path / name)
+        expect(page.get_by_text(message)).to_be_visible()
+        page.get_by_label("Remove Image").click()
+    drop(page, mnist / "docs/img/five.jpg")
+    expect(answer(page)).to_have_text("5")
+
+
+def answer(page: Page) -> Locator:
+    return page.get_by_test_id("label-output-value")
+
+
+def drop(page: Page, path: Path) -> None:
+    """Drop a file on the page's upload area."""
+    content = base64.b64encode(path.read_bytes()).decode()
+    transfer = page.evaluate_handle(
+        """async ([content, name]) => {
+            const transfer = new DataTransfer();
+            const bytes = Uint8Array.from(atob(content), (character) => character.charCodeAt(0));
+            transfer.items.add(new File([bytes], name, {type: "image/jpeg"}));
+            return transfer;
+        }""",
+        [content, path.name],
+    )
+    page.get_by_text("Drop Image Here").dispatch_event("drop", {"dataTransfer": transfer})
+
+
+def test_the_demo_without_an_exported_model_says_how_to_make_one(prepared_project: Path) -> None:
+    result = attempt(sys.executable, "-m", "tools.demo", cwd=prepared_project)
+    assert (result.returncode, result.stdout.count("\n")) == (1, 1)
+    assert result.stdout.startswith("demo: data/export/model.onnx is missing; run `dvc repro export`")

@@ -1,6 +1,7 @@
 """The model card: the code in it, and whether a model hub can read it."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from src.common.pictures import InputFit, read_picture
 from src.export.loader import loader_code
 from src.export.onnx_model import to_onnx
 from tests.builders import make_classifier, make_sensitive_network
-from tests.helpers import ROOT, attempt
+from tests.helpers import ROOT, attempt, commit, run
 from tests.loader import classify, code_of, make_bare_environment
 
 
@@ -84,3 +85,24 @@ def test_a_model_hub_can_read_the_card(reproduced: Path) -> None:
     for name, recall in metrics["recall"].items():
         assert f"\n| {name} | " in card.text
         assert f"| {recall:.2%} |" in card.text
+
+
+def test_another_repository_fetches_the_model_the_card_and_the_parameters(project: Path, tmp_path: Path) -> None:
+    run("dvc", "remote", "add", "--default", "storage", str(tmp_path / "remote"), cwd=project)
+    run("dvc", "push", "data/export/model.onnx", "data/export/model.md", cwd=project)
+    commit(project)
+    run("git", "tag", "--annotate", "classifier@v1.0.0", "--message", "The first release", cwd=project)
+    clone, folder = tmp_path / "clone", tmp_path / "elsewhere"
+    run("git", "clone", "--quiet", str(project), str(clone), cwd=tmp_path)
+    folder.mkdir()
+    run("dvc", "get", str(clone), "data/export/model.onnx", cwd=folder)
+    run("dvc", "artifacts", "get", str(clone), "classifier", "--out", "artifact.onnx", cwd=folder)
+    expected = (project / "data/export/model.onnx").read_bytes()
+    assert (folder / "model.onnx").read_bytes() == (folder / "artifact.onnx").read_bytes() == expected
+    code = (
+        "import dvc.api, json, sys; read = dvc.api.read, dvc.api.params_show;"
+        "print(json.dumps([read[0]('data/export/model.md', repo=sys.argv[1]), read[1](repo=sys.argv[1])]))"
+    )
+    card, params = json.loads(run(sys.executable, "-c", code, str(clone), cwd=folder))
+    assert card == (project / "data/export/model.md").read_text()
+    assert params["download"]["dataset"] == "digits"

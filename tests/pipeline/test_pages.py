@@ -2,7 +2,6 @@
 
 import io
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page
 
 from src.compare.comparison import Mistake, Result, compare
 from src.compare.page import comparison_page
@@ -19,19 +18,9 @@ from src.report.page import Chart, report_page
 from src.report.plots import curves_plot, to_svg
 from tests.builders import make_report_results
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is missing; install the system's package chromium")
 SVG = to_svg(curves_plot([dict.fromkeys(("epoch", "train_loss", "validation_loss", "validation_accuracy"), "0.5")], 1))
 DIGITS = [str(digit) for digit in range(10)]
 CLASSES = ["0", "<script>alert(1)</script>", "T-shirt & 'top' \"x\""]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

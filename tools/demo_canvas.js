@@ -1,0 +1,31 @@
+// A canvas to draw on with a mouse, pen or finger. Gradio's own sends a drawing only when a stroke has ended.
+const canvas = element.querySelector("canvas");
+const context = canvas.getContext("2d");
+context.lineWidth = 18;
+context.lineCap = context.lineJoin = "round";
+
+function clear() {
+  context.fillStyle = "white";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  props.value = "";
+  trigger("change");
+}
+
+function draw(event) {
+  const scale = canvas.width / canvas.clientWidth;
+  context.lineTo(event.offsetX * scale, event.offsetY * scale);
+  context.stroke();
+  props.value = canvas.toDataURL();
+  trigger("change");
+}
+
+canvas.addEventListener("pointerdown", (event) => {
+  canvas.setPointerCapture(event.pointerId);
+  context.beginPath();
+  draw(event);
+});
+canvas.addEventListener("pointermove", (event) => {
+  if (event.buttons) draw(event);
+});
+element.querySelector("button").addEventListener("click", clear);
+clear();
