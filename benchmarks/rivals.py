@@ -27,6 +27,12 @@ def example_network() -> nn.Sequential:
     return nn.Sequential(*convolutions, *linear)
 
 
+def keras_network() -> nn.Sequential:
+    """Build the network of Keras's example "Simple MNIST convnet" (34,826 parameters)."""
+    convolutions = [nn.Conv2d(1, 32, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2)]
+    return nn.Sequential(*convolutions, nn.Flatten(), nn.Dropout(0.5), nn.Linear(1600, 10), nn.LogSoftmax(dim=1))
+
+
 def train_one_epoch(network: nn.Module, optimizer: torch.optim.Optimizer, batches: Iterable[list[Tensor]]) -> None:
     """Train for one epoch with the loop that both programs use."""
     network.train()
