@@ -84,6 +84,6 @@ accuracy: .venv/installed ## measure a recipe's accuracy over seeds: RECIPE=accu
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-demo.txt
 	touch $@
 
-.venv/installed-dev: requirements-dev.txt requirements-demo.txt .venv/installed
+.venv/installed-dev: requirements-dev.txt requirements-demo.txt requirements-remote.txt .venv/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@

@@ -23,14 +23,26 @@ def read_file(revision: str, path: str) -> bytes:
 
 
 def list_experiments() -> list[str]:
-    """List the refs of all experiments."""
-    refs = _git("for-each-ref", "--format=%(refname)", PREFIX).stdout.decode().split()
+    """List the refs of all experiments, newest first."""
+    refs = _git("for-each-ref", "--sort=-committerdate", "--format=%(refname)", PREFIX).stdout.decode().split()
     return [ref for ref in refs if len(ref.split("/")) == 5]
 
 
 def experiment_baseline(ref: str) -> str:
     """Return the commit that an experiment started from."""
     return "".join(ref.split("/")[2:4])
+
+
+def count_unfinished() -> dict[str, int]:
+    """Count the experiments in DVC's queue that are waiting and those that have failed.
+
+    DVC keeps each as an entry in the reflog of a stash. An experiment that is running is in neither.
+    """
+    stashes = {"queued": "stash", "failed": "failed"}
+    return {
+        state: len(_git("reflog", "show", f"{PREFIX}celery/{name}", "--").stdout.splitlines())
+        for state, name in stashes.items()
+    }
 
 
 @functools.cache

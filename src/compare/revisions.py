@@ -25,6 +25,7 @@ IMAGE_COUNT = "test.images"
 TEST_SET = "data/download/test.npz"
 MODEL = "data/train/model.safetensors"
 SEED = "train.seed"
+SPLIT_SEED = "split.seed"
 MEMBERS = "train.members"
 
 
@@ -88,9 +89,17 @@ def read_seeds(revision: str) -> list[Result]:
             result = read_result(name)
         except ValueError:
             continue  # without a result, or from an earlier layout of the project
-        if _without_seed(result) == _without_seed(first) and not any(_share_seed(result, other) for other in found):
+        if _without_seed(result) == _without_seed(first) and not any(share_network(result, other) for other in found):
             found.append(result)
     return found
+
+
+def share_network(one: Result, other: Result) -> bool:
+    """Return whether two results with equal parameters except the seeds, ensembles or not, share a network."""
+    if one.params.get(SPLIT_SEED) != other.params.get(SPLIT_SEED):
+        return False
+    distance = abs(one.params.get(SEED, 0) - other.params.get(SEED, 0))
+    return bool(distance < one.params.get(MEMBERS, 1))
 
 
 def _check_metrics(metrics: dict[str, Any], mistakes: int) -> None:
@@ -106,12 +115,6 @@ def _check_metrics(metrics: dict[str, Any], mistakes: int) -> None:
             f"{mistakes} mistakes are listed, but the metrics have {errors} errors in {images} images and an accuracy"
             f" of {metrics[ACCURACY]}"
         )
-
-
-def _share_seed(one: Result, other: Result) -> bool:
-    """Return whether two ensembles have the seed of a network in common."""
-    distance = abs(one.params.get(SEED, 0) - other.params.get(SEED, 0))
-    return bool(distance < one.params.get(MEMBERS, 1))
 
 
 def _without_seed(result: Result) -> tuple[Any, ...]:

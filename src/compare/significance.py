@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Sequence
+from statistics import mean, stdev
 from typing import Literal, NamedTuple
 
-from scipy.stats import beta, binom, ttest_ind
+import numpy as np
+from scipy.stats import beta, binom, ttest_ind, ttest_ind_from_stats
 
 POWER = 0.8
 Verdict = Literal["better", "worse", "no evidence either way"]
@@ -62,3 +64,24 @@ def compare_seeds(base: Sequence[float], other: Sequence[float], alpha: float) -
         low, high = float(interval.low), float(interval.high)
     verdict: Verdict = "better" if low > 0 else "worse" if high < 0 else "no evidence either way"
     return SeedComparison(list(base), list(other), (low, high), verdict, alpha)
+
+
+def welch(one: Sequence[float], other: Sequence[float]) -> float:
+    """Compute the two-sided p-value of Welch's t-test; 1 if neither side varies, where the test is undefined."""
+    if len(set(one)) == len(set(other)) == 1:
+        return 1.0
+    # From the statistics, because ttest_ind warns if the values of one side are all equal.
+    sides = [value for values in (one, other) for value in (mean(values), stdev(values), len(values))]
+    return float(ttest_ind_from_stats(*sides, equal_var=False).pvalue)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Correct p-values for their number, so that the chance of any false finding stays below the significance level.
+
+    Source: Holm, Scandinavian Journal of Statistics 6, 1979.
+    """
+    values = np.array(p_values)
+    order = values.argsort()
+    corrected = np.empty(len(values))
+    corrected[order] = np.maximum.accumulate(np.minimum(1, values[order] * np.arange(len(values), 0, -1)))
+    return corrected.tolist()

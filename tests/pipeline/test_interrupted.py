@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import ENVIRONMENT, attempt, run, stages_run
+from tests.helpers import ENVIRONMENT, STAGES, attempt, run, stages_run
 from tests.training_process import STAGE, at_call, read_outputs
 
 
@@ -68,5 +68,5 @@ def test_a_killed_run_in_a_temporary_copy_is_resumed_by_the_next(project: Path) 
         os.killpg(process.pid, signal.SIGKILL)
     output = run(*command, cwd=project)
     assert "train: resuming after epoch " in output
-    assert stages_run(output) == ["train", "evaluate", "report"]
+    assert stages_run(output) == STAGES[2:]
     assert not list(project.glob(".checkpoints/*"))

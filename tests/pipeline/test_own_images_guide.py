@@ -10,7 +10,7 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from src.download.digits import load_small_digits
-from tests.helpers import ROOT, make_project, run, stages_run
+from tests.helpers import ROOT, STAGES, make_project, run, stages_run
 
 CLASSES = {"cat": 3, "dog": 4}  # digits that look like neither
 PER_CLASS = 100
@@ -60,7 +60,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, s
 def test_the_commands_lead_from_a_folder_to_a_report(outputs: tuple[Path, dict[str, str]]) -> None:
     project, output = outputs
     (training,) = (text for command, text in output.items() if command.startswith("dvc exp run"))
-    assert stages_run(training) == ["download", "split", "train", "evaluate", "report"]
+    assert stages_run(training) == STAGES
     assert "2 classes" in training
     page = (project / "data/report/index.html").read_text()
     assert all(name in page for name in CLASSES)

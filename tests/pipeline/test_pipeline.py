@@ -21,7 +21,7 @@ def test_a_fresh_clone_reproduces_the_same_bytes(project: Path, tmp_path: Path) 
 
 def test_a_model_change_reruns_train_and_later_stages_and_undoing_it_restores_the_results(project: Path) -> None:
     set_params(project, {"model": {"dropout": 0.4}})
-    assert stages_run(run("dvc", "repro", cwd=project)) == ["train", "evaluate", "report"]
+    assert stages_run(run("dvc", "repro", cwd=project)) == STAGES[2:]
     set_params(project, {"model": {"dropout": 0.25}})
     output = run("dvc", "repro", cwd=project)
     assert stages_run(output) == []
@@ -59,7 +59,7 @@ def test_a_report_change_reruns_only_report(project: Path) -> None:
 
 def test_a_split_change_reruns_split_and_later_stages(project: Path) -> None:
     set_params(project, {"split": {"seed": 7}})
-    assert stages_run(run("dvc", "repro", cwd=project)) == ["split", "train", "evaluate", "report"]
+    assert stages_run(run("dvc", "repro", cwd=project)) == STAGES[1:]
 
 
 def test_plots_and_graph(project: Path) -> None:

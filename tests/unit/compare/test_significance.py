@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from src.compare.significance import compare_seeds, mcnemar, smallest_detectable
+from src.compare.significance import compare_seeds, holm, mcnemar, smallest_detectable, welch
 
 
 @pytest.mark.parametrize(("fixed", "broken"), [(12, 9), (0, 0), (6, 0), (0, 5), (30, 12), (7, 7)])
@@ -36,3 +36,15 @@ def test_mean_accuracies_over_seeds_are_compared() -> None:
     assert compare_seeds([0.5, 0.5], [0.75, 0.75], 0.05).interval == (0.25, 0.25)
     with pytest.raises(ValueError, match=r"found 1 and 2 results that differ only in train.seed"):
         compare_seeds([0.5], [0.5, 0.6], 0.05)
+
+
+def test_holms_correction_is_that_of_a_worked_example() -> None:
+    # 0.01 x 4, 0.015 x 3, 0.03 x 2, and 0.04 x 1, which must not be below the one before.
+    assert holm([0.03, 0.01, 0.04, 0.015]) == pytest.approx([0.06, 0.04, 0.06, 0.045])
+    assert holm([0.9, 0.8]) == [1, 1]
+    assert holm([]) == []
+
+
+def test_welchs_test_needs_variance() -> None:
+    assert welch([0.5, 0.5], [0.6, 0.6, 0.6]) == 1
+    assert 0 < welch([0.5, 0.5], [0.6, 0.7]) < 1

@@ -1,0 +1,1 @@
+"""Compare the settings of a sweep by validation accuracy over seeds."""

@@ -1,0 +1,145 @@
+"""Collect DVC's experiments into settings, each with its results over seeds, and compare them with the best."""
+
+import math
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from itertools import combinations
+from statistics import mean, stdev
+from typing import Any, NamedTuple
+
+from scipy.stats import t
+
+from src.common.cli import UsageError
+from src.compare.comparison import Result
+from src.compare.git import list_experiments
+from src.compare.revisions import SEED, SPLIT_SEED, read_result, share_network
+from src.compare.significance import holm, welch
+
+ALPHA = 0.05
+ACCURACY = "validation.accuracy"
+
+
+class Setting(NamedTuple):
+    """The values of the swept parameters, and the validation accuracy for every seed, in the order of the seeds.
+
+    p_value: that the best setting is no better, corrected for the number of pairs; None for the best, and if this
+    setting or the best has a single result.
+    """
+
+    values: tuple[Any, ...]
+    accuracies: list[float]
+    p_value: float | None
+
+    @property
+    def mean(self) -> float:
+        """The mean validation accuracy."""
+        return mean(self.accuracies)
+
+    @property
+    def half_width(self) -> float | None:
+        """Half the width of the confidence interval of the mean, from Student's t; None for a single result."""
+        count = len(self.accuracies)
+        if count < 2:
+            return None
+        return float(t.ppf(1 - ALPHA / 2, count - 1)) * stdev(self.accuracies) / math.sqrt(count)
+
+
+class Sweep(NamedTuple):
+    """Settings, highest mean first, and the names of the parameters whose values they are.
+
+    pairs: number of pairs of settings compared; left_out: the reasons why experiments are not counted.
+    """
+
+    swept: list[str]
+    settings: list[Setting]
+    pairs: int
+    left_out: list[str]
+
+
+def read_sweep(patterns: Sequence[str]) -> Sweep:
+    """Read the experiments whose names match any of the patterns, such as `grid-*`, or all without a pattern.
+
+    Count those with the code and test set of the newest. Raise UsageError for a pattern that matches nothing, and
+    ValueError if no experiment can be counted.
+    """
+    results: list[Result] = []
+    left_out: dict[str, list[str]] = {}
+    for ref in _find(patterns):
+        name = ref.split("/")[4]
+        try:
+            result = read_result(ref)
+        except ValueError as error:
+            left_out[str(error).replace(ref, name)] = []
+            continue
+        if ACCURACY not in result.metrics:
+            reason = "no validation accuracy, as after a refit"
+        elif results and (result.code, result.test_set) != (results[0].code, results[0].test_set):
+            reason = "run with other code or test images than the newest experiment"
+        elif any(_settings_of(result) == _settings_of(other) and share_network(result, other) for other in results):
+            reason = "same setting and seed as an experiment that is counted"
+        else:
+            results.append(result)
+            continue
+        left_out.setdefault(reason, []).append(name)
+    reasons = [f"{', '.join(sorted(names))}: {reason}" if names else reason for reason, names in left_out.items()]
+    if not results:
+        raise ValueError("\n  ".join(["no experiment has a result that can be counted", *reasons]))
+    return compare_settings(results, reasons)
+
+
+def compare_settings(results: Sequence[Result], left_out: list[str]) -> Sweep:
+    """Group results by the parameters that vary, other than seeds, and compare every pair of settings.
+
+    Welch's t-test, with Holm's correction. All pairs are counted, not only those with the best setting, because which
+    one is the best is known only after looking at all of them.
+    """
+    keys = sorted(set().union(*(result.params for result in results)) - {SEED, SPLIT_SEED})
+    swept = [key for key in keys if len({_hashable(result.params.get(key)) for result in results}) > 1]
+    groups: dict[Any, list[Result]] = {}
+    for result in sorted(results, key=lambda result: (result.params.get(SPLIT_SEED, 0), result.params.get(SEED, 0))):
+        groups.setdefault(tuple(_hashable(result.params.get(key)) for key in swept), []).append(result)
+    settings = [
+        Setting(
+            tuple(group[0].params.get(key) for key in swept),
+            [result.metrics[ACCURACY] for result in group],
+            p_value=None,
+        )
+        for group in groups.values()
+    ]
+    settings.sort(key=sort_key)
+    settings.sort(key=lambda setting: -setting.mean)
+    pairs = [
+        pair for pair in combinations(range(len(settings)), 2) if min(len(settings[i].accuracies) for i in pair) > 1
+    ]
+    p_values = holm([welch(*(settings[i].accuracies for i in pair)) for pair in pairs])
+    for (best, index), p_value in zip(pairs, p_values, strict=True):
+        if best == 0:
+            settings[index] = settings[index]._replace(p_value=p_value)
+    return Sweep(swept, settings, len(pairs), left_out)
+
+
+def sort_key(setting: Setting) -> Any:
+    """Order settings by the values of their parameters; numbers of any type compare with each other."""
+    return [
+        ("number" if isinstance(value, int | float) else type(value).__name__, _hashable(value))
+        for value in setting.values
+    ]
+
+
+def _find(patterns: Sequence[str]) -> list[str]:
+    refs = list_experiments()
+    if not refs:
+        raise ValueError("there are no experiments here; run some, for example `dvc exp run -S train.seed=1`")
+    for pattern in patterns:
+        if not any(fnmatchcase(ref.split("/")[4], pattern) for ref in refs):
+            raise UsageError(f"{pattern}: no experiment has this name; see `dvc exp list -A`")
+    return [ref for ref in refs if not patterns or any(fnmatchcase(ref.split("/")[4], pattern) for pattern in patterns)]
+
+
+def _settings_of(result: Result) -> dict[str, Any]:
+    return {key: value for key, value in result.params.items() if key not in (SEED, SPLIT_SEED)}
+
+
+def _hashable(value: Any) -> Any:
+    """Turn lists, such as model.conv_channels, into tuples."""
+    return tuple(map(_hashable, value)) if isinstance(value, list) else value

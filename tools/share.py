@@ -1,0 +1,32 @@
+"""Push every result that this clone has in its run cache, with all outputs, to the default remote.
+
+`dvc push --run-cache` pushes the records of the runs, but of their outputs only those in the workspace, and never those
+that are in Git, such as the metrics. Without them, no colleague's `dvc repro --pull` can restore a run.
+Exit code: 1 if something cannot be pushed, 2 for usage errors, otherwise 0.
+"""
+
+import argparse
+
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+
+from src.common.cli import run_cli
+
+
+def main() -> None:
+    argparse.ArgumentParser(
+        prog="python -m tools.share", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
+    try:
+        with Repo() as repo, repo.lock:
+            runs = repo.stage_cache.push(None)
+            pushed = [repo.cloud.push(files) for files in repo.stage_cache.get_used_objs(runs).values()]
+    except DvcException as error:
+        raise ValueError(str(error)) from None
+    if failed := sum(len(result.failed) for result in pushed):
+        raise ValueError(f"{failed} files could not be pushed; the lines above say why")
+    print(f"share: pushed {sum(len(result.transferred) for result in pushed)} files of {len(runs)} runs")
+
+
+if __name__ == "__main__":
+    run_cli(main)

@@ -1,0 +1,34 @@
+"""Say which setting of a sweep has the highest validation accuracy over seeds, and whether that is more than noise.
+
+PATTERN selects experiments by name, for example 'grid-*'. Experiments that differ only in train.seed and split.seed are
+results of one setting. Nothing is run: DVC runs the experiments, and only what is in Git is read.
+Exit code: 1 if there are no results, 2 for usage errors, otherwise 0.
+"""
+
+import argparse
+from pathlib import Path
+
+from src.common.cli import run_cli
+from src.common.files import write_bytes
+from src.compare.git import count_unfinished
+from src.report.plots import to_png
+from src.sweep.markdown import sweep_markdown
+from src.sweep.plot import sweep_plot
+from src.sweep.sweep import read_sweep
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.sweep", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("patterns", metavar="PATTERN", nargs="*", help="default: all experiments")
+    parser.add_argument("--plot", type=Path, metavar="PATH", help="also write a PNG of the settings and their seeds")
+    arguments = parser.parse_args()
+    sweep = read_sweep(arguments.patterns)
+    print(sweep_markdown(sweep, count_unfinished()))
+    if arguments.plot:
+        write_bytes(arguments.plot, to_png(sweep_plot(sweep), dpi=120))
+
+
+if __name__ == "__main__":
+    run_cli(main)
