@@ -9,10 +9,12 @@ from typing import NamedTuple
 class EpochMetrics(NamedTuple):
     """One row of history.csv. Losses are means over images, and learning_rate is that of the epoch's last step.
 
-    The validation columns are NaN in a refit, which has no validation images.
+    images: the number of images trained on. train_loss counts the last loss of every training image, which is from an
+    earlier epoch if the image was left out. The validation columns are NaN in a refit, which has no validation images.
     """
 
     epoch: int
+    images: float
     train_loss: float
     validation_loss: float
     validation_accuracy: float
