@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from src.train.calibration import fit_temperature
 from src.train.data import LabelledImages, split_into_batches
 from src.train.learner import Learner
 from src.train.skipping import draw_order
@@ -54,17 +55,17 @@ def make_progress_bar(images: int, name: str) -> "tqdm[NoReturn]":
 
 
 @torch.inference_mode()
-def validate(learner: Learner, data: LabelledImages) -> tuple[float, float]:
-    """Return the mean loss over images, weighted as in training, and the accuracy."""
+def validate(learner: Learner, data: LabelledImages) -> tuple[float, float, float]:
+    """Return the mean loss over images, weighted as in training, the accuracy, and a temperature.
+
+    The temperature is the one that calibrates the network if easy images are left out of training, and otherwise 1.
+    """
     learner.network.eval()
     rows = torch.arange(len(data.labels), device=data.labels.device)
-    total = torch.zeros(2, dtype=torch.float64, device=rows.device)
-    for images, labels in data.batches(rows, VALIDATION_BATCH):
-        log_probabilities = learner.predict(images)
-        total[0] += learner.image_losses(log_probabilities, labels).double().sum()
-        total[1] += (log_probabilities.argmax(1) == labels).sum()
-    loss, accuracy = (total / len(rows)).tolist()
-    return loss, accuracy
+    log_probabilities = torch.cat([learner.predict(images) for images, _ in data.batches(rows, VALIDATION_BATCH)])
+    loss = learner.image_losses(log_probabilities, data.labels).double().mean().item()
+    accuracy = (log_probabilities.argmax(1) == data.labels).double().mean().item()
+    return loss, accuracy, fit_temperature(log_probabilities, data.labels) if learner.skip_easy else 1.0
 
 
 def _check_finite(losses: list[Tensor], rates: list[float], name: str) -> None:

@@ -10,7 +10,8 @@ class EpochMetrics(NamedTuple):
     """One row of history.csv. Losses are means over images, and learning_rate is that of the epoch's last step.
 
     images: the number of images trained on. train_loss counts the last loss of every training image, which is from an
-    earlier epoch if the image was left out. The validation columns are NaN in a refit, which has no validation images.
+    earlier epoch if the image was left out. The validation columns are NaN in a refit, which has no validation images;
+    they are measured before the logits are divided by the temperature, which is 1 if no images are left out.
     """
 
     epoch: int
@@ -19,6 +20,7 @@ class EpochMetrics(NamedTuple):
     validation_loss: float
     validation_accuracy: float
     learning_rate: float
+    temperature: float
 
 
 def best_epoch(history: list[EpochMetrics]) -> EpochMetrics:

@@ -60,7 +60,7 @@ class TrainParams(Section):
         Parameter(
             0.0,
             "Probability of leaving an image out of an epoch, after the first, if its last training loss was below the"
-            " mean; 0 trains on every image in every epoch.",
+            " mean; 0 trains on every image in every epoch. Datasets of fewer than 100 batches are always used whole.",
         ),
     ]
     patience: Annotated[

@@ -196,6 +196,20 @@ def test_easy_images_are_left_out_after_the_first_epoch(monkeypatch: pytest.Monk
     assert rates[-1] < 2e-4  # the schedule reaches its end, with however few steps
 
 
+def test_skipping_calibrates_the_best_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learner, "SHORT_EPOCH", 1)
+    network, history = fit(epochs=4, skip_easy=0.9)
+    held_out = make_images(60, seed=1)
+    with torch.no_grad():
+        calibrated = network.eval()(held_out.images / 255)
+    best = best_epoch(history)
+    assert best.temperature != 1
+    before = F.log_softmax(calibrated * best.temperature, dim=1)
+    assert F.nll_loss(before, held_out.labels).item() == pytest.approx(best.validation_loss, rel=1e-4)
+    assert F.nll_loss(calibrated, held_out.labels).item() < best.validation_loss
+    assert {epoch.temperature for epoch in fit(epochs=2)[1]} == {1.0}
+
+
 def test_small_datasets_are_used_whole() -> None:
     assert fit(epochs=3, skip_easy=0.9)[1] == fit(epochs=3)[1]
 
