@@ -126,13 +126,14 @@ def prepare_ours(name: str) -> tuple[float, Callable[[], Any]]:
     augmentation = params.augment
     if augmented:
         augmentation = validate_params(AllParams, read_recipe(AUGMENTED), AUGMENTED).augment
-    settings = params.train.model_copy(update={"device": "cpu", "precision": PRECISIONS[dtype], "schedule": "constant"})
+    changes = {"device": "cpu", "precision": PRECISIONS[dtype], "schedule": "constant", "skip_easy": 0.0}
+    settings = params.train.model_copy(update=changes)
     runtime = set_up_runtime(settings, params.model)
     data = load_arrays(IMAGES, "images", "labels")
     count = BATCHES * settings.batch_size
     images = LabelledImages(*(torch.from_numpy(data[key][:count]) for key in ("images", "labels")))
     learner = Learner(our_network(crop), images, settings, runtime.precision)
-    return count, partial(train_epoch, learner, images, partial(augment, params=augmentation), name, 0.0)
+    return count, partial(train_epoch, learner, images, 1, partial(augment, params=augmentation), 0.0)
 
 
 def measure_whole_training(name: str) -> tuple[float, float]:

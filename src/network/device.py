@@ -48,7 +48,8 @@ def make_deterministic(device: torch.device, threads: int) -> None:
         torch.set_num_threads(threads)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA is initialised
     # On CUDA, an operation without a deterministic algorithm warns instead of ending the training.
-    torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")
+    # Unlike torch.use_deterministic_algorithms, this does not import PyTorch's compiler, which takes a second.
+    torch.set_deterministic_debug_mode("warn" if device.type == "cuda" else "error")
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # only costs time here
 
 

@@ -1,6 +1,6 @@
 """A sweep as Markdown: which setting is best, and how far that can be told."""
 
-from src.report.markdown import markdown_table
+from src.common.text import markdown_table
 from src.sweep.sweep import ALPHA, Setting, Sweep
 
 

@@ -6,7 +6,6 @@ from torch import nn
 from src.train.data import LabelledImages
 from src.train.learner import Learner
 
-SHORT_EPOCH = 100  # steps; the running averages cover about the last ten, in which a short epoch changes a lot
 BATCH = 250  # images
 
 

@@ -9,14 +9,18 @@ from typing import NamedTuple
 class EpochMetrics(NamedTuple):
     """One row of history.csv. Losses are means over images, and learning_rate is that of the epoch's last step.
 
-    The validation columns are NaN in a refit, which has no validation images.
+    images: the number of images trained on. train_loss counts the last loss of every training image, which is from an
+    earlier epoch if the image was left out. The validation columns are NaN in a refit, which has no validation images;
+    they are measured before the logits are divided by the temperature, which is 1 if no images are left out.
     """
 
     epoch: int
+    images: float
     train_loss: float
     validation_loss: float
     validation_accuracy: float
     learning_rate: float
+    temperature: float
 
 
 def best_epoch(history: list[EpochMetrics]) -> EpochMetrics:

@@ -1,50 +1,63 @@
 """A network together with what updates it: the optimizer and the learning-rate schedule."""
 
+from fractions import Fraction
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR
 
 from src.network.convnet import ConvNet
-from src.train.data import LabelledImages, split_into_batches
+from src.train.data import SHORT_EPOCH, LabelledImages, split_into_batches
+from src.train.optimizer import AdamW, one_cycle
 from src.train.params import TrainParams
+
+BETA1 = 0.9  # of a constant schedule
+EASY = Fraction(9, 10)  # of the images have a loss below the mean, on MNIST
 
 
 class Learner:
-    """A network in training, with its optimizer, learning-rate schedule, class weights and precision."""
+    """A network in training, with its optimizer, parameters, class weights and precision.
+
+    losses: float32 (N,), the last loss of every training image, weighted as train.class_weights says; infinite before
+    the first.
+    """
 
     def __init__(self, network: ConvNet, data: LabelledImages, params: TrainParams, precision: torch.dtype) -> None:
         self.network = network.to(data.images.device)
-        self.batch_size = params.batch_size
+        self.params = params
         self.precision = precision
         self.class_weights = _balanced_weights(data.labels) if params.class_weights == "balanced" else None
-        self.optimizer = torch.optim.AdamW(
-            network.parameters(), lr=params.learning_rate, weight_decay=params.weight_decay, fused=True
-        )
-        self.steps_per_epoch = len(split_into_batches(data.labels, params.batch_size))
-        self.schedule = _make_schedule(self.optimizer, params, self.steps_per_epoch)
+        self.optimizer = AdamW(network.parameters(), params.weight_decay)
+        self.steps_per_epoch = len(split_into_batches(data.labels, params.batch_size))  # if no image is left out
+        self.skip_easy = params.skip_easy if self.steps_per_epoch >= SHORT_EPOCH else 0.0
+        self.losses = torch.full((len(data.labels),), torch.inf, device=data.labels.device)
+        self.learning_rate = params.learning_rate  # of the last step
 
-    @property
-    def learning_rate(self) -> float:
-        """The learning rate of the next step."""
-        rate: float = self.optimizer.param_groups[0]["lr"]
-        return rate
+    def step(self, images: Tensor, labels: Tensor, progress: Fraction) -> Tensor:
+        """Update the weights from one batch, and return the loss of each image, float32 (N,), detached.
 
-    def step(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Update the weights from one batch, and return its mean loss, detached."""
+        progress: the number of epochs completed, counting part of the current one.
+        """
+        losses = self.image_losses(self.predict(images), labels)
         # Divided by the number of images and not by the sum of their weights, which is large where rare images are.
-        loss = self.total_loss(self.predict(images), labels) / len(labels)
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
-        self.schedule.step()
-        return loss.detach()
+        (losses.sum() / len(labels)).backward()
+        beta1 = BETA1
+        if self.params.schedule == "one_cycle":
+            step, steps = (self._planned_steps(epochs) for epochs in (progress, Fraction(self.params.epochs)))
+            self.learning_rate, beta1 = one_cycle(step, steps, self.params.learning_rate)
+        self.optimizer.step(self.learning_rate, beta1)
+        return losses.detach()
 
-    def total_loss(self, log_probabilities: Tensor, labels: Tensor) -> Tensor:
-        """Sum the loss over the images of a batch, each weighted as train.class_weights says."""
-        return F.nll_loss(log_probabilities, labels, self.class_weights, reduction="sum")
+    def _planned_steps(self, epochs: Fraction) -> float:
+        """Return how many steps the schedule plans for this many epochs; how many there will be is not known ahead."""
+        first = min(epochs, Fraction(1))
+        kept = 1 - Fraction(self.skip_easy) * EASY  # of the images, in later epochs
+        return float((first + (epochs - first) * kept) * self.steps_per_epoch)
+
+    def image_losses(self, log_probabilities: Tensor, labels: Tensor) -> Tensor:
+        """Compute the loss of each image of a batch, float32 (N,), weighted as train.class_weights says."""
+        return F.nll_loss(log_probabilities, labels, self.class_weights, reduction="none")
 
     def predict(self, images: Tensor) -> Tensor:
         """Compute log-probabilities float32 (N, K) of a batch of float images."""
@@ -58,23 +71,17 @@ class Learner:
         return {
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict(),
+            "losses": self.losses,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what state_dict returned."""
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.load_state_dict(state["schedule"])
+        self.losses = state["losses"]
 
 
 def _balanced_weights(labels: Tensor) -> Tensor:
     """Return weights float32 (K,) of which the mean over all images is 1; every class must have images."""
     counts = torch.bincount(labels)
     return len(labels) / (len(counts) * counts)
-
-
-def _make_schedule(optimizer: torch.optim.Optimizer, params: TrainParams, steps_per_epoch: int) -> LRScheduler:
-    if params.schedule == "one_cycle":
-        return OneCycleLR(optimizer, max_lr=params.learning_rate, total_steps=params.epochs * steps_per_epoch + 1)
-    return ConstantLR(optimizer, factor=1.0)

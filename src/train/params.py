@@ -54,6 +54,15 @@ class TrainParams(Section):
             " number of training images, so that rare classes count as much as common ones.",
         ),
     ]
+    skip_easy: Annotated[
+        float,
+        Field(ge=0, lt=1),
+        Parameter(
+            0.0,
+            "Probability of leaving an image out of an epoch, after the first, if its last training loss was below the"
+            " mean; 0 trains on every image in every epoch. Datasets of fewer than 100 batches are always used whole.",
+        ),
+    ]
     patience: Annotated[
         int,
         Field(ge=0),

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from src.network.convnet import ConvNet
 from src.train.augmentation import augment
-from src.train.batch_norm import SHORT_EPOCH, recompute_statistics
+from src.train.batch_norm import recompute_statistics
+from src.train.calibration import apply_temperature
 from src.train.checkpoint import Checkpoint
-from src.train.data import TrainingData
+from src.train.data import SHORT_EPOCH, TrainingData
 from src.train.epoch import train_epoch, validate
 from src.train.history import EpochMetrics, best_epoch, is_out_of_patience
 from src.train.learner import Learner
@@ -30,7 +31,8 @@ def train(
 ) -> list[EpochMetrics]:
     """Train a network in place, leave it with the weights of its best epoch, and return the history.
 
-    The best epoch has the lowest validation loss; without validation images it is the last one. After every epoch the
+    The best epoch has the lowest validation loss; without validation images it is the last one. If easy images are left
+    out of training, the best weights are calibrated on the validation images. After every epoch the
     checkpoint holds the complete state; training resumes from an existing checkpoint, bit for bit. on_epoch is called
     with the history after every epoch, and once after resuming. Raise ValueError when a loss is not finite, OSError
     when the checkpoint cannot be written.
@@ -57,6 +59,7 @@ def train(
     if len(history) < settings.epochs:
         print(f"train: stopped early: no lower validation loss for {settings.patience} epochs")
     network.load_state_dict(best_weights)
+    apply_temperature(network, best_epoch(history).temperature)
     return history
 
 
@@ -69,18 +72,18 @@ def _run_epoch(
     learner: Learner, data: TrainingData, params: TrainStageParams, history: list[EpochMetrics]
 ) -> EpochMetrics:
     number = len(history) + 1
-    name = f"epoch {number}/{params.train.epochs}"
     torch.manual_seed(epoch_seed(params.train.seed, number))
     augmented = number <= params.train.epochs - params.augment.clean_epochs
     transform = partial(augment, params=params.augment) if augmented else _identity
     previous_loss = history[-1].validation_loss if history else math.nan
-    train_loss, learning_rate = train_epoch(learner, data.training, transform, name, previous_loss)
+    images = train_epoch(learner, data.training, number, transform, previous_loss)
     if learner.steps_per_epoch < SHORT_EPOCH:
         recompute_statistics(learner, data.training)
-    validation_loss, accuracy = validate(learner, data.validation) if data.validation else (math.nan, math.nan)
-    if data.validation and not math.isfinite(validation_loss):
-        raise ValueError(f"the validation loss became {validation_loss} in {name}; try a lower train.learning_rate")
-    return EpochMetrics(number, train_loss, validation_loss, accuracy, learning_rate)
+    loss, accuracy, temperature = validate(learner, data.validation) if data.validation else (math.nan, math.nan, 1.0)
+    if data.validation and not math.isfinite(loss):
+        raise ValueError(f"the validation loss became {loss} in epoch {number}; try a lower train.learning_rate")
+    train_loss = learner.losses.double().mean().item()
+    return EpochMetrics(number, images, train_loss, loss, accuracy, learner.learning_rate, temperature)
 
 
 def _print_epoch(epoch: EpochMetrics, epochs: int) -> None:
@@ -89,7 +92,10 @@ def _print_epoch(epoch: EpochMetrics, epochs: int) -> None:
         if math.isnan(epoch.validation_loss)
         else f", validation loss {epoch.validation_loss:.4f}, validation accuracy {epoch.validation_accuracy:.2%}"
     )
-    print(f"epoch {epoch.epoch}/{epochs}: training loss {epoch.train_loss:.4f}{validation}", flush=True)
+    print(
+        f"epoch {epoch.epoch}/{epochs}: training loss {epoch.train_loss:.4f} ({epoch.images:,} images){validation}",
+        flush=True,
+    )
 
 
 def _identity(images: Tensor) -> Tensor:

@@ -6,7 +6,9 @@ from src.train.history import EpochMetrics, best_epoch, is_out_of_patience, mean
 
 
 def make_history(*validation_losses: float) -> list[EpochMetrics]:
-    return [EpochMetrics(number, 1.0, loss, 0.5, 0.1) for number, loss in enumerate(validation_losses, start=1)]
+    return [
+        EpochMetrics(number, 100, 1.0, loss, 0.5, 0.1, 1.0) for number, loss in enumerate(validation_losses, start=1)
+    ]
 
 
 def test_the_first_of_equally_good_epochs_is_the_best() -> None:
@@ -35,7 +37,7 @@ def test_patience_counts_the_epochs_since_the_best(losses: tuple[float, ...], pa
 
 
 def test_the_mean_history_covers_the_epochs_that_all_members_completed() -> None:
-    long = [EpochMetrics(1, 4.0, 2.0, 0.5, 0.1), EpochMetrics(2, 2.0, 1.0, 0.75, 0.1)]
-    short = [EpochMetrics(1, 2.0, 4.0, 0.25, 0.1)]
-    assert mean_history([long, short]) == [EpochMetrics(1, 3.0, 3.0, 0.375, 0.1)]
+    long = [EpochMetrics(1, 100, 4.0, 2.0, 0.5, 0.1, 1.0), EpochMetrics(2, 60, 2.0, 1.0, 0.75, 0.1, 1.0)]
+    short = [EpochMetrics(1, 50, 2.0, 4.0, 0.25, 0.1, 1.0)]
+    assert mean_history([long, short]) == [EpochMetrics(1, 75, 3.0, 3.0, 0.375, 0.1, 1.0)]
     assert mean_history([long]) == long

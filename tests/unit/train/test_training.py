@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from src.network.convnet import ConvNet
-from src.train import training
+from src.train import learner, training
 from src.train.checkpoint import Checkpoint
 from src.train.data import LabelledImages, TrainingData
 from src.train.history import EpochMetrics, best_epoch
@@ -114,7 +114,7 @@ def test_a_refit_keeps_the_last_epoch(capsys: pytest.CaptureFixture[str], tmp_pa
     network, data = make_tiny_network(), TrainingData(make_images(100), None)
     params = make_train_params(patience=1)
     history = train(network, data, params, torch.float32, Checkpoint(tmp_path, "test"), ignore)
-    assert all(math.isnan(value) for epoch in history for value in epoch[2:4])
+    assert all(math.isnan(value) for epoch in history for value in (epoch.validation_loss, epoch.validation_accuracy))
     assert best_epoch(history).epoch == 3
     assert "validation" not in capsys.readouterr().out
 
@@ -184,17 +184,65 @@ def test_learning_rate_schedules() -> None:
         assert rates[-1] < 2e-4
 
 
+def test_easy_images_are_left_out_after_the_first_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learner, "SHORT_EPOCH", 1)
+    _, history = fit(epochs=8, skip_easy=0.9)
+    images = [epoch.images for epoch in history]
+    assert images[0] == 100
+    assert max(images[1:]) < 100
+    assert sum(images[1:]) < 7 * 60
+    rates = [epoch.learning_rate for epoch in history]
+    assert rates == sorted(rates, reverse=True)  # the first epoch is long enough to pass the peak
+    assert rates[-1] < 2e-4  # the schedule reaches its end, with however few steps
+
+
+def test_skipping_calibrates_the_best_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learner, "SHORT_EPOCH", 1)
+    network, history = fit(epochs=4, skip_easy=0.9)
+    held_out = make_images(60, seed=1)
+    with torch.no_grad():
+        calibrated = network.eval()(held_out.images / 255)
+    best = best_epoch(history)
+    assert best.temperature != 1
+    before = F.log_softmax(calibrated * best.temperature, dim=1)
+    assert F.nll_loss(before, held_out.labels).item() == pytest.approx(best.validation_loss, rel=1e-4)
+    assert F.nll_loss(calibrated, held_out.labels).item() < best.validation_loss
+    assert {epoch.temperature for epoch in fit(epochs=2)[1]} == {1.0}
+
+
+def test_small_datasets_are_used_whole() -> None:
+    assert fit(epochs=3, skip_easy=0.9)[1] == fit(epochs=3)[1]
+
+
+def test_the_training_loss_counts_the_last_loss_of_images_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Use a rate too small to change anything, and no dropout: the losses differ only by the batch's statistics."""
+    monkeypatch.setattr(learner, "SHORT_EPOCH", 1)
+    _, history = fit(epochs=3, skip_easy=0.9, learning_rate=1e-30)
+    assert history[-1].images < 60
+    assert history[-1].train_loss == pytest.approx(history[0].train_loss, rel=0.1)
+
+
 def test_a_loss_that_is_not_finite_ends_training_with_advice() -> None:
     with pytest.raises(ValueError, match=r"in epoch 1/3, step 2, at learning rate 1e\+30; try a lower"):
         fit(learning_rate=1e30, schedule="constant")
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize(("schedule", "class_weights"), [("constant", "none"), ("one_cycle", "balanced")])
+@pytest.mark.parametrize(
+    ("schedule", "class_weights", "skip_easy"), [("constant", "none", 0.0), ("one_cycle", "balanced", 0.8)]
+)
 def test_a_resumed_training_gives_the_same_bits(
-    tmp_path: Path, precision: torch.dtype, schedule: str, class_weights: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    precision: torch.dtype,
+    schedule: str,
+    class_weights: str,
+    skip_easy: float,
 ) -> None:
-    params = make_train_params(AUGMENTATION, epochs=5, schedule=schedule, class_weights=class_weights)
+    monkeypatch.setattr(learner, "SHORT_EPOCH", 1)
+    params = make_train_params(
+        AUGMENTATION, epochs=5, schedule=schedule, class_weights=class_weights, skip_easy=skip_easy
+    )
     whole = make_tiny_network()
     history = train(whole, make_data(), params, precision, Checkpoint(tmp_path / "whole", "test"), ignore)
     stopping = StoppingCheckpoint(tmp_path / "parts", "test")
@@ -204,6 +252,7 @@ def test_a_resumed_training_gives_the_same_bits(
     parts = make_tiny_network()
     assert train(parts, make_data(), params, precision, Checkpoint(tmp_path / "parts", "test"), ignore) == history
     assert same_weights(whole, parts)
+    assert (history[-1].images < 100) == (skip_easy > 0)
 
 
 def test_a_training_that_stopped_early_is_not_continued(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
