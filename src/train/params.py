@@ -34,7 +34,7 @@ class AugmentParams(Section):
 
 
 class TrainParams(Section):
-    epochs: Annotated[PositiveInt, Parameter(4, "Maximum number of epochs.", "epochs")]
+    epochs: Annotated[PositiveInt, Parameter(8, "Maximum number of epochs.", "epochs")]
     batch_size: Annotated[int, Field(ge=2, le=10**6), Parameter(128, "Images per optimizer step.", "images")]
     learning_rate: Annotated[float, Field(gt=0), Parameter(0.01, "Learning rate of AdamW; for one_cycle, its peak.")]
     schedule: Annotated[
@@ -58,7 +58,7 @@ class TrainParams(Section):
         float,
         Field(ge=0, lt=1),
         Parameter(
-            0.0,
+            0.9,
             "Probability of leaving an image out of an epoch, after the first, if its last training loss was below the"
             " mean; 0 trains on every image in every epoch. Datasets of fewer than 100 batches are always used whole.",
         ),
