@@ -32,6 +32,7 @@ TRAIN = DEFAULTS["train"] | {
     "epochs": 3,
     "batch_size": 16,
     "weight_decay": 0.01,
+    "skip_easy": 0.0,
     "patience": 0,
     "device": "cpu",
     "precision": "fp32",

@@ -11,6 +11,8 @@ from src.settings.all_params import default_values
 from src.settings.documentation import render_params
 from tests.helpers import ROOT
 
+EPOCHS = default_values()["train"]["epochs"]
+
 
 def run_recipe(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     code = "import sys; sys.argv[0] = 'recipe'; from tools.recipe import *; run_cli(main)"
@@ -41,7 +43,7 @@ def test_a_recipe_changes_its_values_and_default_restores_every_byte(folder: Pat
     before = path.read_text()
     result = run_recipe(folder, "wide")
     assert result.returncode == 0
-    assert "  train.epochs: 4 -> 9\n" in result.stdout
+    assert f"  train.epochs: {EPOCHS} -> 9\n" in result.stdout
     assert "  model.conv_channels: [[32, 32], [64, 64], [128]] -> [[64], [128]]" in result.stdout
     assert "\n  conv_channels: [[64], [128]]\n" in path.read_text()
     assert "# Learning rate of AdamW" in path.read_text()
@@ -53,7 +55,7 @@ def test_a_recipe_changes_its_values_and_default_restores_every_byte(folder: Pat
 def test_own_comments_and_the_choice_of_data_are_kept(folder: Path) -> None:
     path = folder / "params.yaml"
     text = path.read_text().replace("dataset: mnist", "dataset: digits # for the train journey")
-    path.write_text(text.replace("epochs: 4", "epochs: 5 # mine"))
+    path.write_text(text.replace(f"epochs: {EPOCHS}", "epochs: 5 # mine"))
     run_recipe(folder, "wide")
     assert "dataset: digits # for the train journey\n" in path.read_text()
     assert "epochs: 9 # mine\n" in path.read_text()
