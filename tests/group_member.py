@@ -14,7 +14,6 @@ from unittest.mock import patch
 import torch
 
 from src.network.model_file import encode_networks
-from src.train import epoch
 from src.train.checkpoint import Checkpoint
 from src.train.data import SHORT_EPOCH, TrainingData
 from src.train.processes import ALONE, Group, is_worker, join_group
@@ -35,8 +34,7 @@ CASES: list[dict[str, Any]] = [
 
 def train_all(group: Group) -> list[str]:
     """Train one network per case, in parts; return a line with its weights, history and losses."""
-    epoch.VALIDATION_BATCH = VALIDATION_BATCH
-    torch.set_num_threads(1)
+    torch.set_num_threads(1)  # another number gives other results
     lines = []
     for case in CASES:
         changes = case.copy()
@@ -46,7 +44,11 @@ def train_all(group: Group) -> list[str]:
         params = make_train_params(changes.pop("augment", NO_AUGMENTATION), shards=4, **changes)
         network = make_tiny_network()
         short_epoch = 1 if params.train.skip_easy else SHORT_EPOCH  # easy images are only skipped in longer epochs
-        with TemporaryDirectory() as folder, patch("src.train.learner.SHORT_EPOCH", short_epoch):
+        with (
+            TemporaryDirectory() as folder,
+            patch("src.train.learner.SHORT_EPOCH", short_epoch),
+            patch("src.train.epoch.VALIDATION_BATCH", VALIDATION_BATCH),
+        ):
             checkpoint = Checkpoint(Path(folder), "test", group=group)
             data = TrainingData(images, held_out)
             history = train(network, data, params, precision, checkpoint, lambda _: None, group)

@@ -85,7 +85,8 @@ def launch(count: int, module: str) -> None:
                 codes = {rank: failure.exitcode for rank, failure in error.failures.items()}
         if any(code > 0 and code not in (LOST, 130) for code in codes.values()):
             sys.exit(1)
-        killed = {rank: -code for rank, code in codes.items() if code < 0}
+        # With SIGTERM, the agent ends those that are left.
+        killed = {rank: -code for rank, code in codes.items() if code < 0 and code != -signal.SIGTERM}
         reasons = [f"process {rank} was ended by {signal.Signals(number).name}" for rank, number in killed.items()]
         reason = ", ".join(sorted(reasons)) or "the processes lost each other"
         if restarts_left:

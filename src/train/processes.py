@@ -171,14 +171,17 @@ def join_group() -> Iterator[Group]:
     """
     timeout = read_timeout()
     parent = os.getppid()
-    # Two connections: one cannot be used while another thread waits on it.
-    (store, rank, size), (beats, _, _) = (
-        next(rendezvous("env://", timeout=timedelta(seconds=timeout))) for _ in range(2)
-    )
+    limit = timedelta(seconds=timeout)
+    try:
+        # Two connections: one cannot be used while another thread waits on it.
+        (store, rank, size), (beats, _, _) = (next(rendezvous("env://", timeout=limit)) for _ in range(2))
+        name = _agree_on_name(store, rank, size, timeout)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise TimeoutError(f"cannot reach the other processes (TRAIN_TIMEOUT: {timeout:g} seconds): {reason}") from None
     errors, nowhere = sys.stderr, Path(os.devnull).open("w")  # noqa: SIM115  # used until the process ends
     if rank:
         sys.stdout = sys.stderr = nowhere
-    name = _agree_on_name(store, rank, size, timeout)
     store, beats = PrefixStore(name, store), PrefixStore(name, beats)
     done = Event()
     thread = Thread(target=_show_life, args=(beats, rank, parent, done), daemon=True)
@@ -230,7 +233,7 @@ def _agree_on_name(store: Store, rank: int, size: int, timeout: float) -> str:
                 store.set(names[rank], name)
                 return name
         time.sleep(POLL)
-    raise TimeoutError(f"the {size} processes have not found each other within {timeout:g} seconds (TRAIN_TIMEOUT)")
+    raise RuntimeError(f"not all {size} have started")
 
 
 def _show_life(store: Store, rank: int, parent: int, done: Event) -> None:
