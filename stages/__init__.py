@@ -11,7 +11,13 @@ if not importlib.util.find_spec("torch"):
         f"{sys.executable} has no PyTorch; activate the environment (source .venv/bin/activate) or run `make repro`"
     )
 if sys.argv[0] == "-m":  # while `python -m` is locating the module: a stage is run, not imported
-    exit_on_interrupt()  # here rather than in run_cli, because importing PyTorch already takes seconds
+    # Here rather than in run_cli, because importing PyTorch already takes seconds. Of a group of processes, only the
+    # launcher reports an interrupt.
+    exit_on_interrupt(quiet="TORCHELASTIC_RUN_ID" in os.environ)
+# Unlike the launcher of stages.train, torchrun limits each process to one thread where nobody has set a number. Here,
+# train.threads sets it, because it changes the results.
+if os.environ.get("TORCHELASTIC_RUN_ID", "stages.train") != "stages.train" and os.environ.get("OMP_NUM_THREADS") == "1":
+    del os.environ["OMP_NUM_THREADS"]
 # PyTorch's threads busy-wait for each other, by default for so long that training takes forty times as long while other
 # programs use the cores. The variable is read when PyTorch is imported.
 os.environ.setdefault("GOMP_SPINCOUNT", "3000")

@@ -8,9 +8,11 @@ from src.common.files import load_arrays, write_bytes, write_csv, write_json
 from src.settings.all_params import read_stage_params
 from src.train.augmentation import draw_examples
 from src.train.checkpoint import Checkpoint, checkpoint_folder, checkpoint_key
-from src.train.ensemble import train_ensemble
+from src.train.ensemble import train_ensemble, train_share
 from src.train.history import EpochMetrics
+from src.train.launcher import check_process_count, choose_process_count, launch
 from src.train.params import TrainStageParams as Params
+from src.train.processes import ALONE, Group, is_worker, join_group
 from src.train.runtime import set_up_runtime
 
 IMAGES, INDICES = Path("data/download/train.npz"), Path("data/split/indices.npz")
@@ -20,14 +22,39 @@ AUGMENTED, ENVIRONMENT = Path("data/train/augmented.png"), Path("data/train/envi
 
 
 def main() -> None:
+    if is_worker():
+        with join_group() as group:
+            train(read_stage_params(Params), group)
+        return
     params = read_stage_params(Params)
+    count = choose_process_count(params.train)
+    if count > 1:
+        launch(count, "stages.train")
+    else:
+        train(params, ALONE)
+
+
+def train(params: Params, group: Group) -> None:
+    """Train with the other processes of the group; process 0 writes the outputs."""
+    check_process_count(group.size, params.train)
     arrays = load_arrays(IMAGES, "images", "labels", "classes", "fit")
     rows = load_arrays(INDICES, "train", "validation")
     runtime = set_up_runtime(params.train, params.model)
+    group.connect(runtime.device)
     key = checkpoint_key(params, runtime.environment, [IMAGES, INDICES, Path(__file__)])
+    group.check_same({**runtime.environment, "code, data and parameters": key})
     open_checkpoint = partial(Checkpoint, checkpoint_folder(Path.cwd()), key)
     write_history = partial(write_csv, HISTORY, EpochMetrics._fields)  # after every epoch, for live curves
-    ensemble = train_ensemble(arrays, rows, params, runtime, open_checkpoint, write_history)
+    on_epoch = write_history if group.rank == 0 else lambda history: None
+    if params.train.members > 1 and group.size > 1:
+        train_share(arrays, rows, params, runtime, open_checkpoint, on_epoch, group)
+        group.barrier()
+        if group.rank:
+            return
+        group = ALONE
+    ensemble = train_ensemble(arrays, rows, params, runtime, partial(open_checkpoint, group=group), on_epoch, group)
+    if group.rank:
+        return
     write_bytes(MODEL, ensemble.model_file())
     write_json(METRICS, ensemble.metrics())
     write_history(ensemble.history)

@@ -44,13 +44,22 @@ def run_cli(main: Callable[[], int | None]) -> NoReturn:
     sys.exit(code)
 
 
-def exit_on_interrupt() -> None:
-    """Make SIGTERM, and SIGINT unless it is ignored, end the process with one line and exit code 130."""
+def exit_on_interrupt(quiet: bool) -> None:
+    """Make SIGTERM, and SIGINT unless it is ignored, end the process with one line, unless quiet, and exit code 130."""
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, _exit)
+            signal.signal(number, _exit_quietly if quiet else _exit)
+
+
+def _exit_quietly(_number: int, _frame: FrameType | None) -> None:
+    sys.exit(130)
 
 
 def _exit(_number: int, _frame: FrameType | None) -> None:
+    exit_interrupted()
+
+
+def exit_interrupted() -> NoReturn:
+    """Exit as after an interrupt."""
     print("interrupted; the same command resumes from the last completed epoch or stage", file=sys.stderr)
     sys.exit(130)

@@ -13,6 +13,7 @@ import torch
 
 from src.common.files import write_bytes
 from src.train.params import TrainStageParams
+from src.train.processes import ALONE, Group
 
 CODE = ("src.common", "src.network", "src.train", "stages")  # the packages that the weights depend on
 FORMAT = "checkpoint 2"
@@ -47,15 +48,21 @@ def checkpoint_folder(project: Path) -> Path:
 
 
 class Checkpoint:
-    """The checkpoint of one network, in <folder>/<key>/<member>.checkpoint. Loading it runs no code."""
+    """The checkpoint of one network, in <folder>/<key>/<member>.checkpoint. Loading it runs no code.
 
-    def __init__(self, folder: Path, key: str, member: int = 0) -> None:
+    Only process 0 of the group reads and writes it.
+    """
+
+    def __init__(self, folder: Path, key: str, member: int = 0, group: Group = ALONE) -> None:
+        self.group = group
         self.path = folder / key / f"{member}.checkpoint"
         self.damaged_path = self.path.with_suffix(".damaged")
         self.header = f"{FORMAT} {key} {member}\n".encode()
 
     def save(self, state: dict[str, Any]) -> None:
         """Replace the previous state, or keep it and raise OSError; then delete the oldest training runs."""
+        if self.group.rank:
+            return
         buffer = io.BytesIO()
         torch.save(state, buffer)
         payload = buffer.getvalue()
@@ -66,6 +73,13 @@ class Checkpoint:
 
     def load(self, device: torch.device) -> dict[str, Any] | None:
         """Load the state, or return None if there is none; rename a file that is damaged or belongs to another run."""
+        payload = self.group.broadcast(self._read() if self.group.rank == 0 else None)
+        if payload is None:
+            return None
+        state: dict[str, Any] = torch.load(io.BytesIO(payload), map_location=device, weights_only=True)
+        return state
+
+    def _read(self) -> bytes | None:
         try:
             data = self.path.read_bytes()
         except FileNotFoundError:
@@ -75,8 +89,7 @@ class Checkpoint:
             self.path.replace(self.damaged_path)
             print(f"warning: {self.path} is damaged or from another version; renamed it to {self.damaged_path}")
             return None
-        state: dict[str, Any] = torch.load(io.BytesIO(payload), map_location=device, weights_only=True)
-        return state
+        return payload
 
     def remove(self) -> None:
         """Delete the checkpoint, and a damaged one that was renamed."""

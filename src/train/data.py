@@ -20,11 +20,14 @@ class LabelledImages(NamedTuple):
     images: Tensor
     labels: Tensor
 
+    def select(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return float images in [0, 1] with their labels."""
+        images = self.images[rows].to(torch.float32).div_(255)
+        return images.contiguous(memory_format=torch.channels_last), self.labels[rows]
+
     def batches(self, rows: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield batches of float images in [0, 1] with their labels, in the order of rows."""
-        for batch_rows in split_into_batches(rows, size):
-            images = self.images[batch_rows].to(torch.float32).div_(255)
-            yield images.contiguous(memory_format=torch.channels_last), self.labels[batch_rows]
+        yield from map(self.select, split_into_batches(rows, size))
 
 
 class TrainingData(NamedTuple):
@@ -53,12 +56,12 @@ def select_data(
     return TrainingData(select(rows["train"]), select(rows["validation"]))
 
 
-def split_into_batches(rows: Tensor, size: int) -> list[Tensor]:
-    """Split rows (N,) into batches of size.
+def split_into_batches(rows: Tensor, size: int, shards: int = 1) -> list[Tensor]:
+    """Split rows (N,) into batches of size, each with at least two rows for each of shards parts.
 
-    A single row left over joins the last batch, because BatchNorm cannot train on one image.
+    Fewer rows left over join the last batch, because BatchNorm cannot train on one image.
     """
     batches = list(rows.split(size))
-    if len(batches) > 1 and len(batches[-1]) == 1:
+    if len(batches) > 1 and len(batches[-1]) < 2 * shards:
         batches[-2:] = [torch.cat(batches[-2:])]
     return batches

@@ -13,6 +13,7 @@ from src.train.checkpoint import Checkpoint
 from src.train.data import select_data
 from src.train.history import EpochMetrics, best_epoch, mean_history, mean_metrics
 from src.train.params import TrainStageParams
+from src.train.processes import ALONE, Group
 from src.train.runtime import Runtime
 from src.train.training import train
 
@@ -49,12 +50,13 @@ def train_ensemble(
     runtime: Runtime,
     open_checkpoint: Callable[[int], Checkpoint],
     on_epoch: Callable[[list[EpochMetrics]], None],
+    group: Group = ALONE,
 ) -> TrainedEnsemble:
     """Train train.members networks with consecutive seeds, each with its own checkpoint, and print the progress.
 
     arrays: `images` uint8 (N, C, H, W), `labels` int64 (N,), `classes` str (K,) and `fit` str (); rows: `train` and
     `validation`, int64. open_checkpoint is called with each seed, on_epoch after every epoch with the current
-    network's history.
+    network's history. All processes of the group train the same networks; see train_share for an alternative.
     """
     data = select_data(arrays, rows, params.train, runtime.device)
     shape, classes = arrays["images"].shape[1:], arrays["classes"].tolist()
@@ -74,12 +76,31 @@ def train_ensemble(
         if len(seeds) > 1:
             print(f"train: network {number} of {len(seeds)}, seed {seed}", flush=True)
         seeded = params.model_copy(update={"train": params.train.model_copy(update={"seed": seed})})
-        histories.append(train(network, data, seeded, runtime.precision, checkpoint, on_epoch))
+        histories.append(train(network, data, seeded, runtime.precision, checkpoint, on_epoch, group))
     best = mean_metrics([best_epoch(history) for history in histories])
     mean = " (mean)" if len(seeds) > 1 else ""
     accuracy = f", validation accuracy {best.validation_accuracy:.2%}" if data.validation else ""
     print(f"train: kept the weights of epoch {best.epoch:.3g}{mean}{accuracy}")
     return TrainedEnsemble(networks, checkpoints, mean_history(histories), best)
+
+
+def train_share(
+    arrays: dict[str, np.ndarray],
+    rows: dict[str, np.ndarray],
+    params: TrainStageParams,
+    runtime: Runtime,
+    open_checkpoint: Callable[[int], Checkpoint],
+    on_epoch: Callable[[list[EpochMetrics]], None],
+    group: Group,
+) -> None:
+    """Train every N-th network of an ensemble in each of N processes, without any exchange.
+
+    The results are the checkpoints; train_ensemble then only loads them.
+    """
+    for member in range(group.rank, params.train.members, group.size):
+        changes = {"seed": params.train.seed + member, "members": 1}
+        single = params.model_copy(update={"train": params.train.model_copy(update=changes)})
+        train_ensemble(arrays, rows, single, runtime, open_checkpoint, on_epoch)
 
 
 def _new_network(architecture: Architecture, seed: int) -> ConvNet:

@@ -46,6 +46,16 @@ class TrainParams(Section):
     weight_decay: Annotated[
         float, Field(ge=0, lt=1), Parameter(0.0, "Weight decay of AdamW; with 0, AdamW is identical to Adam.")
     ]
+    shards: Annotated[
+        int,
+        Field(ge=1, le=1024),
+        Parameter(
+            1,
+            "Number of parts that every batch is cut into, so that as many processes can share the work. Each part has"
+            " its own random numbers and BatchNorm statistics, so that this changes the results; the number of"
+            " processes does not.",
+        ),
+    ]
     class_weights: Annotated[
         Literal["none", "balanced"],
         Parameter(
@@ -116,6 +126,16 @@ class TrainStageParams(StageParams):
             raise ValueError(
                 f"augment.clean_epochs = {clean}: must be less than train.epochs = {epochs}, otherwise no epoch would"
                 " be augmented"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_shards(self) -> "TrainStageParams":
+        shards, batch_size = self.train.shards, self.train.batch_size
+        if batch_size < 2 * shards:
+            raise ValueError(
+                f"train.shards = {shards}: needs train.batch_size of at least {2 * shards}, because BatchNorm cannot"
+                f" train on a part of one image; found {batch_size}"
             )
         return self
 

@@ -19,6 +19,7 @@ from src.train.epoch import train_epoch, validate
 from src.train.history import EpochMetrics, best_epoch, is_out_of_patience
 from src.train.learner import Learner
 from src.train.params import TrainStageParams
+from src.train.processes import ALONE, Group
 
 
 def train(
@@ -28,17 +29,18 @@ def train(
     precision: torch.dtype,
     checkpoint: Checkpoint,
     on_epoch: Callable[[list[EpochMetrics]], None],
+    group: Group = ALONE,
 ) -> list[EpochMetrics]:
     """Train a network in place, leave it with the weights of its best epoch, and return the history.
 
     The best epoch has the lowest validation loss; without validation images it is the last one. If easy images are left
     out of training, the best weights are calibrated on the validation images. After every epoch the
     checkpoint holds the complete state; training resumes from an existing checkpoint, bit for bit. on_epoch is called
-    with the history after every epoch, and once after resuming. Raise ValueError when a loss is not finite, OSError
-    when the checkpoint cannot be written.
+    with the history after every epoch, and once after resuming. All processes of the group train the same network.
+    Raise ValueError when a loss is not finite, OSError when the checkpoint cannot be written.
     """
     settings = params.train
-    learner = Learner(network, data.training, settings, precision)
+    learner = Learner(network, data.training, settings, precision, group)
     history: list[EpochMetrics] = []
     best_weights: dict[str, Tensor] = {}
     if state := checkpoint.load(data.training.images.device):

@@ -38,3 +38,8 @@ def test_a_refit_selects_all_rows_for_training() -> None:
     refit = select_data(arrays, rows, make_train_params(refit=True).train, cpu)
     assert refit.training.labels.tolist() == [0, 1, 2, 3, 4]
     assert refit.validation is None
+
+
+@pytest.mark.parametrize(("count", "expected"), [(40, [16, 16, 8]), (39, [16, 23]), (7, [7])])
+def test_every_part_of_a_batch_has_two_rows(count: int, expected: list[int]) -> None:
+    assert [len(batch) for batch in split_into_batches(torch.arange(count), 16, shards=4)] == expected

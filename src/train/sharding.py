@@ -1,0 +1,67 @@
+"""A training step on a batch that is cut into parts, with the same result however many processes share them.
+
+Each part is a batch of its own for everything random and for BatchNorm; only the gradients and the running statistics
+of the parts are combined, in the order of the parts.
+Source: Hoffer et al., Train Longer, Generalize Better, 2017, for the statistics of parts ("ghost batches").
+"""
+
+from collections.abc import Callable
+from fractions import Fraction
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from src.train.data import LabelledImages
+from src.train.learner import Learner
+
+
+def step_in_parts(
+    learner: Learner,
+    data: LabelledImages,
+    rows: Tensor,
+    transform: Callable[[Tensor], Tensor],
+    progress: Fraction,
+    seed: tuple[int, ...],
+) -> Tensor:
+    """Update the weights from the images in rows (N,), and return the loss of each image, float32 (N,).
+
+    transform is applied to each part's images. progress: as for Learner.step. seed: of the step, without zeros at its
+    end.
+    """
+    network, group = learner.network, learner.group
+    parts = list(enumerate(rows.tensor_split(learner.params.shards), start=1))
+    longest = len(parts[0][1])
+    averages = [buffer for buffer in network.buffers() if buffer.is_floating_point()]  # BatchNorm's running statistics
+    before = [average.clone() for average in averages]
+    computed = []
+    # Afterwards, the generator has to be the same in all processes.
+    with torch.random.fork_rng(devices=[]):
+        for number, part in group.share(parts):
+            torch.manual_seed(part_seed(*seed, number))
+            for average, value in zip(averages, before, strict=True):
+                average.copy_(value)
+            images, labels = data.select(part)
+            losses = learner.add_gradients(transform(images), labels, len(rows))
+            padding = losses.new_zeros(longest - len(losses))
+            gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
+            computed.append(torch.cat([value.flatten() for value in (*gradients, *averages, losses, padding)]))
+            for parameter in network.parameters():
+                parameter.grad = None
+    results = group.gather(torch.stack(computed))  # (S, P)
+    total = results[0].clone()
+    for result in results[1:]:  # one by one: the order of a sum over an axis is PyTorch's choice
+        total += result
+    values = iter(total.split([value.numel() for value in (*network.parameters(), *averages)] + [longest]))
+    for parameter in network.parameters():
+        # With the layout of the parameter, which the optimizer takes for granted.
+        parameter.grad = torch.empty_like(parameter).copy_(next(values).view(parameter.shape))
+    for average in averages:
+        average.copy_(next(values).view(average.shape).div_(len(parts)))
+    learner.update(progress)
+    return torch.cat([result[-longest:][: len(part)] for result, (_, part) in zip(results, parts, strict=True)])
+
+
+def part_seed(*numbers: int) -> int:
+    """Derive the seed of a part from those of the network, epoch, step and part; all but the first count from 1."""
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])

@@ -1,0 +1,69 @@
+"""Trains tiny networks in one process of a group, and compares and writes what comes out: python -m tests.group_member.
+
+The file named by RESULTS gets one line per training run, from process 0.
+"""
+
+import os
+from contextlib import nullcontext
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from unittest.mock import patch
+
+import torch
+
+from src.network.model_file import encode_networks
+from src.train.checkpoint import Checkpoint
+from src.train.data import SHORT_EPOCH, TrainingData
+from src.train.processes import ALONE, Group, is_worker, join_group
+from src.train.training import train
+from tests.builders import AUGMENTATION, NO_AUGMENTATION, make_images, make_tiny_network, make_train_params
+
+VALIDATION_BATCH = 3  # images
+CASES: list[dict[str, Any]] = [
+    {},
+    {"augment": AUGMENTATION, "class_weights": "balanced", "schedule": "constant"},
+    {"augment": AUGMENTATION, "skip_easy": 0.8, "patience": 1},
+    {"refit": True, "batch_size": 9},
+    {"precision": torch.bfloat16},
+    # Validation images: one batch or its neighbours, as many batches as there are processes, a prime number.
+    *({"validation": count, "epochs": 1} for count in (1, 2, 3, 4, 11, 12, 13, 37)),
+]
+
+
+def train_all(group: Group) -> list[str]:
+    """Train one network per case, in parts; return a line with its weights, history and losses."""
+    torch.set_num_threads(1)  # another number gives other results
+    lines = []
+    for case in CASES:
+        changes = case.copy()
+        precision = changes.pop("precision", torch.float32)
+        images = make_images(99)
+        held_out = None if changes.get("refit") else make_images(changes.pop("validation", 20), seed=1)
+        params = make_train_params(changes.pop("augment", NO_AUGMENTATION), shards=4, **changes)
+        network = make_tiny_network()
+        short_epoch = 1 if params.train.skip_easy else SHORT_EPOCH  # easy images are only skipped in longer epochs
+        with (
+            TemporaryDirectory() as folder,
+            patch("src.train.learner.SHORT_EPOCH", short_epoch),
+            patch("src.train.epoch.VALIDATION_BATCH", VALIDATION_BATCH),
+        ):
+            checkpoint = Checkpoint(Path(folder), "test", group=group)
+            data = TrainingData(images, held_out)
+            history = train(network, data, params, precision, checkpoint, lambda _: None, group)
+        lines.append(f"{case} {sha256(encode_networks([network])).hexdigest()} {history}")
+    return lines
+
+
+def main() -> None:
+    with join_group() if is_worker() else nullcontext(ALONE) as group:
+        group.connect(torch.device("cpu"))
+        results = group.gather_objects(train_all(group))
+        assert results == [results[0]] * group.size
+        if group.rank == 0:
+            Path(os.environ["RESULTS"]).write_text("\n".join(results[0]))
+
+
+if __name__ == "__main__":
+    main()

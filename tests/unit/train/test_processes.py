@@ -1,0 +1,81 @@
+import pytest
+import torch
+from torch.distributed import HashStore  # type: ignore[attr-defined]
+
+from src.train.launcher import choose_process_count
+from src.train.processes import Group, read_timeout
+from tests.builders import make_train_params
+
+
+def choose(shards: int = 1, members: int = 1) -> int:
+    return choose_process_count(make_train_params(shards=shards, members=members).train)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5, 7, 8])
+def test_every_item_is_in_one_share_and_in_order(count: int, size: int) -> None:
+    items = list(range(count))
+    assert [item for rank in range(size) for item in Group(rank, size).share(items)] == items
+
+
+def test_one_process_is_used_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRAIN_PROCESSES", raising=False)
+    assert choose(shards=4) == choose(members=4) == 1
+
+
+@pytest.mark.parametrize(
+    ("train", "expected"),
+    [({"shards": 4}, 4), ({"shards": 8}, 4), ({"shards": 5}, 5), ({"members": 2, "shards": 3}, 2), ({}, 1)],
+)
+def test_one_process_is_used_per_gpu_that_has_work(
+    monkeypatch: pytest.MonkeyPatch, train: dict[str, int], expected: int
+) -> None:
+    monkeypatch.delenv("TRAIN_PROCESSES", raising=False)
+    monkeypatch.setattr("src.train.launcher.choose_device", lambda *_: torch.device("cuda"))
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 6)
+    assert choose(**train) == expected
+
+
+def test_the_environment_overrides_the_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRAIN_PROCESSES", "2")
+    assert choose(shards=4) == choose(members=3) == 2
+
+
+@pytest.mark.parametrize("value", ["0", "two", "-1", "1.5", "", "9999"])
+def test_numbers_that_make_no_sense_are_rejected(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("TRAIN_PROCESSES", value)
+    with pytest.raises(ValueError, match=f"TRAIN_PROCESSES = '{value}': must be a number of processes, 1 to 1024"):
+        choose()
+
+
+def test_processes_that_cannot_share_the_parts_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRAIN_PROCESSES", "3")
+    with pytest.raises(ValueError, match=r"3 processes cannot share train\.shards = 4 evenly"):
+        choose(shards=4)
+
+
+@pytest.mark.parametrize("value", ["0", "soon", "-1", "inf", "nan"])
+def test_time_limits_that_make_no_sense_are_rejected(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("TRAIN_TIMEOUT", value)
+    with pytest.raises(ValueError, match="must be a positive number of seconds"):
+        read_timeout()
+
+
+def test_a_barrier_names_who_shows_no_sign_of_life() -> None:
+    """The other process finished its work before the first barrier, and stopped before the second."""
+    store = HashStore()
+    for rank in (0, 1):
+        store.set(f"beat {rank}", "1")
+    store.set("barrier 1 1", "")
+    group = Group(0, 2, store, timeout=0.1)
+    group.barrier()
+    store.set("beat 0", "2")
+    with pytest.raises(TimeoutError, match=r"process .*1 of 2 has not answered for 0\.1 seconds \(TRAIN_TIMEOUT\)"):
+        group.barrier()
+
+
+def test_processes_that_differ_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    group = Group(0, 2)
+    monkeypatch.setattr(group, "gather_objects", lambda own: [own, own | {"threads": 4}])
+    with pytest.raises(ValueError, match="threads: 2 in process 0, but 4 in process 1"):
+        group.check_same({"torch": "2.9", "threads": 2})
