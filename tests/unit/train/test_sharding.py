@@ -45,6 +45,7 @@ def test_the_update_is_that_of_the_mean_over_images_with_statistics_per_part() -
     assert torch.allclose(losses, torch.cat(expected))
     for gradient, *singles in zip(gradients, *(network.parameters() for network in networks), strict=True):
         assert torch.allclose(gradient, sum(single.grad for single in singles) / 11, atol=1e-6)
+        assert gradient.stride() == singles[0].stride()  # which the optimizer does not check
     for average, *singles in zip(averages(learner.network), *map(averages, networks), strict=True):
         assert torch.allclose(average, torch.stack(singles).mean(0))
 
