@@ -72,7 +72,7 @@ def test_the_commands_of_the_metrics_workflow(project: Path) -> None:
 
 def test_experiments_are_listed_by_validation_accuracy(project: Path) -> None:
     for epochs in (1, 3):
-        run("dvc", "exp", "run", "--name", f"epochs-{epochs}", "-S", f"train.epochs={epochs}", cwd=project)
+        run("dvc", "exp", "run", "--name", f"epochs-{epochs}", "-S", f"train.epochs={epochs}", "evaluate", cwd=project)
     environment = project / ".venv"
     environment.symlink_to(sys.prefix)
     makefile = project / "Makefile"

@@ -4,7 +4,6 @@ import base64
 import json
 import math
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -102,8 +101,7 @@ def demo(mnist: Path) -> Iterator[str]:
     with subprocess.Popen(command, cwd=mnist, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
         yield re.findall(r"http://127\.0\.0\.1:\d+/", server.stdout.readline())[0]
-        server.send_signal(signal.SIGINT)
-        assert server.wait(timeout=30) == 0
+        server.terminate()
 
 
 @pytest.fixture

@@ -91,7 +91,7 @@ def test_another_folder_is_used_and_unusable_files_are_named(own: Path) -> None:
     reason = "not a PNG, JPEG, BMP, TIFF, WebP or GIF picture, or a damaged one"
     assert f"other photos/train/digit 0/notes.txt: {reason}" in result.stdout
     assert "Traceback" not in result.stdout
-    result = attempt("dvc", "exp", "run", *arguments, "-S", "download.skip_unreadable=true", cwd=own)
+    result = attempt("dvc", "exp", "run", *arguments, "-S", "download.skip_unreadable=true", "download", cwd=own)
     assert "1 file cannot be used and is left out:" in result.stdout
     assert "1,437 training and 360 test images of 12x12 pixels" in result.stdout
     run("git", "checkout", "--", "params.yaml", "dvc.lock", cwd=own)

@@ -8,7 +8,7 @@ from tests.helpers import make_project, run
 
 
 def test_the_default_recipe_learns_digits_from_every_seed(tmp_path: Path) -> None:
-    project = make_project(tmp_path, {"download": {"dataset": "digits"}, "train": {"members": 4}})
+    project = make_project(tmp_path, {"download": {"dataset": "digits"}, "train": {"members": 2}})
     for stage in ("download", "split", "train", "evaluate"):
         run(sys.executable, "-m", f"stages.{stage}", cwd=project)
     metrics = json.loads((project / "data/evaluate/metrics.json").read_text())
