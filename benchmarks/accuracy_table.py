@@ -1,13 +1,12 @@
 """The table of accuracies: means over seeds, ensembles, and comparisons with the default recipe."""
 
 from collections.abc import Mapping
-from math import sqrt
 from statistics import mean, stdev
 from typing import Any
 
-from scipy.stats import binomtest, t
+from scipy.stats import binomtest
 
-from src.compare.significance import compare_seeds, mcnemar
+from src.compare.significance import compare_seeds, mcnemar, mean_margin
 
 BASE = "default"  # what the other rows are compared with
 Figures = Mapping[str, Any]  # of one recipe, as benchmarks/accuracy.py writes them
@@ -47,7 +46,7 @@ def _scores(figures: Figures) -> list[str]:
     accuracy, images, wrong = figures["accuracy"], figures["images"], len(figures["wrong"])
     if len(accuracy) == 1:
         return [f"{accuracy[0]:.2%}, n = 1", "", "", ""]
-    margin = float(t.ppf(0.975, len(accuracy) - 1)) * stdev(accuracy) / sqrt(len(accuracy))
+    margin = mean_margin(accuracy, 0.05)
     interval = binomtest(images - wrong, images).proportion_ci(0.95, method="wilson")
     return [
         f"**{mean(accuracy):.3%} ± {100 * stdev(accuracy):.3f}**",

@@ -4,7 +4,6 @@ Bulk is the exported model alone, on images in memory. For reference, the throug
 on the same machine: the default network takes 32 million floating-point operations for an image.
 """
 
-import statistics
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from benchmarks.spread import spread
 from src.common.files import load_arrays
 from src.predict.classifier import load_classifier
 from stages.download import TRAIN
@@ -33,9 +33,9 @@ def main() -> None:
         starts.append(measure(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL)))
         bulk.append(len(images) / measure(lambda: classifier.predict(images)))
         products.append(2 * MATRIX**3 / 1e9 / measure(lambda: matrix @ matrix))
-    print(f"one picture, from start to answer: {describe(starts, '.2f')} s")
-    print(f"in bulk: {describe(bulk, ',.0f')} images per second")
-    print(f"matrix multiplication: {describe(products, '.0f')} GFLOP/s")
+    print(f"one picture, from start to answer: {spread(starts, '.2f')} s")
+    print(f"in bulk: {spread(bulk, ',.0f')} images per second")
+    print(f"matrix multiplication: {spread(products, '.0f')} GFLOP/s")
 
 
 def measure(run: Callable[[], object]) -> float:
@@ -43,11 +43,6 @@ def measure(run: Callable[[], object]) -> float:
     start = time.perf_counter()
     run()
     return time.perf_counter() - start
-
-
-def describe(values: list[float], spec: str) -> str:
-    low, median, high = min(values), statistics.median(values), max(values)
-    return f"{median:{spec}} ({low:{spec}} to {high:{spec}}, n = {len(values)})"
 
 
 if __name__ == "__main__":

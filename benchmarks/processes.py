@@ -7,11 +7,10 @@ benchmarks/processes.md; takes three minutes on two cores.
 
 import json
 import os
-import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +20,7 @@ from tqdm import tqdm
 
 import stages  # noqa: F401
 from benchmarks.copying import ROOT
+from benchmarks.spread import spread
 from src.network.convnet import Architecture, ConvNet
 from src.network.device import describe_environment, keep_freed_memory, make_deterministic
 from src.settings.all_params import default_values
@@ -140,10 +140,6 @@ def render_table(measured: dict[str, list[Measurement]]) -> str:
         exchange = f"{sizes[0]:,} | {spread([1000 * value for value in seconds], '.1f')}" if sizes[0] else "0 | 0"
         lines.append(f"| {name} | {spread(rates, '.0f')} | {spread(ratios, '.2f')} | {exchange} |")
     return "\n".join([*lines, ""])
-
-
-def spread(values: Sequence[float], spec: str) -> str:
-    return f"{statistics.median(values):{spec}} ({min(values):{spec}} to {max(values):{spec}})"
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,6 +27,7 @@ from tqdm import tqdm
 
 from benchmarks.copying import copy_data, copy_project
 from benchmarks.rivals import example_network, notebook_network, train_one_epoch, validate_one_epoch
+from benchmarks.spread import spread
 from src.common.files import load_arrays
 from src.common.params import read_params, validate_params
 from src.download.idx import FILES
@@ -227,10 +228,6 @@ def render_table(rates: dict[str, list[float]], whole: dict[str, list[tuple[floa
             "",
         ]
     )
-
-
-def spread(values: Sequence[float], spec: str) -> str:
-    return f"{statistics.median(values):{spec}} ({min(values):{spec}} to {max(values):{spec}})"
 
 
 if __name__ == "__main__":

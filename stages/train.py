@@ -8,7 +8,7 @@ from src.common.files import load_arrays, write_bytes, write_csv, write_json
 from src.settings.all_params import read_stage_params
 from src.train.augmentation import draw_examples
 from src.train.checkpoint import Checkpoint, checkpoint_folder, checkpoint_key
-from src.train.ensemble import train_ensemble, train_share
+from src.train.ensemble import train_ensemble
 from src.train.history import EpochMetrics
 from src.train.launcher import check_process_count, choose_process_count, launch
 from src.train.params import TrainStageParams as Params
@@ -47,7 +47,9 @@ def train(params: Params, group: Group) -> None:
     write_history = partial(write_csv, HISTORY, EpochMetrics._fields)  # after every epoch, for live curves
     on_epoch = write_history if group.rank == 0 else lambda history: None
     if params.train.members > 1 and group.size > 1:
-        train_share(arrays, rows, params, runtime, open_checkpoint, on_epoch, group)
+        # Each process trains some of the networks alone; below, process 0 only loads the checkpoints of all.
+        for member in range(group.rank, params.train.members, group.size):
+            train_ensemble(arrays, rows, params.of_member(member), runtime, open_checkpoint, on_epoch)
         group.barrier()
         if group.rank:
             return

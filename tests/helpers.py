@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +67,15 @@ def run(*command: str, cwd: Path, **environment: str) -> str:
 
 def attempt(*command: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a command that may fail; its errors are in stdout, too."""
-    return subprocess.run(
+    with start(*command, cwd=cwd, **environment) as process:
+        output, _ = process.communicate()
+    return subprocess.CompletedProcess(command, process.returncode, output)
+
+
+@contextmanager
+def start(*command: str, cwd: Path, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """Start a command, whose errors are in stdout, too, and kill it at the end if it is still running."""
+    with subprocess.Popen(
         command,
         cwd=cwd,
         env=ENVIRONMENT | environment,
@@ -73,7 +83,11 @@ def attempt(*command: str, cwd: Path, **environment: str) -> subprocess.Complete
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def stages_run(output: str) -> list[str]:

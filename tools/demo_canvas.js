@@ -13,8 +13,11 @@ function clear() {
 
 function draw(event) {
   const scale = canvas.width / canvas.clientWidth;
-  context.lineTo(event.offsetX * scale, event.offsetY * scale);
+  const [x, y] = [event.offsetX * scale, event.offsetY * scale];
+  context.lineTo(x, y);
   context.stroke();
+  context.beginPath(); // otherwise, the whole stroke would be drawn again, with hard edges
+  context.moveTo(x, y);
   props.value = canvas.toDataURL();
   trigger("change");
 }

@@ -43,6 +43,8 @@ def main() -> int:
             print(f"predict: {name}: {error}", file=sys.stderr)
             failed = True
     if not images:
+        if not failed:
+            raise ValueError(f"no files in {', '.join(arguments.pictures)}")
         return 1
     inputs = np.stack(images)
     if arguments.seen:

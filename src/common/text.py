@@ -1,6 +1,6 @@
-"""Format results as text: Markdown tables, and the most probable classes of an image."""
+"""Format results as text: Markdown tables, the most probable classes of an image, the name of a dataset."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,3 +23,9 @@ def describe_top_classes(probabilities: np.ndarray, classes: Sequence[str], coun
     return [
         " · ".join(f"{classes[i]}: {row[i]:.1%}" for i in best) for row, best in zip(probabilities, order, strict=True)
     ]
+
+
+def dataset_name(params: Mapping[str, Any]) -> str:
+    """Name the dataset, from the contents of params.yaml; data of your own has the name of its folder."""
+    download = params["download"]
+    return str(download["folder"] if download["dataset"] in ("folder", "idx") else download["dataset"])

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Sequence
+from math import sqrt
 from statistics import mean, stdev
 from typing import Literal, NamedTuple
 
 import numpy as np
-from scipy.stats import beta, binom, ttest_ind, ttest_ind_from_stats
+from scipy.stats import beta, binom, t, ttest_ind, ttest_ind_from_stats
 
 POWER = 0.8
 Verdict = Literal["better", "worse", "no evidence either way"]
@@ -73,6 +74,11 @@ def welch(one: Sequence[float], other: Sequence[float]) -> float:
     # From the statistics, because ttest_ind warns if the values of one side are all equal.
     sides = [value for values in (one, other) for value in (mean(values), stdev(values), len(values))]
     return float(ttest_ind_from_stats(*sides, equal_var=False).pvalue)
+
+
+def mean_margin(values: Sequence[float], alpha: float) -> float:
+    """Compute half the width of the confidence interval of a mean, from Student's t, for at least two values."""
+    return float(t.ppf(1 - alpha / 2, len(values) - 1)) * stdev(values) / sqrt(len(values))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -9,7 +9,7 @@ from jinja2 import Environment, StrictUndefined
 from ruamel.yaml import YAML
 
 from src.common.metrics import recall_per_class, wilson_interval
-from src.common.text import markdown_table
+from src.common.text import dataset_name, markdown_table
 from src.export.loader import loader_code
 from src.export.onnx_model import OPSET
 from src.export.verification import TOLERANCE
@@ -41,8 +41,7 @@ class Facts(NamedTuple):
 def model_card(description: Description, facts: Facts) -> str:
     """Render the card."""
     metrics, params = facts.metrics, facts.params
-    download, (channels, height, width) = params["download"], description.image_shape
-    dataset = download["folder"] if download["dataset"] in ("folder", "idx") else download["dataset"]
+    dataset, (channels, height, width) = dataset_name(params), description.image_shape
     recall = recall_per_class(facts.predictions, description.classes)
     low, high = wilson_interval(metrics["images"] - metrics["errors"], metrics["images"])
     refit = params["train"]["refit"]

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from src.common.metrics import recall_per_class, wilson_interval
+from src.common.text import dataset_name
 from src.report.html import HERE, encode, render, sprite_position, sprite_size
 from src.report.results import Results
 
@@ -21,7 +22,6 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
     metrics, count = results.metrics, len(results.errors)
     mistakes = [_describe(row, place, count, results.files) for place, row in enumerate(results.errors)]
     low, high = wilson_interval(metrics["images"] - metrics["errors"], metrics["images"])
-    download = results.params["download"]
     recall = recall_per_class(results.predictions, list(metrics["recall"]))
     actual, predicted = (
         [name for name in metrics["recall"] if any(mistake[key] == name for mistake in mistakes)]
@@ -30,7 +30,7 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
     return render(
         HERE / "report.html",
         result_id=results.result_id,
-        dataset=download["folder"] if download["dataset"] in ("folder", "idx") else download["dataset"],
+        dataset=dataset_name(results.params),
         accuracy=f"{metrics['accuracy']:.2%}",
         interval=f"{low:.2%} to {high:.2%}",
         images=f"{metrics['images']:,}",

@@ -27,7 +27,7 @@ def sweep_markdown(sweep: Sweep, unfinished: dict[str, int]) -> str:
             "",
             f"{_verdict(sweep, best, others)} ({experiments} experiments)",
             "",
-            *markdown_table(header, rows, ""),
+            *markdown_table(header, rows),
             *(f"Not counted: {reason}." for reason in sweep.left_out),
             *[f"Not counted: {' and '.join(waiting)} in DVC's queue; see `dvc queue status`."] * bool(waiting),
         ]

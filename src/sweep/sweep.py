@@ -1,19 +1,16 @@
 """Collect DVC's experiments into settings, each with its results over seeds, and compare them with the best."""
 
-import math
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from itertools import combinations
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any, NamedTuple
-
-from scipy.stats import t
 
 from src.common.cli import UsageError
 from src.compare.comparison import Result
 from src.compare.git import list_experiments
 from src.compare.revisions import SEED, SPLIT_SEED, read_result, share_network
-from src.compare.significance import holm, welch
+from src.compare.significance import holm, mean_margin, welch
 
 ALPHA = 0.05
 ACCURACY = "validation.accuracy"
@@ -38,10 +35,7 @@ class Setting(NamedTuple):
     @property
     def half_width(self) -> float | None:
         """Half the width of the confidence interval of the mean, from Student's t; None for a single result."""
-        count = len(self.accuracies)
-        if count < 2:
-            return None
-        return float(t.ppf(1 - ALPHA / 2, count - 1)) * stdev(self.accuracies) / math.sqrt(count)
+        return mean_margin(self.accuracies, ALPHA) if len(self.accuracies) > 1 else None
 
 
 class Sweep(NamedTuple):

@@ -26,10 +26,9 @@ def checkpoint_key(params: TrainStageParams, environment: dict[str, Any], inputs
 
     The size of the ensemble is left out: each network has its own checkpoint, so that an ensemble can be enlarged.
     """
-    one_network = params.model_copy(update={"train": params.train.model_copy(update={"members": 1})})
     modules = [module for name, module in sys.modules.items() if name.startswith(CODE)]
     code = sorted(Path(module.__file__) for module in modules if module.__file__)
-    digest = hashlib.sha256(f"{one_network!r} {environment}".encode())
+    digest = hashlib.sha256(f"{params.of_member(0)!r} {environment}".encode())
     for path in [*inputs, *code]:
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]

@@ -56,13 +56,13 @@ def train_ensemble(
 
     arrays: `images` uint8 (N, C, H, W), `labels` int64 (N,), `classes` str (K,) and `fit` str (); rows: `train` and
     `validation`, int64. open_checkpoint is called with each seed, on_epoch after every epoch with the current
-    network's history. All processes of the group train the same networks; see train_share for an alternative.
+    network's history. All processes of the group train the same networks.
     """
     data = select_data(arrays, rows, params.train, runtime.device)
     shape, classes = arrays["images"].shape[1:], arrays["classes"].tolist()
     architecture = Architecture(model=params.model, image_shape=shape, classes=classes, fit=arrays["fit"].item())
-    seeds = range(params.train.seed, params.train.seed + params.train.members)
-    networks = [_new_network(architecture, seed) for seed in seeds]
+    members = [params.of_member(member) for member in range(params.train.members)]
+    networks = [_new_network(architecture, member.train.seed) for member in members]
     print(networks[0].summary())
     if params.train.refit:
         print(f"train: refit on all {len(data.training.labels):,} images, without validation or early stopping")
@@ -70,37 +70,17 @@ def train_ensemble(
     epochs = f"{params.train.epochs} epoch{'s'[: params.train.epochs > 1]}"
     precision = runtime.environment["precision"]
     print(f"train: on {runtime.device} in {precision}, {limit}{epochs}", flush=True)
-    checkpoints = [open_checkpoint(seed) for seed in seeds]
+    checkpoints = [open_checkpoint(member.train.seed) for member in members]
     histories = []
-    for number, (seed, network, checkpoint) in enumerate(zip(seeds, networks, checkpoints, strict=True), start=1):
-        if len(seeds) > 1:
-            print(f"train: network {number} of {len(seeds)}, seed {seed}", flush=True)
-        seeded = params.model_copy(update={"train": params.train.model_copy(update={"seed": seed})})
-        histories.append(train(network, data, seeded, runtime.precision, checkpoint, on_epoch, group))
+    for number, (member, network, checkpoint) in enumerate(zip(members, networks, checkpoints, strict=True), start=1):
+        if len(members) > 1:
+            print(f"train: network {number} of {len(members)}, seed {member.train.seed}", flush=True)
+        histories.append(train(network, data, member, runtime.precision, checkpoint, on_epoch, group))
     best = mean_metrics([best_epoch(history) for history in histories])
-    mean = " (mean)" if len(seeds) > 1 else ""
+    mean = " (mean)" if len(members) > 1 else ""
     accuracy = f", validation accuracy {best.validation_accuracy:.2%}" if data.validation else ""
     print(f"train: kept the weights of epoch {best.epoch:.3g}{mean}{accuracy}")
     return TrainedEnsemble(networks, checkpoints, mean_history(histories), best)
-
-
-def train_share(
-    arrays: dict[str, np.ndarray],
-    rows: dict[str, np.ndarray],
-    params: TrainStageParams,
-    runtime: Runtime,
-    open_checkpoint: Callable[[int], Checkpoint],
-    on_epoch: Callable[[list[EpochMetrics]], None],
-    group: Group,
-) -> None:
-    """Train every N-th network of an ensemble in each of N processes, without any exchange.
-
-    The results are the checkpoints; train_ensemble then only loads them.
-    """
-    for member in range(group.rank, params.train.members, group.size):
-        changes = {"seed": params.train.seed + member, "members": 1}
-        single = params.model_copy(update={"train": params.train.model_copy(update=changes)})
-        train_ensemble(arrays, rows, single, runtime, open_checkpoint, on_epoch)
 
 
 def _new_network(architecture: Architecture, seed: int) -> ConvNet:

@@ -129,6 +129,11 @@ class TrainStageParams(StageParams):
             )
         return self
 
+    def of_member(self, member: int) -> "TrainStageParams":
+        """Return the parameters of one network of the ensemble, 0 for the first, as if it were trained alone."""
+        changes = {"seed": self.train.seed + member, "members": 1}
+        return self.model_copy(update={"train": self.train.model_copy(update=changes)})
+
     @model_validator(mode="after")
     def _check_shards(self) -> "TrainStageParams":
         shards, batch_size = self.train.shards, self.train.batch_size

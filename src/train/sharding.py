@@ -26,8 +26,8 @@ def step_in_parts(
 ) -> Tensor:
     """Update the weights from the images in rows (N,), and return the loss of each image, float32 (N,).
 
-    transform is applied to each part's images. progress: as for Learner.step. seed: of the step, without zeros at its
-    end.
+    transform is applied to each part's images. progress: as for Learner.step. seed: the numbers of
+    network, epoch and step.
     """
     network, group = learner.network, learner.group
     parts = list(enumerate(rows.tensor_split(learner.params.shards), start=1))
@@ -63,5 +63,8 @@ def step_in_parts(
 
 
 def part_seed(*numbers: int) -> int:
-    """Derive the seed of a part from those of the network, epoch, step and part; all but the first count from 1."""
+    """Derive the seed of a part from the numbers of network, epoch, step and part.
+
+    The last must not be 0: SeedSequence ignores zeros at the end.
+    """
     return int(np.random.SeedSequence(numbers).generate_state(1)[0])

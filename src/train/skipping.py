@@ -7,8 +7,8 @@ from torch import Tensor
 def draw_order(losses: Tensor, skip_easy: float, batch_size: int) -> Tensor:
     """Return the rows of the images to train on, int64 (M,), in random order and on the device of losses.
 
-    Each image whose last loss is below the mean of losses (N,) is left out with probability skip_easy. The images that
-    are kept do not count more for that. Use all images if less than one batch would be left.
+    Each image whose last loss is below the mean of losses (N,) is left out with probability skip_easy. Those that
+    are kept are not reweighted. Use all images if less than one batch would be left.
     Source: similar to Jiang et al., Accelerating Deep Learning by Focusing on the Biggest Losers, 2019; the threshold
     is that of Qin et al., InfoBatch, 2024, which also reweights the images.
     """

@@ -34,10 +34,10 @@ def train(
     """Train a network in place, leave it with the weights of its best epoch, and return the history.
 
     The best epoch has the lowest validation loss; without validation images it is the last one. If easy images are left
-    out of training, the best weights are calibrated on the validation images. After every epoch the
-    checkpoint holds the complete state; training resumes from an existing checkpoint, bit for bit. on_epoch is called
-    with the history after every epoch, and once after resuming. All processes of the group train the same network.
-    Raise ValueError when a loss is not finite, OSError when the checkpoint cannot be written.
+    out of training, the best weights are calibrated on the validation images. After every epoch, the checkpoint holds
+    the complete state; training resumes from an existing checkpoint, bit for bit. on_epoch is called with the history
+    after every epoch, and once after resuming. All processes of the group train the same network. Raise ValueError when
+    a loss is not finite, OSError when the checkpoint cannot be written.
     """
     settings = params.train
     learner = Learner(network, data.training, settings, precision, group)

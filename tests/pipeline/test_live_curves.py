@@ -3,12 +3,11 @@
 import csv
 import os
 import shlex
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.helpers import ENVIRONMENT, run
+from tests.helpers import ENVIRONMENT, run, start
 from tests.training_process import at_call, read_outputs
 
 
@@ -27,15 +26,7 @@ def test_plots_show_draws_the_epochs_completed_so_far(
     os.mkfifo(tmp_path / "resume")
     resume = os.open(tmp_path / "resume", os.O_RDWR)  # for reading too, so that neither opening nor writing blocks
     environment = {"PATH": f"{tmp_path / 'bin'}{os.pathsep}{ENVIRONMENT['PATH']}", "RESUME": str(tmp_path / "resume")}
-    with subprocess.Popen(
-        ["dvc", "repro", "train"],
-        cwd=prepared_project,
-        env=ENVIRONMENT | environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
+    with start("dvc", "repro", "train", cwd=prepared_project, **environment) as process:
         assert process.stdout is not None
         try:
             assert any("blocked" in line for line in process.stdout)

@@ -4,7 +4,6 @@ import base64
 import json
 import math
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from src.common.files import load_arrays, read_csv
-from tests.helpers import ENVIRONMENT, ROOT, attempt, make_project, run
+from tests.helpers import ROOT, attempt, make_project, run, start
 from tests.loader import classify, code_of, make_bare_environment
 
 PICTURES = 60
@@ -97,11 +96,9 @@ def test_the_model_card_reads_photographs(mnist: Path, tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def demo(mnist: Path) -> Iterator[str]:
     """The address of the demo."""
-    command = [sys.executable, "-m", "tools.demo"]
-    with subprocess.Popen(command, cwd=mnist, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as server:
+    with start(sys.executable, "-m", "tools.demo", cwd=mnist) as server:
         assert server.stdout
         yield re.findall(r"http://127\.0\.0\.1:\d+/", server.stdout.readline())[0]
-        server.terminate()
 
 
 @pytest.fixture

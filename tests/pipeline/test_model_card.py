@@ -77,8 +77,8 @@ def test_the_code_in_the_card_reproduces_every_prediction(reproduced: Path, bare
 
 def test_a_model_hub_can_read_the_card(reproduced: Path) -> None:
     card = ModelCard.load(reproduced / "data/export/model.md")
-    assert card.data.library_name == "onnx"
-    assert card.data.pipeline_tag == "image-classification"
+    header = card.data.to_dict()
+    assert (header["library_name"], header["pipeline_tag"]) == ("onnx", "image-classification")
     (result,) = card.data.eval_results
     metrics = json.loads((reproduced / "data/evaluate/metrics.json").read_text())["test"]
     assert (result.dataset_name, result.metric_type, result.metric_value) == ("digits", "accuracy", metrics["accuracy"])

@@ -16,7 +16,7 @@ import pytest
 
 from src.train.processes import ALONE
 from tests import group_member
-from tests.helpers import ENVIRONMENT, ROOT, attempt, run, set_params
+from tests.helpers import ROOT, attempt, run, set_params, start
 from tests.training_process import STAGE, read_outputs
 
 LAUNCH = "from src.train.launcher import launch; launch({count}, 'tests.group_member')"
@@ -80,24 +80,15 @@ class Running:
 
 
 @contextmanager
-def start(*command: str, cwd: Path, **environment: str) -> Iterator[Running]:
-    """Start a command in a session of its own, and end it with its workers if the test fails or takes too long."""
-    with subprocess.Popen(
-        command,
-        cwd=cwd,
-        env=ENVIRONMENT | environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
+def start_training(*command: str, cwd: Path, **environment: str) -> Iterator[Running]:
+    """Start a command, and end it if the test fails or takes too long."""
+    with start(*command, cwd=cwd, **environment) as process:
         timer = Timer(DEADLINE, process.kill)
         timer.start()
         try:
             yield Running(process)
         finally:
             timer.cancel()
-            process.kill()
 
 
 def test_the_number_of_processes_does_not_change_the_result(tmp_path: Path) -> None:
@@ -112,7 +103,7 @@ def test_the_number_of_processes_does_not_change_the_result(tmp_path: Path) -> N
 
 def test_killed_processes_give_the_same_bytes(parts_project: Path, one_process: dict[str, bytes]) -> None:
     """Kill each of two processes in turn, which are started again, then their launcher; let one process resume."""
-    with start(*STAGE, cwd=parts_project, TRAIN_PROCESSES="2") as training:
+    with start_training(*STAGE, cwd=parts_project, TRAIN_PROCESSES="2") as training:
         training.wait_for("epoch 2/12")
         for rank in (0, 1):
             training.worker(rank).kill()
@@ -150,7 +141,7 @@ def test_two_agents_that_share_no_folder_train_together(
     command += ["--monitor-interval=0.1", "-m", "stages.train"]
     with ExitStack() as stack:
         agents = [
-            stack.enter_context(start(*command, cwd=project, GLOO_SOCKET_IFNAME="lo"))
+            stack.enter_context(start_training(*command, cwd=project, GLOO_SOCKET_IFNAME="lo"))
             for project in (parts_project, other)
         ]
         first, second = sorted(agents, key=lambda agent: agent.process.pid)  # as torchrun numbers them
@@ -164,7 +155,7 @@ def test_two_agents_that_share_no_folder_train_together(
 
 
 def test_a_process_that_is_stopped_is_named(parts_project: Path) -> None:
-    with start(*STAGE, cwd=parts_project, TRAIN_PROCESSES="2", TRAIN_TIMEOUT="5") as training:
+    with start_training(*STAGE, cwd=parts_project, TRAIN_PROCESSES="2", TRAIN_TIMEOUT="5") as training:
         training.wait_for("epoch 2/12")
         stopped = training.worker(1)
         stopped.suspend()
@@ -186,7 +177,7 @@ def test_a_process_that_finds_no_other_ends(parts_project: Path) -> None:
 
 
 def test_an_interrupt_ends_all_with_one_line(parts_project: Path) -> None:
-    with start(*STAGE, cwd=parts_project, TRAIN_PROCESSES="2") as training:
+    with start_training(*STAGE, cwd=parts_project, TRAIN_PROCESSES="2") as training:
         training.wait_for("epoch 2/12")
         training.process.send_signal(signal.SIGTERM)
         assert training.finish() == 130

@@ -15,7 +15,7 @@ import pytest
 from tests.helpers import ENVIRONMENT, ROOT, run
 from tests.training_process import at_call
 
-SECTION = (ROOT / "docs/experiments.md").read_text().split("\n## By the dozen\n")[1].split("\n## Watch\n")[0]
+SECTION = (ROOT / "docs/experiments.md").read_text().split("\n## Grids and queues\n")[1].split("\n## Watch\n")[0]
 COMMANDS = re.findall(r"^\$ (.+?)(?:  +#.*)?$", SECTION, re.MULTILINE)
 GRID = "dvc exp run --queue --name {} -S 'model.dropout=0,0.25,0.5' -S 'train.seed=range(3)'"
 # Announce the block, which waits for a reader, then wait for a writer that never comes.
@@ -97,6 +97,7 @@ def test_the_documented_commands_on_a_queue_that_is_killed(queue: Queue) -> None
     queue.execute("dvc queue kill grid-1")
     queue.start()
     assert queue.wait() == {"grid-1": "Failed", "grid-4": "Success"}
+    assert "Not counted: 1 failed in DVC's queue" in run("python", "-m", "tools.sweep", cwd=project)
 
     assert "Removed tasks in queue: grid-1" in queue.execute("dvc queue remove --failed")
     queue.execute(GRID.format("retry"))

@@ -50,6 +50,12 @@ def test_predict_reads_folders_and_standard_input(project: Path) -> None:
     assert likeliest.count(" · ") == 1
 
 
+def test_predict_says_that_a_folder_has_no_files(project: Path) -> None:
+    (project / "empty").mkdir()
+    result = attempt(sys.executable, "-m", "tools.predict", "empty", cwd=project)
+    assert (result.returncode, result.stdout) == (1, "predict: no files in empty\n")
+
+
 @pytest.mark.parametrize("options", [("--top", "0"), ("--json", "--csv")])
 def test_predict_refuses_options_that_make_no_sense(options: tuple[str, ...], project: Path) -> None:
     assert attempt(sys.executable, "-m", "tools.predict", *options, "some.png", cwd=project).returncode == 2
