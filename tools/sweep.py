@@ -1,7 +1,7 @@
 """Say which setting of a sweep has the highest validation accuracy over seeds, and whether that is more than noise.
 
 PATTERN selects experiments by name, for example 'grid-*'. Experiments that differ only in train.seed and split.seed are
-results of one setting. Nothing is run: DVC runs the experiments, and only what is in Git is read.
+results of one setting. Nothing is run: DVC runs the experiments.
 Exit code: 1 if there are no results, 2 for usage errors, otherwise 0.
 """
 
@@ -10,10 +10,10 @@ from pathlib import Path
 
 from src.common.cli import run_cli
 from src.common.files import write_bytes
-from src.compare.git import count_unfinished
 from src.report.plots import to_png
 from src.sweep.markdown import sweep_markdown
 from src.sweep.plot import sweep_plot
+from src.sweep.queue import count_unfinished
 from src.sweep.sweep import read_sweep
 
 

@@ -33,18 +33,6 @@ def experiment_baseline(ref: str) -> str:
     return "".join(ref.split("/")[2:4])
 
 
-def count_unfinished() -> dict[str, int]:
-    """Count the experiments in DVC's queue that are waiting and those that have failed.
-
-    DVC keeps each as an entry in the reflog of a stash. An experiment that is running is in neither.
-    """
-    stashes = {"queued": "stash", "failed": "failed"}
-    return {
-        state: len(_git("reflog", "show", f"{PREFIX}celery/{name}", "--").stdout.splitlines())
-        for state, name in stashes.items()
-    }
-
-
 @functools.cache
 def find_commit(revision: str) -> str:
     """Find the commit of a revision or experiment; of several experiments with one name, the one based on HEAD."""
