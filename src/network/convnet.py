@@ -32,15 +32,11 @@ class LayerSize(NamedTuple):
     parameters: int
 
 
-def output_size(size: int, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:
-    """Compute the size along one axis after a convolution or pooling layer, as PyTorch defines it."""
-    return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
-
-
 class ConvNet(nn.Module):
-    """Blocks of 3x3 convolutions, each ending in 2x2 max pooling, followed by linear layers.
+    """Blocks of 3x3 convolutions, each with 2x2 max pooling, followed by linear layers.
 
     The activation comes before the normalisation: convolution, LeakyReLU, BatchNorm2d; linear, LeakyReLU, BatchNorm1d.
+    Max pooling follows the last convolution of a block or, without pool_first, the normalisation after it.
     Maps float images (N, C, H, W) in [0, 1] to float32 log-probabilities (N, K). Raise ValueError if the images are
     not larger than the crop, or a block has fewer than 2x2 pixels left to pool.
     """
@@ -62,28 +58,33 @@ class ConvNet(nn.Module):
             parameters = sum(parameter.numel() for parameter in layer.parameters())
             self.sizes.append(LayerSize(type(layer).__name__, shape, parameters))
 
+        def pool() -> None:
+            nonlocal height, width
+            height, width = height // 2, width // 2
+            add(nn.MaxPool2d(2), channels, height, width)
+
         if params.crop:
             if params.crop >= min(height, width):
                 raise ValueError(f"model.crop = {params.crop} leaves nothing of images of {height}x{width} pixels")
             height, width = height - params.crop, width - params.crop
             add(Crop(params.crop), channels, height, width)
         for block, widths in enumerate(params.conv_channels, start=1):
-            for out_channels in widths:
-                height, width = (output_size(size, kernel=3, padding=1) for size in (height, width))
-                add(nn.Conv2d(channels, out_channels, 3, padding=1), out_channels, height, width)
-                channels = out_channels
-                add(activation(), channels, height, width)
-                add(nn.BatchNorm2d(channels), channels, height, width)
-            pooled = [output_size(size, kernel=2, stride=2) for size in (height, width)]
-            if min(pooled) < 1:
+            if min(height, width) < 2:
                 raise ValueError(
                     f"model.conv_channels: block {block} of {len(params.conv_channels)} has too few pixels to pool: it"
                     f" needs at least 2x2, but only {height}x{width} pixels are left of the"
                     f" {'x'.join(map(str, architecture.image_shape[1:]))} image; remove a"
                     f" block{' or reduce model.crop' if params.crop else ''}"
                 )
-            height, width = pooled
-            add(nn.MaxPool2d(2), channels, height, width)
+            for number, out_channels in enumerate(widths, start=1):
+                add(nn.Conv2d(channels, out_channels, 3, padding=1), out_channels, height, width)
+                channels = out_channels
+                if params.pool_first and number == len(widths):
+                    pool()
+                add(activation(), channels, height, width)
+                add(nn.BatchNorm2d(channels), channels, height, width)
+            if not params.pool_first:
+                pool()
             if params.dropout:
                 add(Dropout(params.dropout), channels, height, width)
         features = math.prod((channels, height, width))

@@ -26,7 +26,15 @@ class ModelParams(Section):
         Field(min_length=1),
         Parameter(
             [[32, 32], [64, 64], [128]],
-            "Output channels of the 3x3 convolutions, one list per block; every block ends in 2x2 max pooling.",
+            "Output channels of the 3x3 convolutions, one list per block; every block has 2x2 max pooling.",
+        ),
+    ]
+    pool_first: Annotated[
+        bool,
+        Parameter(
+            True,
+            "Pool directly after the last convolution of a block, before its LeakyReLU and BatchNorm, which is faster;"
+            " false pools at the end of the block.",
         ),
     ]
     hidden_units: Annotated[list[Width], Parameter([128], "Sizes of the hidden linear layers; [] for none.")]

@@ -11,7 +11,7 @@ def make_page(count: int, members: int = 1) -> str:
 
 def test_the_page_shows_accuracy_parameters_and_charts() -> None:
     page = make_page(40)
-    assert "95% confidence interval 99.73% to 99.85%" in page
+    assert "95% interval 99.73% to 99.85%" in page
     assert "<td>model.dropout</td><td>0.25</td>" in page
     assert 'aria-label="Losses over 2 epochs"><svg>' in page
     assert "&lt;dog&gt;" in page
