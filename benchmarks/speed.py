@@ -26,7 +26,7 @@ from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
 from benchmarks.copying import copy_data, copy_project
-from benchmarks.rivals import example_network, notebook_network, train_one_epoch, validate_one_epoch
+from benchmarks.rivals import NOTEBOOK_EPOCHS, example_network, notebook_network, train_one_epoch, validate_one_epoch
 from benchmarks.spread import spread
 from src.common.files import load_arrays
 from src.common.params import read_params, validate_params
@@ -49,7 +49,6 @@ CPU = torch.device("cpu")
 ROUNDS = 5
 BATCHES = 40  # per round, after the same number for warm-up
 TRAININGS = 3  # rounds of complete training runs
-NOTEBOOK_EPOCHS = 43  # after which its patience ends the training; its lowest validation loss is at epoch 12
 MATRIX = 4096  # rows and columns
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 PRECISIONS = {"float32": "fp32", "bfloat16": "bf16"}  # as train.precision names them
