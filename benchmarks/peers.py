@@ -1,35 +1,33 @@
 """Compare this project with programs that people commonly train on MNIST: test accuracy against seconds of training.
 
-Run it from the project's root after `dvc repro split`, on an idle machine: `python -m benchmarks.peers`, or with the
-names of some programs to measure only those again. Each program runs once, in a process of its own, as its users would
+Run it from the project's root after `dvc repro split` and `make accuracy` for both recipes, on the same idle machine:
+`python -m benchmarks.peers`, or with the names of some programs to measure only those again. Each program runs once, in a process of its own, as its users would
 run it: with its usual settings, all 60,000 training images, and no stopping or choosing by the test accuracy. Programs
 that train in epochs are evaluated after each; the evaluation is not counted. Only the notebook, which takes most of an
 hour, is not run to its end. Writes benchmarks/peers.json and docs/img/peers.png; takes half an hour on two cores.
 """
 
 import json
+import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
-from ruamel.yaml import YAML
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 from torch import Tensor, nn
 
-from benchmarks.copying import copy_data, copy_project
+from benchmarks.accuracy import FIGURES
 from benchmarks.rivals import NOTEBOOK_EPOCHS, example_network, keras_network, notebook_network, train_one_epoch
 from src.common.files import load_arrays, read_json, write_bytes, write_json
 from src.report.plots import to_png
-from src.settings.recipes import read_recipe
 from stages.download import TRAIN
 from stages.evaluate import TEST
 from stages.split import INDICES
@@ -51,17 +49,9 @@ def main() -> None:
 
 
 def recipe(name: str) -> Scores:
-    """Run this project's train stage with a recipe, from its start to its end, and then its evaluate stage."""
-    with TemporaryDirectory() as folder:
-        project = Path(folder)
-        copy_project(project)
-        copy_data(project)
-        YAML().dump(read_recipe(Path("recipes", f"{name}.yaml")), project / "params.yaml")
-        start = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "stages.train"], cwd=project, check=True, stdout=subprocess.DEVNULL)
-        seconds = time.perf_counter() - start
-        subprocess.run([sys.executable, "-m", "stages.evaluate"], cwd=project, check=True, stdout=subprocess.DEVNULL)
-        yield seconds, read_json(project / "data/evaluate/metrics.json")["test"]["accuracy"]
+    """Return what `make accuracy` measured: the time of a network, and the mean accuracy over seeds."""
+    figures = read_json(FIGURES / f"{name}.json")
+    yield 60 * figures["minutes"], statistics.mean(figures["accuracy"])
 
 
 def notebook() -> Scores:
