@@ -1,10 +1,11 @@
 """Compare this project with programs that people commonly train on MNIST: test accuracy against seconds of training.
 
-Run it from the project's root after `dvc repro split` and `make accuracy` for both recipes, on the same idle machine:
-`python -m benchmarks.peers`, or with the names of some programs to measure only those again. Each program runs once, in a process of its own, as its users would
-run it: with its usual settings, all 60,000 training images, and no stopping or choosing by the test accuracy. Programs
-that train in epochs are evaluated after each; the evaluation is not counted. Only the notebook, which takes most of an
-hour, is not run to its end. Writes benchmarks/peers.json and docs/img/peers.png; takes half an hour on two cores.
+Run it from the project's root, on an idle machine, after `dvc repro split` and `make accuracy` for both recipes, which
+measures this project's own points: `python -m benchmarks.peers`, or with the names of some programs to measure only
+those again. Each program runs once, in a process of its own, as its users would run it: with its usual settings, all
+60,000 training images, and no stopping or choosing by the test accuracy. Programs that train in epochs are evaluated
+after each; the evaluation is not counted. Only the notebook, which takes most of an hour, is not run to its end. Writes
+benchmarks/peers.json and docs/img/peers.png; takes half an hour on two cores.
 """
 
 import json

@@ -32,6 +32,11 @@ class LayerSize(NamedTuple):
     parameters: int
 
 
+def output_size(size: int, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:
+    """Compute the size along one axis after a convolution or pooling layer, as PyTorch defines it."""
+    return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+
+
 class ConvNet(nn.Module):
     """Blocks of 3x3 convolutions, each with 2x2 max pooling, followed by linear layers.
 
@@ -60,7 +65,7 @@ class ConvNet(nn.Module):
 
         def pool() -> None:
             nonlocal height, width
-            height, width = height // 2, width // 2
+            height, width = (output_size(size, kernel=2, stride=2) for size in (height, width))
             add(nn.MaxPool2d(2), channels, height, width)
 
         if params.crop:
@@ -77,6 +82,7 @@ class ConvNet(nn.Module):
                     f" block{' or reduce model.crop' if params.crop else ''}"
                 )
             for number, out_channels in enumerate(widths, start=1):
+                height, width = (output_size(size, kernel=3, padding=1) for size in (height, width))
                 add(nn.Conv2d(channels, out_channels, 3, padding=1), out_channels, height, width)
                 channels = out_channels
                 if params.pool_first and number == len(widths):

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from src.network.convnet import output_size
 from tests.builders import NOTEBOOK_MODEL, make_network
 
 WITHOUT_DROPOUT = NOTEBOOK_MODEL | {
@@ -48,6 +49,13 @@ def test_sizes_are_the_shapes_that_the_layers_return(shape: tuple[int, int, int]
         layer.register_forward_hook(lambda _module, _inputs, output: seen.append(tuple(output.shape[1:])))
     network(torch.rand(2, *shape))
     assert seen == [size.shape for size in network.sizes]
+
+
+def test_output_size_agrees_with_pytorch() -> None:
+    for size in (5, 28, 31):
+        for kernel, stride, padding, dilation in ((3, 1, 1, 1), (2, 2, 0, 1), (3, 2, 1, 2), (5, 3, 2, 1)):
+            layer = nn.Conv1d(1, 1, kernel, stride, padding, dilation)
+            assert layer(torch.rand(1, 1, size)).shape[-1] == output_size(size, kernel, stride, padding, dilation)
 
 
 def test_the_output_is_log_probabilities() -> None:
