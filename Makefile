@@ -1,8 +1,6 @@
 # Targets first set up .venv if it is missing or the requirements have changed.
 PYTHON ?= python3
 BIN := .venv/bin
-# Python compiles what it imports; compiling everything would take two fifths of the installation.
-INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile
 # DVC runs `python`, which must be the one in .venv:
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -79,13 +77,13 @@ accuracy: .venv/installed ## measure a recipe's accuracy over seeds: RECIPE=accu
 .venv/installed: requirements.txt constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
-	$(INSTALL) -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
 .venv/installed-demo: requirements-demo.txt .venv/installed
-	$(INSTALL) -r requirements-demo.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-demo.txt
 	touch $@
 
 .venv/installed-dev: requirements-dev.txt requirements-demo.txt requirements-remote.txt .venv/installed
-	$(INSTALL) -r requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@
