@@ -37,7 +37,7 @@ def test_pooling_first_changes_the_order_but_not_what_the_network_can_compute() 
     first, last = (make_network(pool_first=pool_first).eval() for pool_first in (True, False))
     assert [size.layer for size in first.sizes][3:7] == ["Conv2d", "MaxPool2d", "LeakyReLU", "BatchNorm2d"]
     images = torch.rand(4, 1, 28, 28)
-    assert torch.allclose(first(images), last(images), atol=1e-6)  # rising functions commute with the maximum
+    assert torch.allclose(first(images), last(images), atol=1e-6)  # increasing functions commute with the maximum
 
 
 @pytest.mark.parametrize("pool_first", [True, False])
