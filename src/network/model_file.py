@@ -3,7 +3,9 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from zlib import crc32
 
+from pydantic import BaseModel
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
@@ -12,6 +14,13 @@ from src.common.files import read_bytes
 from src.network.convnet import Architecture, ConvNet
 
 METADATA_KEY = "network"  # only one key: safetensors writes several keys in no fixed order
+
+
+class Metadata(BaseModel):
+    """The architecture of the networks, and a checksum of their weights, which safetensors itself lacks."""
+
+    architecture: Architecture
+    crc32: int
 
 
 def load_networks(path: Path) -> list[ConvNet]:
@@ -31,25 +40,29 @@ def encode_networks(networks: Sequence[ConvNet]) -> bytes:
         for number, network in enumerate(networks)
         for name, tensor in network.state_dict().items()
     }
-    return save(weights, {METADATA_KEY: networks[0].architecture.model_dump_json()})
+    metadata = Metadata(architecture=networks[0].architecture, crc32=crc32(save(weights)))
+    return save(weights, {METADATA_KEY: metadata.model_dump_json()})
 
 
 def decode_networks(data: bytes) -> list[ConvNet]:
     """Rebuild the networks of a model file on the CPU, in evaluation mode; raise ValueError if it holds none."""
     try:
         header_length = int.from_bytes(data[:8], "little")
-        metadata = json.loads(data[8 : 8 + header_length])["__metadata__"]
-        architecture = Architecture.model_validate_json(metadata[METADATA_KEY])
-        weights: dict[int, dict[str, Tensor]] = {}
-        for full_name, tensor in load(data).items():
+        header = json.loads(data[8 : 8 + header_length])["__metadata__"]
+        metadata = Metadata.model_validate_json(header[METADATA_KEY])
+        weights = load(data)
+        if crc32(save(weights)) != metadata.crc32:
+            raise ValueError("the weights do not match their checksum")
+        states: dict[int, dict[str, Tensor]] = {}
+        for full_name, tensor in weights.items():
             number, _, name = full_name.partition(".")
-            weights.setdefault(int(number), {})[name] = tensor
+            states.setdefault(int(number), {})[name] = tensor
             if not tensor.isfinite().all():
                 raise ValueError(f"{full_name} is not finite")
-        if not weights:
+        if not states:
             raise ValueError("no weights")
-        networks = [ConvNet(architecture).eval() for _ in weights]
-        for network, (_, state) in zip(networks, sorted(weights.items()), strict=True):
+        networks = [ConvNet(metadata.architecture).eval() for _ in states]
+        for network, (_, state) in zip(networks, sorted(states.items()), strict=True):
             _load_weights(network, state)
     except (ValueError, SafetensorError, KeyError, TypeError) as error:
         raise ValueError(str(error)) from None

@@ -1,5 +1,6 @@
 """Two clones that share their results through a remote: a real SSH server, and moto's imitation of S3."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -130,6 +131,27 @@ def test_a_second_clone_gets_results_from_motos_s3_server(project: Path, tmp_pat
         assert not stages_run(run("dvc", "repro", cwd=second))
     finally:
         server.stop()
+
+
+def test_a_full_remote_keeps_what_it_has_got(project: Path, tmp_path: Path) -> None:
+    """Fill up a small disk of its own, which only the command's mount namespace has."""
+    storage, kept = tmp_path / "storage", tmp_path / "kept"
+    storage.mkdir()
+    namespace = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c")
+    mount = f"mount -t tmpfs -o size=300k tmpfs {storage}"
+    if attempt(*namespace, mount, cwd=project).returncode:
+        pytest.skip("this system does not let users mount a tmpfs in a namespace of their own")
+    run("dvc", "remote", "add", "--default", "storage", str(storage), cwd=project)
+    result = attempt(*namespace, f"{mount} && ! dvc push && cp -r {storage} {kept}", cwd=project)
+    assert result.returncode == 0, result.stdout
+    assert "No space left on device" in result.stdout
+    assert "Traceback" not in result.stdout
+    files = [file for file in kept.rglob("*") if file.is_file() and file.suffix != ".tmp"]
+    assert files
+    assert all(hashlib.md5(file.read_bytes()).hexdigest() == file.parent.name + file.name for file in files)
+    run("dvc", "remote", "modify", "storage", "url", str(kept), cwd=project)
+    run("dvc", "push", cwd=project)
+    assert "Cache and remote 'storage' are in sync" in run("dvc", "status", "--cloud", cwd=project)
 
 
 def test_without_a_remote_share_says_how_to_add_one(project: Path) -> None:

@@ -49,6 +49,16 @@ def test_damaged_arrays_are_rejected(tmp_path: Path, length: int) -> None:
         load_arrays(path, "train")
 
 
+def test_a_flipped_bit_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "split/indices.npz"
+    save_arrays(path, train=np.arange(100))
+    data = path.read_bytes()
+    path.write_bytes(data.replace(np.arange(50, 60).tobytes(), np.arange(51, 61).tobytes()))
+    assert path.read_bytes() != data
+    with pytest.raises(ValueError, match=r"is damaged or not the expected file .*CRC"):
+        load_arrays(path, "train")
+
+
 def test_pickled_arrays_are_rejected(tmp_path: Path) -> None:
     np.savez(tmp_path / "evil.npz", train=np.array([{}], dtype=object))
     with pytest.raises(ValueError, match="is damaged or not the expected file"):

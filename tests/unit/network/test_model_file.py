@@ -29,6 +29,13 @@ def test_a_truncated_file_is_rejected(end: int) -> None:
         decode_networks(encode_networks([make_network()])[:end])
 
 
+def test_a_damaged_weight_is_noticed() -> None:
+    data = bytearray(encode_networks([make_network()]))
+    data[-1000] ^= 1
+    with pytest.raises(ValueError, match="the weights do not match their checksum"):
+        decode_networks(bytes(data))
+
+
 def test_a_file_whose_weights_do_not_fit_its_architecture_is_rejected() -> None:
     data = encode_networks([make_network()])
     changed = re.sub(rb"\[128\]\],", b"[129]],", data)
