@@ -43,7 +43,7 @@ format: .venv/installed-dev ## format the code, and fix what the linter can fix
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-docs: .venv/installed ## write docs/parameters.md and the comments in params.yaml
+docs: .venv/installed ## write docs/parameters.md, and the comments and missing parameters in params.yaml
 	$(BIN)/python -m tools.docs
 
 recipe: .venv/installed ## write a recipe into params.yaml: RECIPE=accurate; without it, list the recipes

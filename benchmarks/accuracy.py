@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from benchmarks.accuracy_table import render_table
 from benchmarks.copying import copy_data, copy_project
 from src.common.cli import run_cli
 from src.common.files import read_csv, read_json, write_bytes, write_json
-from src.common.params import read_yaml, validate_params
+from src.common.params import PARAMS, read_yaml, validate_params
 from src.compare.revisions import TEST_SET
 from src.settings.all_params import AllParams
 from src.settings.recipes import read_recipe
@@ -37,7 +38,8 @@ def main() -> None:
     validate_params(AllParams, params, path)  # before anything is written
     seeds = arguments.seeds or max(5, params["train"]["members"])
     params["train"]["members"] = seeds
-    name = ",".join([arguments.recipe, *arguments.set])
+    params["download"] = read_yaml(PARAMS)["download"]
+    name = ",".join([arguments.recipe, *arguments.set]).replace("/", "_")
     project = WORK / name
     resumed = project.exists()
     prepare(project, params)
@@ -81,7 +83,10 @@ def override(params: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
         section, _, name = key.partition(".")
         if not separator or name not in params.get(section, {}):
             raise ValueError(f"{assignment!r} does not set a parameter; expected, for example, train.precision=fp32")
-        params[section][name] = YAML(typ="safe").load(value)
+        try:
+            params[section][name] = YAML(typ="safe").load(value)
+        except YAMLError as error:
+            raise ValueError(f"{assignment!r} is not valid YAML: {error}") from None
     return params
 
 

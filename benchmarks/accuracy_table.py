@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from statistics import mean, stdev
 from typing import Any
 
-from scipy.stats import binomtest
-
+from src.common.metrics import wilson_interval
 from src.compare.significance import compare_seeds, mcnemar, mean_margin
 
 BASE = "default"  # what the other rows are compared with
@@ -47,12 +46,12 @@ def _scores(figures: Figures) -> list[str]:
     if len(accuracy) == 1:
         return [f"{accuracy[0]:.2%}, n = 1", "", "", ""]
     margin = mean_margin(accuracy, 0.05)
-    interval = binomtest(images - wrong, images).proportion_ci(0.95, method="wilson")
+    low, high = wilson_interval(images - wrong, images)
     return [
         f"**{mean(accuracy):.3%} ± {100 * stdev(accuracy):.3f}**",
         f"{mean(accuracy) - margin:.3%} to {min(1, mean(accuracy) + margin):.3%}",
         f"{1 - wrong / images:.2%}, n = 1",
-        f"{interval.low:.2%} to {interval.high:.2%}",
+        f"{low:.2%} to {high:.2%}",
     ]
 
 

@@ -6,11 +6,9 @@ files. The programs alternate, each turn in its own process. Takes three minutes
 """
 
 import os
-import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +18,7 @@ import psutil
 from PIL import Image
 
 from benchmarks.copying import copy_project
+from benchmarks.spread import spread
 from src.common.params import read_yaml
 from src.download.folder import load_folder
 from src.download.idx_folder import load_idx_folder
@@ -43,16 +42,16 @@ def main() -> None:
                 command = [sys.executable, "-m", "benchmarks.folder", str(photos), name]
                 values.append(float(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout))
         for name, values in seconds.items():
-            print(f"{name}: {describe(values)} s")
-        print(f"ratio: {describe([ours / theirs for ours, theirs in zip(*seconds.values(), strict=True)])}")
+            print(f"{name}: {spread(values, '.3g')} s")
+        print(f"ratio: {spread([ours / theirs for ours, theirs in zip(*seconds.values(), strict=True)], '.3g')}")
 
         use_folder(project, few)
         base = peak_memory(project)
         use_folder(project, photos)
         peaks = [peak_memory(project) for _ in range(ROUNDS)]
         print(f"download stage and its workers with {len(list(few.rglob('*.png')))} pictures: {base / 2**20:.0f} MiB")
-        print(f"with all: {describe([peak / 2**20 for peak in peaks])} MiB; the images: {decoded / 2**20:.0f} MiB")
-        print(f"difference / images: {describe([(peak - base) / decoded for peak in peaks])}")
+        print(f"with all: {spread([peak / 2**20 for peak in peaks], '.3g')} MiB; the images: {decoded / 2**20:.0f} MiB")
+        print(f"difference / images: {spread([(peak - base) / decoded for peak in peaks], '.3g')}")
 
         for command in (["git", "init", "--quiet"], ["dvc", "repro", "--quiet", "download"]):
             subprocess.run(command, cwd=project, check=True, stdout=subprocess.DEVNULL)
@@ -64,11 +63,7 @@ def main() -> None:
             ).stdout
             unchanged.append(time.perf_counter() - start)
             assert b"up to date" in output
-        print(f"dvc repro download, nothing changed: {describe(unchanged)} s")
-
-
-def describe(values: Sequence[float]) -> str:
-    return f"{statistics.median(values):.3g} ({min(values):.3g} to {max(values):.3g}, n = {len(values)})"
+        print(f"dvc repro download, nothing changed: {spread(unchanged, '.3g')} s")
 
 
 def make_params(folder: Path) -> DownloadParams:

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 NOTEBOOK_EPOCHS = 43  # after which its patience ends the training; its lowest validation loss is at epoch 12
+NOTEBOOK_ACCURACY = 0.9944  # of the weights it kept, in one run on another machine
 
 
 def notebook_network() -> nn.Sequential:

@@ -2,8 +2,8 @@
 
 Run it from the project's root after `dvc repro split`, on an idle machine: `python -m benchmarks.speed`. The programs
 alternate, so that a slow minute affects all of them, and each round runs in its own process, so that none benefits from
-another's set-up. Complete training runs with their peak memory come last: one epoch of the notebook's loop, and this
-project's train stage from start to finish. Writes benchmarks/speed.md; takes a quarter of an hour on two cores.
+another's set-up. Complete training runs with their peak memory come last: one epoch of the notebook's loop, and the
+train stage with two recipes, from start to finish. Writes benchmarks/speed.md; takes half an hour on two cores.
 """
 
 import json
@@ -21,26 +21,34 @@ from typing import Any
 
 import numpy as np
 import torch
+from ruamel.yaml import YAML
 from torch import nn
 from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
+from benchmarks.accuracy import FIGURES
 from benchmarks.copying import copy_data, copy_project
-from benchmarks.rivals import NOTEBOOK_EPOCHS, example_network, notebook_network, train_one_epoch, validate_one_epoch
+from benchmarks.rivals import (
+    NOTEBOOK_ACCURACY,
+    NOTEBOOK_EPOCHS,
+    example_network,
+    notebook_network,
+    train_one_epoch,
+    validate_one_epoch,
+)
 from benchmarks.spread import spread
-from src.common.files import load_arrays
-from src.common.params import read_params, validate_params
+from src.common.files import load_arrays, read_json
+from src.common.params import validate_params
 from src.download.idx import FILES
 from src.download.torchvision_datasets import MNIST
 from src.network.convnet import Architecture, ConvNet
 from src.network.device import describe_environment
-from src.settings.all_params import AllParams
+from src.settings.all_params import AllParams, default_values
 from src.settings.recipes import read_recipe
 from src.train.augmentation import augment
 from src.train.data import LabelledImages
 from src.train.epoch import train_epoch
 from src.train.learner import Learner
-from src.train.params import TrainStageParams
 from src.train.runtime import set_up_runtime
 from stages.train import IMAGES, INDICES
 
@@ -65,8 +73,9 @@ OURS = {
     )
 }
 AUGMENTED = Path("recipes/accurate.yaml")
-STAGE = "this project's train stage"
-WHOLE = ("the notebook's training", STAGE)
+RECIPES = {f"this project, recipe {name}": name for name in ("default", "accurate")}
+WHOLE = ("the notebook's training", *RECIPES)
+USERS_ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "GOMP_SPINCOUNT"}  # set by stages
 LIMITS = {f"matrix multiplication, {dtype}": dtype for dtype in DTYPES}
 
 
@@ -78,12 +87,11 @@ def main() -> None:
 
 def take_turns(names: Iterable[str], rounds: int) -> dict[str, list[Any]]:
     """Measure each program once per round, each time in its own process."""
-    without_setting = {key: value for key, value in os.environ.items() if key != "GOMP_SPINCOUNT"}  # set by stages
     rates: dict[str, list[Any]] = {name: [] for name in names}
     for _ in tqdm(range(rounds), desc="rounds"):
         for name, values in rates.items():
             command = [sys.executable, "-m", "benchmarks.speed", name]
-            environment = os.environ if name in OURS else without_setting
+            environment = os.environ if name in OURS else USERS_ENVIRONMENT
             turn = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment)
             values.append(json.loads(turn.stdout))
     return rates
@@ -122,7 +130,7 @@ def prepare_rival(name: str) -> tuple[float, Callable[[], Any]]:
 
 def prepare_ours(name: str) -> tuple[float, Callable[[], Any]]:
     crop, dtype, augmented = OURS[name]
-    params = read_params(TrainStageParams)
+    params = default_params()
     augmentation = params.augment
     if augmented:
         augmentation = validate_params(AllParams, read_recipe(AUGMENTED), AUGMENTED).augment
@@ -139,12 +147,8 @@ def prepare_ours(name: str) -> tuple[float, Callable[[], Any]]:
 def measure_whole_training(name: str) -> tuple[float, float]:
     """Return minutes and peak memory (GiB) of the train stage, or of one notebook epoch scaled to the full run."""
     with TemporaryDirectory() as folder:
-        if name == STAGE:
-            copy_project(Path(folder))
-            copy_data(Path(folder))
-            start = time.perf_counter()
-            subprocess.run([sys.executable, "-m", "stages.train"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
-            return (time.perf_counter() - start) / 60, peak_memory(resource.RUSAGE_CHILDREN)
+        if name in RECIPES:
+            return train_recipe(RECIPES[name], Path(folder)), peak_memory(resource.RUSAGE_CHILDREN)
         dataset = torchvision_mnist(Path(folder), load_arrays(IMAGES, "images", "labels"))
     rows = load_arrays(INDICES, "train", "validation")
     training, validation = (DataLoader(Subset(dataset, rows[side].tolist()), 128, shuffle=True) for side in rows)
@@ -155,12 +159,26 @@ def measure_whole_training(name: str) -> tuple[float, float]:
     return NOTEBOOK_EPOCHS * (time.perf_counter() - start) / 60, peak_memory(resource.RUSAGE_SELF)
 
 
+def train_recipe(recipe: str, folder: Path) -> float:
+    """Run the train stage in a copy of the project, and return its minutes from start to finish."""
+    copy_project(folder)
+    copy_data(folder)
+    YAML().dump(read_recipe(Path(f"recipes/{recipe}.yaml")), folder / "params.yaml")
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "stages.train"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    return (time.perf_counter() - start) / 60
+
+
 def peak_memory(whose: int) -> float:
     return resource.getrusage(whose).ru_maxrss / 2**20
 
 
+def default_params() -> AllParams:
+    return AllParams.model_validate(default_values())
+
+
 def our_network(crop: int) -> ConvNet:
-    model = read_params(TrainStageParams).model.model_copy(update={"crop": crop})
+    model = default_params().model.model_copy(update={"crop": crop})
     classes = [str(digit) for digit in range(10)]
     return ConvNet(Architecture(model=model, image_shape=(1, 28, 28), classes=classes, fit="character"))
 
@@ -209,14 +227,17 @@ def render_table(rates: dict[str, list[float]], whole: dict[str, list[tuple[floa
             fraction = f"{statistics.median(rates[name]) * flop_per_image(our_network(crop)) / 1e9 / limit:.0%}"
         lines.append(f"| {name} | {spread(rates[name], '.0f')} | {spread(ratios, '.2f')} | {fraction} |")
     limits = " and ".join(f"{spread(rates[name], '.0f')} GFLOP/s in {dtype}" for name, dtype in LIMITS.items())
-    lines += ["", "| complete training run | minutes | speedup | peak memory, GiB |", "|---|---|---|---|"]
+    lines += ["", "| complete training run | minutes | speedup | peak memory, GiB | test accuracy |"]
+    lines.append("|---|---|---|---|---|")
     for name, trainings in whole.items():
         minutes, memory = zip(*trainings, strict=True)
         ratios = [base / value for (base, _), value in zip(whole[WHOLE[0]], minutes, strict=True)]
-        lines.append(f"| {name} | {spread(minutes, '.2f')} | {spread(ratios, '.1f')} | {spread(memory, '.2f')} |")
+        columns = (name, spread(minutes, ".2f"), spread(ratios, ".1f"), spread(memory, ".2f"), describe_accuracy(name))
+        lines.append(f"| {' | '.join(columns)} |")
     lines += [
         "",
-        f"Medians of {TRAININGS} runs; the notebook's minutes are one epoch, with validation, times {NOTEBOOK_EPOCHS}.",
+        f"Medians of {TRAININGS} runs; the notebook's minutes are one epoch, with validation, times {NOTEBOOK_EPOCHS}."
+        " Accuracies are those of `make accuracy` and, for the notebook, of one run on another machine.",
     ]
     return "\n".join(
         [
@@ -227,6 +248,14 @@ def render_table(rates: dict[str, list[float]], whole: dict[str, list[tuple[floa
             "",
         ]
     )
+
+
+def describe_accuracy(name: str) -> str:
+    """Return what was measured over seeds for a recipe, or once for the notebook."""
+    if name not in RECIPES:
+        return f"{NOTEBOOK_ACCURACY:.2%}"
+    scores = read_json(FIGURES / f"{RECIPES[name]}.json")["accuracy"]
+    return f"{statistics.mean(scores):.3%} ± {100 * statistics.stdev(scores):.3f} ({len(scores)} seeds)"
 
 
 if __name__ == "__main__":

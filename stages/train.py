@@ -5,6 +5,7 @@ from pathlib import Path
 
 from src.common.cli import run_cli
 from src.common.files import load_arrays, write_bytes, write_csv, write_json
+from src.network.device import choose_device
 from src.settings.all_params import read_stage_params
 from src.train.augmentation import draw_examples
 from src.train.checkpoint import Checkpoint, checkpoint_folder, checkpoint_key
@@ -39,8 +40,8 @@ def train(params: Params, group: Group) -> None:
     check_process_count(group.size, params.train)
     arrays = load_arrays(IMAGES, "images", "labels", "classes", "fit")
     rows = load_arrays(INDICES, "train", "validation")
+    group.connect(choose_device(params.train.device, "train.device"))  # before the description of this process's GPU
     runtime = set_up_runtime(params.train, params.model)
-    group.connect(runtime.device)
     key = checkpoint_key(params, runtime.environment, [IMAGES, INDICES, Path(__file__)])
     group.check_same({**runtime.environment, "code, data and parameters": key})
     open_checkpoint = partial(Checkpoint, checkpoint_folder(Path.cwd()), key)

@@ -1,4 +1,4 @@
-"""Write docs/parameters.md, and the comments in params.yaml, from the parameter models."""
+"""Write docs/parameters.md, and the comments and missing parameters in params.yaml, from the parameter models."""
 
 import argparse
 from pathlib import Path
@@ -6,17 +6,15 @@ from pathlib import Path
 from src.common.cli import run_cli
 from src.common.files import write_bytes
 from src.common.params import PARAMS, read_yaml
-from src.settings.all_params import default_values
 from src.settings.documentation import render_params, render_reference
+from src.settings.recipes import fill_in_defaults
 
 REFERENCE = Path("docs/parameters.md")
 
 
 def main() -> None:
     argparse.ArgumentParser(prog="python -m tools.docs", description=__doc__).parse_args()
-    current = read_yaml(PARAMS)
-    values = {section: keys | current.get(section, {}) for section, keys in default_values().items()}
-    write_bytes(PARAMS, render_params(values).encode())
+    write_bytes(PARAMS, render_params(fill_in_defaults(read_yaml(PARAMS), PARAMS)).encode())
     write_bytes(REFERENCE, render_reference().encode())
     print(f"docs: wrote {REFERENCE} and the comments in {PARAMS}")
 

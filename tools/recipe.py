@@ -16,7 +16,7 @@ from src.common.cli import UsageError, run_cli
 from src.common.files import write_bytes
 from src.common.params import PARAMS, read_yaml
 from src.settings.documentation import render_params
-from src.settings.recipes import read_recipe
+from src.settings.recipes import fill_in_defaults, read_recipe
 
 RECIPES = Path("recipes")
 
@@ -48,7 +48,8 @@ def apply_recipe(name: str) -> str:
     if not PARAMS.exists():
         write_bytes(PARAMS, render_params(values).encode())
         return f"recipe: wrote {name} to a new {PARAMS}"
-    values["download"] = read_yaml(PARAMS).get("download", values["download"])
+    download = {key: value for key, value in read_yaml(PARAMS).items() if key == "download"}
+    values["download"] = fill_in_defaults(download, PARAMS)["download"]
     yaml = YAML()  # keeps comments
     yaml.width = 1000
     document = yaml.load(PARAMS.read_text(encoding="utf-8"))

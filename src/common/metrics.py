@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from math import sqrt
+from statistics import NormalDist
 from typing import NamedTuple
 
 from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt
-from scipy.stats import binomtest
 
 
 class Members(BaseModel):
@@ -62,6 +63,12 @@ def recall_per_class(predictions: Iterable[Mapping[str, str]], classes: Sequence
 
 
 def wilson_interval(correct: int, images: int) -> tuple[float, float]:
-    """Compute the 95% confidence interval of an accuracy or a recall."""
-    interval = binomtest(int(correct), int(images)).proportion_ci(0.95, method="wilson")
-    return interval.low, interval.high
+    """Compute Wilson's 95% confidence interval of an accuracy or a recall.
+
+    scipy.stats has the same, but takes a second to import, in every stage that needs it.
+    Source: Wilson, Journal of the American Statistical Association 22, 1927.
+    """
+    z = NormalDist().inv_cdf(0.975)
+    centre = (correct + z**2 / 2) / (images + z**2)
+    margin = z * sqrt(correct * (images - correct) / images + z**2 / 4) / (images + z**2)
+    return centre - margin if correct else 0.0, centre + margin if correct < images else 1.0

@@ -41,13 +41,11 @@ class StageParams(BaseModel):
 S = TypeVar("S", bound=StageParams)
 
 
-def read_params(stage_params: type[S], path: Path = PARAMS) -> S:
-    """Read and validate a stage's sections; raise ValueError naming each invalid key, its value and what is allowed."""
-    return validate_params(stage_params, read_yaml(path), path)
-
-
 def validate_params(stage_params: type[S], document: dict[str, Any], source: Path) -> S:
-    """Validate the parsed contents of params.yaml; source is the file that a ValueError names."""
+    """Validate the parsed contents of params.yaml, and return a stage's sections.
+
+    Raise ValueError naming the source, and each invalid key with its value and what is allowed.
+    """
     errors = [f"{key}: unknown section; known: {_join(SECTIONS)}" for key in document if key not in SECTIONS]
     try:
         params = stage_params.model_validate(document)
@@ -65,9 +63,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         document = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ValueError(
-            f"{path} is missing; run from the project's root folder, or create it with `make recipe RECIPE=default`"
-        ) from None
+        create = ", or create it with `make recipe RECIPE=default`" if path.name == PARAMS.name else ""
+        raise ValueError(f"{path} is missing; run from the project's root folder{create}") from None
     except (YAMLError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not valid YAML: {error}") from None
     if not isinstance(document, dict):

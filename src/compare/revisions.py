@@ -41,8 +41,8 @@ def read_result(revision: str) -> Result:
         params: dict[str, Any] = {}
         code: dict[str, str] = {}
         outputs: dict[str, str] = {}
-        # The report first, so that each stage's own parameters override the report's copies, which may be outdated.
-        for _, stage in sorted(stages.items(), key=lambda item: item[0] != "report"):
+        # Report and export first: each stage's own entries override their copies, which may be outdated.
+        for _, stage in sorted(stages.items(), key=lambda item: item[0] not in ("report", "export")):
             params |= _flatten(stage.get("params", {}).get("params.yaml", {}))
             code |= {path: md5 for path, md5 in _hashes(stage, "deps").items() if path.startswith(("src/", "stages/"))}
             outputs |= _hashes(stage, "outs")

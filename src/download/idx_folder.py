@@ -63,11 +63,13 @@ def _read_names(path: Path, count: int) -> list[str]:
     if not path.exists():
         return [str(label) for label in range(count)]
     try:
-        names = [line.strip() for line in path.read_text(encoding="utf-8-sig").strip().splitlines()]
+        names = [line.strip() for line in path.read_text(encoding="utf-8-sig").rstrip().splitlines()]
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not valid UTF-8: {error}") from None
     if len(names) < count:
         raise ValueError(f"{path} names {len(names)} classes, but the labels go up to {count - 1}: add the others")
+    if "" in names:
+        raise ValueError(f"{path}: line {names.index('') + 1} is empty; every class needs a name, even without images")
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"{path} has the line {twice!r} more than once; give each class a name of its own")

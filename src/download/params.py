@@ -40,7 +40,11 @@ class DownloadParams(Section):
     test_fraction: Annotated[
         float,
         Field(gt=0, lt=1),
-        Parameter(0.2, "Fraction of a folder's pictures to set aside as the test set, unless it has a folder test."),
+        Parameter(
+            0.2,
+            "Fraction of a folder's pictures to set aside as the test set, unless the folder has subfolders train and"
+            " test.",
+        ),
     ]
     image_size: Annotated[
         int, Field(ge=8, le=512), Parameter(28, "Side of the square images made from a folder's pictures.", "pixels")

@@ -16,8 +16,8 @@ class ModelParams(Section):
         NonNegativeInt,
         Parameter(
             4,
-            "How much smaller than the image the crop fed to the network is, along each axis: 4 crops 28x28 images to"
-            " 24x24. The crop is random during training, centred otherwise; 0 uses the whole image.",
+            "Pixels to cut from each axis of an image before it enters the network: 4 crops 28x28 images to 24x24. The"
+            " crop is random during training, centred otherwise; 0 uses the whole image.",
             "pixels",
         ),
     ]

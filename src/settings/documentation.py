@@ -19,11 +19,13 @@ REFERENCE_HEADER = """\
 For anyone who edits `params.yaml` or overrides a value with `dvc exp run -S section.key=value`. This page is
 generated from `src/*/params.py` by `make docs`.
 
-Every key must be present and of the stated type. Before a stage does anything, it checks its sections and reports all
-invalid parameters at once. The report shows all parameters, so `report` also runs again when any of them changes.
+Every key must be present and of the stated type. Before a stage does anything, it checks all sections and reports all
+invalid parameters at once. The report and the model card also show parameters: `report` runs again when any of them
+changes, and `export` when any outside the section `report` does.
 """
 READERS = {
     "model": "Read by `train`.",
+    "evaluate": "Read by `evaluate`, and by `export`, whose model includes the test-time augmentation.",
     "augment": "Read by `train`. Random changes to the training images, redrawn for every image in every epoch.",
 }
 

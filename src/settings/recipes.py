@@ -12,8 +12,16 @@ def read_recipe(path: Path) -> dict[str, Any]:
     recipe = read_yaml(path)
     if "download" in recipe:
         raise ValueError(f"{path}: a recipe must not set the download section, which is the user's choice of data")
+    return fill_in_defaults(recipe, path)
+
+
+def fill_in_defaults(document: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Return all parameters, with the default of every one that is missing; raise ValueError for invalid ones.
+
+    path: the file that the document comes from.
+    """
     values: dict[str, Any] = default_values()
-    for section, changes in recipe.items():
-        values[section] = values.get(section, {}) | changes if isinstance(changes, dict) else changes
+    for section, keys in document.items():
+        values[section] = values.get(section, {}) | keys if isinstance(keys, dict) else keys
     validate_params(AllParams, values, path)
     return values

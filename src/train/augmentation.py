@@ -40,6 +40,7 @@ def augment(images: Tensor, params: AugmentParams) -> Tensor:
 def draw_examples(images: np.ndarray, params: AugmentParams, seed: int) -> bytes:
     """Draw the first 20 of the uint8 images (N, C, H, W), each above four random augmentations of it, as a PNG."""
     torch.manual_seed(seed)
-    examples = torch.from_numpy(images[:COLUMNS]).repeat(5, 1, 1, 1) / 255
+    first = images[np.arange(COLUMNS) % len(images)]  # repeated if there are fewer
+    examples = torch.from_numpy(first).repeat(5, 1, 1, 1) / 255
     examples[COLUMNS:] = augment(examples[COLUMNS:], params)
     return make_sprite_sheet(examples.mul(255).round().to(torch.uint8).numpy())

@@ -66,9 +66,10 @@ class Checkpoint:
         torch.save(state, buffer)
         payload = buffer.getvalue()
         write_bytes(self.path, self.header + hashlib.sha256(payload).digest() + payload)
-        runs = self.path.parent.parent.iterdir()
-        for run in sorted(runs, key=lambda path: path.stat().st_mtime)[:-MAX_RUNS]:
-            shutil.rmtree(run, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another process has just removed one
+            runs = sorted(self.path.parent.parent.iterdir(), key=lambda path: path.stat().st_mtime)
+            for run in runs[:-MAX_RUNS]:
+                shutil.rmtree(run, ignore_errors=True)
 
     def load(self, device: torch.device) -> dict[str, Any] | None:
         """Load the state, or return None if there is none; rename a file that is damaged or belongs to another run."""

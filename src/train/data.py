@@ -1,6 +1,5 @@
 """Labelled images in memory, and how they are divided into batches."""
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,10 +23,6 @@ class LabelledImages(NamedTuple):
         """Return float images in [0, 1] with their labels."""
         images = self.images[rows].to(torch.float32).div_(255)
         return images.contiguous(memory_format=torch.channels_last), self.labels[rows]
-
-    def batches(self, rows: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield batches of float images in [0, 1] with their labels, in the order of rows."""
-        yield from map(self.select, split_into_batches(rows, size))
 
 
 class TrainingData(NamedTuple):

@@ -58,7 +58,7 @@ def launch(count: int, module: str) -> None:
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # what it reports is reported here
     # gloo would otherwise announce the address that the host name resolves to, which may not be reachable.
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo0" if sys.platform == "darwin" else "lo")
-    timeout = read_timeout()
+    read_timeout()  # a wrong one is reported here, once
     for restarts_left in reversed(range(RESTARTS + 1)):
         with TemporaryDirectory() as logs:
             config = LaunchConfig(
@@ -68,7 +68,6 @@ def launch(count: int, module: str) -> None:
                 run_id=module,
                 rdzv_backend="c10d",
                 rdzv_endpoint="127.0.0.1:0",  # a free port
-                rdzv_configs={"timeout": timeout},
                 local_addr="127.0.0.1",
                 # The agent would also restart a group of which a process has reported, say, a wrong parameter.
                 max_restarts=0,

@@ -69,8 +69,9 @@ class TrainParams(Section):
         Field(ge=0, lt=1),
         Parameter(
             0.9,
-            "Probability of leaving an image out of an epoch, after the first, if its last training loss was below the"
-            " mean; 0 trains on every image in every epoch. Datasets of fewer than 100 batches are always used whole.",
+            "From the second epoch on, the probability of leaving out an image whose last training loss was below the"
+            " mean of all training images; 0 trains on every image in every epoch. Datasets of fewer than 100 batches"
+            " are always used whole.",
         ),
     ]
     patience: Annotated[
@@ -108,7 +109,11 @@ class TrainParams(Section):
     threads: Annotated[
         int,
         Field(ge=0, le=1024),
-        Parameter(0, "CPU threads, 0 for one per core; a different number changes rounding and therefore the results."),
+        Parameter(
+            0,
+            "CPU threads; 0 for one per core, or as many as the environment variable OMP_NUM_THREADS says. A different"
+            " number changes rounding and therefore the results.",
+        ),
     ]
 
 

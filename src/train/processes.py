@@ -35,7 +35,7 @@ TIMED_OUT = ("timed out", "timeout")
 class Group:
     """The processes that train one network, or this process alone, which then exchanges nothing.
 
-    Every exchange takes part in all processes. It raises TimeoutError if it takes longer than the time limit, and ends
+    All processes take part in every exchange. It raises TimeoutError if it takes longer than the time limit, and ends
     the process with exit code LOST if another one has ended.
     """
 

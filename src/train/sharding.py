@@ -8,12 +8,12 @@ Source: Hoffer et al., Train Longer, Generalize Better, 2017, for the statistics
 from collections.abc import Callable
 from fractions import Fraction
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from src.train.data import LabelledImages
 from src.train.learner import Learner
+from src.train.seeds import derive_seed
 
 
 def step_in_parts(
@@ -34,11 +34,13 @@ def step_in_parts(
     longest = len(parts[0][1])
     averages = [buffer for buffer in network.buffers() if buffer.is_floating_point()]  # BatchNorm's running statistics
     before = [average.clone() for average in averages]
+    counters = [buffer for buffer in network.buffers() if not buffer.is_floating_point()]  # of BatchNorm's batches
+    counted = [counter + 1 for counter in counters]  # however many parts this process computes
     computed = []
     # Afterwards, the generator has to be the same in all processes.
     with torch.random.fork_rng(devices=[]):
         for number, part in group.share(parts):
-            torch.manual_seed(part_seed(*seed, number))
+            torch.manual_seed(derive_seed(*seed, number))
             for average, value in zip(averages, before, strict=True):
                 average.copy_(value)
             images, labels = data.select(part)
@@ -58,13 +60,7 @@ def step_in_parts(
         parameter.grad = torch.empty_like(parameter).copy_(next(values).view(parameter.shape))
     for average in averages:
         average.copy_(next(values).view(average.shape).div_(len(parts)))
+    for counter, value in zip(counters, counted, strict=True):
+        counter.copy_(value)
     learner.update(progress)
     return torch.cat([result[-longest:][: len(part)] for result, (_, part) in zip(results, parts, strict=True)])
-
-
-def part_seed(*numbers: int) -> int:
-    """Derive the seed of a part from the numbers of network, epoch, step and part.
-
-    The last must not be 0: SeedSequence ignores zeros at the end.
-    """
-    return int(np.random.SeedSequence(numbers).generate_state(1)[0])

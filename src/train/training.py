@@ -5,7 +5,6 @@ import math
 from collections.abc import Callable
 from functools import partial
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,6 +19,7 @@ from src.train.history import EpochMetrics, best_epoch, is_out_of_patience
 from src.train.learner import Learner
 from src.train.params import TrainStageParams
 from src.train.processes import ALONE, Group
+from src.train.seeds import derive_seed
 
 
 def train(
@@ -65,16 +65,11 @@ def train(
     return history
 
 
-def epoch_seed(seed: int, epoch: int) -> int:
-    """Derive the seed of an epoch, so that resuming needs no saved random-number-generator state."""
-    return int(np.random.SeedSequence((seed, epoch)).generate_state(1)[0])
-
-
 def _run_epoch(
     learner: Learner, data: TrainingData, params: TrainStageParams, history: list[EpochMetrics]
 ) -> EpochMetrics:
     number = len(history) + 1
-    torch.manual_seed(epoch_seed(params.train.seed, number))
+    torch.manual_seed(derive_seed(params.train.seed, number))
     augmented = number <= params.train.epochs - params.augment.clean_epochs
     transform = partial(augment, params=params.augment) if augmented else _identity
     previous_loss = history[-1].validation_loss if history else math.nan

@@ -21,7 +21,7 @@ METRICS, ERRORS, IMAGES = (f"data/evaluate/{name}" for name in ("metrics.json", 
 def write_result(
     project: Path, wrong: range, test_set: str = "a", code: str = "a", evaluated: str = "a", **params: Any
 ) -> None:
-    """Write results on 1,000 test images as the pipeline leaves them in Git; the report is of an older training."""
+    """Write results on 1,000 test images as the pipeline leaves them in Git; the last stages are of an older run."""
     for folder in ("train", "evaluate"):
         (project / "data" / folder).mkdir(parents=True, exist_ok=True)
     values = {"accuracy": 1 - len(wrong) / 1000, "errors": len(wrong), "images": 1000, "recall": {"4": 0.9}}
@@ -31,6 +31,7 @@ def write_result(
     (project / ERRORS).write_text(f"index,actual,predicted,confidence,loss,likeliest\n{rows}")
     (project / IMAGES).write_bytes(make_sprite_sheet(np.zeros((len(wrong), 1, 5, 5), np.uint8)))
     train_params = {"train": {"seed": 0} | params}
+    older = {"params": {"params.yaml": {"train": dict.fromkeys(["seed", *params], 99)}}}
     stages: dict[str, Any] = {
         "train": {
             "deps": [{"path": "src/train", "md5": code}],
@@ -43,7 +44,8 @@ def write_result(
                 {"path": "data/train/model.safetensors", "md5": evaluated},
             ]
         },
-        "report": {"params": {"params.yaml": {"train": dict.fromkeys(["seed", *params], 99)}}},
+        "report": older,
+        "export": older,
     }
     YAML().dump({"schema": "2.0", "stages": stages}, project / "dvc.lock")
     YAML().dump(train_params, project / "params.yaml")

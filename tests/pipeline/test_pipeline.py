@@ -4,9 +4,10 @@ import json
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
-from tests.helpers import STAGES, attempt, run, set_params, stages_run
+from tests.helpers import STAGES, attempt, run, set_params, stages_run, start
 
 
 def test_a_second_repro_runs_nothing(project: Path) -> None:
@@ -60,6 +61,22 @@ def test_a_report_change_reruns_only_report(project: Path) -> None:
 def test_a_split_change_reruns_split_and_later_stages(project: Path) -> None:
     set_params(project, {"split": {"seed": 7}})
     assert stages_run(run("dvc", "repro", cwd=project)) == STAGES[1:]
+
+
+def test_a_second_repro_at_the_same_time_is_refused(project: Path) -> None:
+    set_params(project, {"train": {"epochs": 1000}})
+    with start("dvc", "repro", cwd=project) as first:
+        assert first.stdout
+        assert any("epoch 1/1000" in line for line in first.stdout)
+        second = attempt("dvc", "repro", cwd=project)
+        for process in psutil.Process(first.pid).children(recursive=True):
+            process.terminate()
+        assert "interrupted; the same command resumes" in first.stdout.read()
+    assert second.returncode
+    assert "is busy, it is being blocked by:" in second.stdout
+    assert stages_run(second.stdout) == []
+    set_params(project, {"train": {"epochs": 2}})
+    assert stages_run(run("dvc", "repro", cwd=project)) == []
 
 
 def test_plots_and_graph(project: Path) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 import pytest
 from pydantic import Field
 
-from src.common.params import Section, StageParams, read_params
+from src.common.params import Section, StageParams, read_yaml, validate_params
 
 
 class ModelSection(Section):
@@ -24,7 +24,7 @@ class Params(StageParams):
 def read(tmp_path: Path, text: str) -> Params:
     path = tmp_path / "params.yaml"
     path.write_text(text)
-    return read_params(Params, path)
+    return validate_params(Params, read_yaml(path), path)
 
 
 def test_values_are_typed_as_yaml_1_2_defines(tmp_path: Path) -> None:
@@ -76,4 +76,4 @@ def test_a_missing_file_is_explained(tmp_path: Path) -> None:
     with pytest.raises(
         ValueError, match=r"is missing; run from the project's root folder, or create it with `make recipe RECIPE"
     ):
-        read_params(Params, tmp_path / "params.yaml")
+        read_yaml(tmp_path / "params.yaml")

@@ -88,6 +88,7 @@ def test_missing_and_damaged_files_are_named(tmp_path: Path) -> None:
     [
         (b"a\nb\nc", "names 3 classes, but the labels go up to 9"),
         (b"", "names 0 classes"),
+        (b"\na\nb\nc\nd\ne\nf\ng\nh\ni\nj", "line 1 is empty; every class needs a name"),
         (b"\n".join(b"abcdefghia"[i : i + 1] for i in range(10)), "has the line 'a' more than once"),
         (b"caf\xe9\n" * 10, "classes.txt is not valid UTF-8"),
     ],

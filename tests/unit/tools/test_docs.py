@@ -21,3 +21,14 @@ def test_comments_and_reference_are_written_and_values_kept(tmp_path: Path) -> N
     assert path.read_text() == expected
     assert read_yaml(path)["train"]["patience"] == 3
     assert (tmp_path / "docs/parameters.md").read_text() == render_reference()
+
+
+def test_a_misspelt_parameter_is_reported_and_not_deleted(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    text = render_params(default_values()).replace("  patience: 3\n", "  patiense: 4\n")
+    path.write_text(text)
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tools.docs import *; run_cli(main)"
+    result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert "train.patiense = 4: unknown key" in result.stderr
+    assert path.read_text() == text

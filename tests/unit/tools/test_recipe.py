@@ -77,3 +77,25 @@ def test_errors_leave_the_parameters_alone(folder: Path) -> None:
     assert result.returncode == 1
     assert "recipe: recipes/typo.yaml has 1 invalid parameter:\n  train.epoks = 9: unknown key" in result.stderr
     assert path.read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("  folder: images", "  folder: 2026-05-01", "download.folder = "),  # which YAML reads as a date
+        ("  dataset: mnist", "  datasett: mnist", "download.datasett = 'mnist': unknown key"),
+    ],
+)
+def test_an_invalid_download_section_is_reported(folder: Path, old: str, new: str, message: str) -> None:
+    path = folder / "params.yaml"
+    path.write_text(path.read_text().replace(old, new))
+    result = run_recipe(folder, "wide")
+    assert result.returncode == 1
+    assert f"recipe: params.yaml has 1 invalid parameter:\n  {message}" in result.stderr
+
+
+def test_a_missing_parameter_of_download_gets_its_default(folder: Path) -> None:
+    path = folder / "params.yaml"
+    path.write_text(path.read_text().replace("  folder: images\n", ""))
+    assert run_recipe(folder, "wide").returncode == 0
+    assert read_yaml(path)["download"]["folder"] == "images"

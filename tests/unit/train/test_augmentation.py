@@ -92,6 +92,15 @@ def test_examples_are_a_row_of_images_above_four_rows_of_augmentations() -> None
     assert not np.array_equal(pixels[6:12, :9], images[0, 0])
 
 
+@pytest.mark.parametrize("count", [3, 6])
+def test_examples_of_few_images_are_repeated(count: int) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (count, 1, 6, 9), np.uint8)
+    pixels = np.asarray(Image.open(io.BytesIO(draw_examples(images, AugmentParams.model_validate(AUGMENTATION), 0))))
+    assert pixels.shape == (5 * 6, 20 * 9)
+    for column in range(20):
+        assert np.array_equal(pixels[:6, 9 * column : 9 * column + 9], images[column % count, 0])
+
+
 @pytest.mark.parametrize("key", NO_AUGMENTATION)
 def test_negative_values_are_rejected(key: str) -> None:
     with pytest.raises(ValueError, match=key):

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from src.network.convnet import ConvNet
 from src.train.learner import Learner
-from src.train.sharding import part_seed, step_in_parts
+from src.train.seeds import derive_seed
+from src.train.sharding import step_in_parts
 from tests.builders import make_images, make_imbalanced, make_tiny_network, make_train_params
 
 
@@ -30,7 +31,7 @@ def test_the_update_is_that_of_the_mean_over_images_with_statistics_per_part() -
     rows = torch.randperm(11)
     expected = []
     for number, (network, part) in enumerate(zip(networks, (rows[:4], rows[4:8], rows[8:]), strict=True), start=1):
-        torch.manual_seed(part_seed(7, 1, 1, number))
+        torch.manual_seed(derive_seed(7, 1, 1, number))
         single = Learner(network, data, params, torch.float32)
         losses = single.image_losses(network(add_noise(data.images[part] / 255)), data.labels[part])
         losses.sum().backward()
@@ -48,6 +49,8 @@ def test_the_update_is_that_of_the_mean_over_images_with_statistics_per_part() -
         assert gradient.stride() == singles[0].stride()  # which the optimizer does not check
     for average, *singles in zip(averages(learner.network), *map(averages, networks), strict=True):
         assert torch.allclose(average, torch.stack(singles).mean(0))
+    counters = [buffer for buffer in learner.network.buffers() if not buffer.is_floating_point()]
+    assert counters == [torch.tensor(1)] * len(counters)  # of batches, not of parts
 
 
 def test_each_part_has_its_own_random_numbers() -> None:

@@ -14,7 +14,8 @@ from src.train.checkpoint import Checkpoint
 from src.train.data import LabelledImages, TrainingData
 from src.train.history import EpochMetrics, best_epoch
 from src.train.params import AugmentParams
-from src.train.training import epoch_seed, train
+from src.train.seeds import derive_seed
+from src.train.training import train
 from tests.builders import (
     AUGMENTATION,
     NO_AUGMENTATION,
@@ -148,7 +149,7 @@ def test_the_training_loss_is_the_mean_over_images(tmp_path: Path) -> None:
     params = make_train_params(learning_rate=1e-30, batch_size=32, epochs=1)
     history = train(network, TrainingData(data, data), params, torch.float32, Checkpoint(tmp_path, "test"), ignore)
     network.train()
-    torch.manual_seed(epoch_seed(0, 1))
+    torch.manual_seed(derive_seed(0, 1))
     total = 0.0
     for rows in torch.randperm(40).split(32):
         total += F.nll_loss(network(data.images[rows] / 255), data.labels[rows], reduction="sum").item()
