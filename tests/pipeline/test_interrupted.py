@@ -53,7 +53,7 @@ def test_a_full_disk_ends_it_with_the_last_checkpoint_intact(
 
 
 def test_a_killed_run_in_a_temporary_copy_is_resumed_by_the_next(project: Path) -> None:
-    command = ("dvc", "exp", "run", "--temp", "-S", "train.epochs=40")
+    command = ("dvc", "exp", "run", "--temp", "-S", "train.epochs=12")
     with subprocess.Popen(
         command,
         cwd=project,
@@ -64,7 +64,7 @@ def test_a_killed_run_in_a_temporary_copy_is_resumed_by_the_next(project: Path) 
         start_new_session=True,
     ) as process:
         assert process.stdout is not None
-        assert any("epoch 2/40: " in line for line in process.stdout)
+        assert any("epoch 2/12: " in line for line in process.stdout)
         os.killpg(process.pid, signal.SIGKILL)
     output = run(*command, cwd=project)
     assert "train: resuming after epoch " in output

@@ -54,6 +54,8 @@ class Queue:
         deadline = time.monotonic() + 120
         while {"Queued", "Running"} & set((states := self.states()).values()):
             assert time.monotonic() < deadline, states
+            for name in (name for name, state in states.items() if state == "Running"):
+                run("dvc", "queue", "logs", "--follow", name, cwd=self.project)
         return states
 
     def start(self, **environment: str) -> None:
