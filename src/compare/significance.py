@@ -1,6 +1,7 @@
 """Statistical tests: is a difference in errors, or in mean accuracy, larger than chance would explain?"""
 
 import math
+import warnings
 from collections.abc import Sequence
 from math import sqrt
 from statistics import mean, stdev
@@ -61,7 +62,9 @@ def compare_seeds(base: Sequence[float], other: Sequence[float], alpha: float) -
     if len(set(base)) == len(set(other)) == 1:  # no variance on either side
         low = high = other[0] - base[0]
     else:
-        interval = ttest_ind(other, base, equal_var=False).confidence_interval(1 - alpha)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # scipy warns if the values of one side are all equal
+            interval = ttest_ind(other, base, equal_var=False).confidence_interval(1 - alpha)
         low, high = float(interval.low), float(interval.high)
     verdict: Verdict = "better" if low > 0 else "worse" if high < 0 else "no evidence either way"
     return SeedComparison(list(base), list(other), (low, high), verdict, alpha)
