@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -68,6 +69,15 @@ def test_the_commands_of_the_metrics_workflow(project: Path) -> None:
     assert result.returncode == 2  # make's code for a failed recipe: so small a network does not reach 0.99
     assert "gate failed: " in result.stdout
     assert "is below 0.99" in result.stdout
+
+
+def test_a_queue_needs_a_commit(project: Path) -> None:
+    shutil.rmtree(project / ".git")
+    run("git", "init", "--quiet", cwd=project)
+    result = attempt("dvc", "exp", "run", "--queue", "-S", "train.seed=1", cwd=project)
+    assert result.returncode
+    assert "Empty git repo" in result.stdout
+    assert "Traceback" not in result.stdout
 
 
 def test_experiments_are_listed_by_validation_accuracy(project: Path) -> None:
