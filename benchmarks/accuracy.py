@@ -34,11 +34,12 @@ TABLE = Path("benchmarks/accuracy.md")
 def main() -> None:
     arguments = parse_arguments()
     path = Path("recipes", f"{arguments.recipe}.yaml")
-    params = override(read_recipe(path), arguments.set)
+    recipe = read_recipe(path)
+    recipe["download"] = read_yaml(PARAMS).get("download", recipe["download"])  # which recipes leave to the user
+    params = override(recipe, arguments.set)
     validate_params(AllParams, params, path)  # before anything is written
     seeds = arguments.seeds or max(5, params["train"]["members"])
     params["train"]["members"] = seeds
-    params["download"] = read_yaml(PARAMS)["download"]
     name = ",".join([arguments.recipe, *arguments.set]).replace("/", "_")
     project = WORK / name
     resumed = project.exists()

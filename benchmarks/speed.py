@@ -38,12 +38,11 @@ from benchmarks.rivals import (
 )
 from benchmarks.spread import spread
 from src.common.files import load_arrays, read_json
-from src.common.params import validate_params
 from src.download.idx import FILES
 from src.download.torchvision_datasets import MNIST
 from src.network.convnet import Architecture, ConvNet
 from src.network.device import describe_environment
-from src.settings.all_params import AllParams, default_values
+from src.settings.all_params import AllParams
 from src.settings.recipes import read_recipe
 from src.train.augmentation import augment
 from src.train.data import LabelledImages
@@ -72,7 +71,6 @@ OURS = {
         (4, "bfloat16", True),
     )
 }
-AUGMENTED = Path("recipes/accurate.yaml")
 RECIPES = {f"this project, recipe {name}": name for name in ("default", "accurate")}
 WHOLE = ("the notebook's training", *RECIPES)
 USERS_ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "GOMP_SPINCOUNT"}  # set by stages
@@ -130,10 +128,8 @@ def prepare_rival(name: str) -> tuple[float, Callable[[], Any]]:
 
 def prepare_ours(name: str) -> tuple[float, Callable[[], Any]]:
     crop, dtype, augmented = OURS[name]
-    params = default_params()
-    augmentation = params.augment
-    if augmented:
-        augmentation = validate_params(AllParams, read_recipe(AUGMENTED), AUGMENTED).augment
+    params = recipe_params("default")
+    augmentation = recipe_params("accurate").augment if augmented else params.augment
     changes = {"device": "cpu", "precision": PRECISIONS[dtype], "schedule": "constant", "skip_easy": 0.0}
     settings = params.train.model_copy(update=changes)
     runtime = set_up_runtime(settings, params.model)
@@ -163,7 +159,7 @@ def train_recipe(recipe: str, folder: Path) -> float:
     """Run the train stage in a copy of the project, and return its minutes from start to finish."""
     copy_project(folder)
     copy_data(folder)
-    YAML().dump(read_recipe(Path(f"recipes/{recipe}.yaml")), folder / "params.yaml")
+    YAML().dump(read_recipe(recipe_path(recipe)), folder / "params.yaml")
     start = time.perf_counter()
     subprocess.run([sys.executable, "-m", "stages.train"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
     return (time.perf_counter() - start) / 60
@@ -173,12 +169,16 @@ def peak_memory(whose: int) -> float:
     return resource.getrusage(whose).ru_maxrss / 2**20
 
 
-def default_params() -> AllParams:
-    return AllParams.model_validate(default_values())
+def recipe_params(recipe: str) -> AllParams:
+    return AllParams.model_validate(read_recipe(recipe_path(recipe)))
+
+
+def recipe_path(recipe: str) -> Path:
+    return Path(f"recipes/{recipe}.yaml")
 
 
 def our_network(crop: int) -> ConvNet:
-    model = default_params().model.model_copy(update={"crop": crop})
+    model = recipe_params("default").model.model_copy(update={"crop": crop})
     classes = [str(digit) for digit in range(10)]
     return ConvNet(Architecture(model=model, image_shape=(1, 28, 28), classes=classes, fit="character"))
 

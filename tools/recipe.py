@@ -48,8 +48,8 @@ def apply_recipe(name: str) -> str:
     if not PARAMS.exists():
         write_bytes(PARAMS, render_params(values).encode())
         return f"recipe: wrote {name} to a new {PARAMS}"
-    download = {key: value for key, value in read_yaml(PARAMS).items() if key == "download"}
-    values["download"] = fill_in_defaults(download, PARAMS)["download"]
+    download = read_yaml(PARAMS).get("download", {})
+    values["download"] = fill_in_defaults({"download": download}, PARAMS)["download"]
     yaml = YAML()  # keeps comments
     yaml.width = 1000
     document = yaml.load(PARAMS.read_text(encoding="utf-8"))

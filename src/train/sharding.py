@@ -32,17 +32,16 @@ def step_in_parts(
     network, group = learner.network, learner.group
     parts = list(enumerate(rows.tensor_split(learner.params.shards), start=1))
     longest = len(parts[0][1])
-    averages = [buffer for buffer in network.buffers() if buffer.is_floating_point()]  # BatchNorm's running statistics
-    before = [average.clone() for average in averages]
-    counters = [buffer for buffer in network.buffers() if not buffer.is_floating_point()]  # of BatchNorm's batches
-    counted = [counter + 1 for counter in counters]  # however many parts this process computes
+    buffers = list(network.buffers())  # BatchNorm's running statistics, and its counters of batches
+    averages = [buffer for buffer in buffers if buffer.is_floating_point()]
+    before = [buffer.clone() for buffer in buffers]
     computed = []
     # Afterwards, the generator has to be the same in all processes.
     with torch.random.fork_rng(devices=[]):
         for number, part in group.share(parts):
             torch.manual_seed(derive_seed(*seed, number))
-            for average, value in zip(averages, before, strict=True):
-                average.copy_(value)
+            for buffer, value in zip(buffers, before, strict=True):  # the counters, too: a batch counts once
+                buffer.copy_(value)
             images, labels = data.select(part)
             losses = learner.add_gradients(transform(images), labels, len(rows))
             padding = losses.new_zeros(longest - len(losses))
@@ -60,7 +59,5 @@ def step_in_parts(
         parameter.grad = torch.empty_like(parameter).copy_(next(values).view(parameter.shape))
     for average in averages:
         average.copy_(next(values).view(average.shape).div_(len(parts)))
-    for counter, value in zip(counters, counted, strict=True):
-        counter.copy_(value)
     learner.update(progress)
     return torch.cat([result[-longest:][: len(part)] for result, (_, part) in zip(results, parts, strict=True)])
