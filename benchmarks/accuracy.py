@@ -20,6 +20,7 @@ from ruamel.yaml.error import YAMLError
 from benchmarks.accuracy_table import render_table
 from benchmarks.copying import copy_data, copy_project
 from src.common.cli import run_cli
+from src.common.errors import UserError
 from src.common.files import read_csv, read_json, write_bytes, write_json
 from src.common.params import PARAMS, read_yaml, validate_params
 from src.compare.revisions import TEST_SET
@@ -78,16 +79,16 @@ def main() -> None:
 
 
 def override(params: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
-    """Apply assignments such as `train.precision=fp32`; raise ValueError if one is malformed."""
+    """Apply assignments such as `train.precision=fp32`; raise UserError if one is malformed."""
     for assignment in assignments:
         key, separator, value = assignment.partition("=")
         section, _, name = key.partition(".")
         if not separator or name not in params.get(section, {}):
-            raise ValueError(f"{assignment!r} does not set a parameter; expected, for example, train.precision=fp32")
+            raise UserError(f"{assignment!r} does not set a parameter; expected, for example, train.precision=fp32")
         try:
             params[section][name] = YAML(typ="safe").load(value)
         except YAMLError as error:
-            raise ValueError(f"{assignment!r} is not valid YAML: {error}") from None
+            raise UserError(f"{assignment!r} is not valid YAML: {error}") from None
     return params
 
 
@@ -106,12 +107,12 @@ def prepare(project: Path, params: dict[str, Any]) -> None:
 
 
 def run_dvc(project: Path, *arguments: str) -> None:
-    """Run DVC in the copy; raise ValueError if it fails."""
+    """Run DVC in the copy; raise UserError if it fails."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # dvc runs `python`
     if subprocess.run(
         [sys.executable, "-m", "dvc", *arguments], cwd=project, env=os.environ | {"PATH": path}
     ).returncode:
-        raise ValueError(f"`dvc {' '.join(arguments)}` failed in {project}; run the same command again to resume")
+        raise UserError(f"`dvc {' '.join(arguments)}` failed in {project}; run the same command again to resume")
 
 
 def parse_arguments() -> argparse.Namespace:

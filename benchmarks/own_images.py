@@ -43,6 +43,7 @@ from src.train.checkpoint import Checkpoint
 from src.train.ensemble import TrainedEnsemble, train_ensemble
 from src.train.params import TrainStageParams
 from src.train.runtime import set_up_runtime
+from src.common.errors import UserError
 
 PACKAGES = (
     "dataset-fashion-mnist fonts-adf-accanthis fonts-adf-gillius fonts-adf-universalis fonts-beteckna fonts-cabin"
@@ -104,7 +105,7 @@ def write_digits(folder: Path) -> None:
 def write_fashion(folder: Path) -> None:
     """Write 2,000 of Fashion-MNIST's training and 2,000 of its test images, drawn at random."""
     if not FASHION.is_dir():
-        raise ValueError(missing_packages(str(FASHION)))
+        raise UserError(missing_packages(str(FASHION)))
     values = read_yaml(Path("params.yaml"))["download"] | {"dataset": "idx", "folder": str(FASHION)}
     data = load_idx_folder(DownloadParams.model_validate(values))
     draw = np.random.default_rng(0)
@@ -132,7 +133,7 @@ def draw_letters(fonts: str, per_class: int, seed: int) -> Pictures:
     names = fonts.split()
     found = {path.name: path for path in FONTS.rglob("*.[ot]tf")}
     if missing := [name for name in names if name not in found]:
-        raise ValueError(missing_packages(", ".join(missing)))
+        raise UserError(missing_packages(", ".join(missing)))
     draw = np.random.default_rng(seed)
     for letter in string.ascii_uppercase:
         for _ in range(per_class):

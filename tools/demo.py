@@ -15,6 +15,7 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
+from src.common.errors import UserError
 from src.common.pictures import read_picture
 from src.predict.classifier import Classifier, load_classifier
 from tools.predict import MODEL
@@ -57,7 +58,7 @@ def build_page(classifier: Classifier) -> gr.Blocks:
             return None, None
         try:
             return classify(classifier, io.BytesIO(base64.b64decode(url.partition(",")[2])))
-        except ValueError:  # there is not enough ink yet
+        except UserError:  # there is not enough ink yet
             return None, None
 
     def classify_file(path: str | None) -> tuple[Any, Any]:
@@ -65,7 +66,7 @@ def build_page(classifier: Classifier) -> gr.Blocks:
             return None, None
         try:
             return classify(classifier, Path(path))
-        except ValueError as error:
+        except UserError as error:
             gr.Warning(f"This file cannot be classified: {error}")
             return None, None
 
@@ -101,7 +102,7 @@ def build_page(classifier: Classifier) -> gr.Blocks:
 def classify(classifier: Classifier, file: Path | io.BytesIO) -> tuple[dict[str, float], np.ndarray]:
     """Return the probability of every class, and the network's input, enlarged, as uint8 (H, W, C).
 
-    Raise ValueError if the file is not a picture, is too large or shows no character.
+    Raise UserError if the file is not a picture, is too large or shows no character.
     """
     image = classifier.make_input(read_picture(file))
     (probabilities,) = classifier.predict(image[None]).tolist()

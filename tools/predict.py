@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from src.common.cli import run_cli
+from src.common.errors import UserError
 from src.common.files import write_bytes
 from src.common.pictures import read_picture
 from src.common.sprites import make_sprite_sheet
@@ -38,12 +39,12 @@ def main() -> int:
             picture = read_picture(io.BytesIO(sys.stdin.buffer.read()) if name == "-" else name)
             images.append(classifier.make_input(picture))
             names.append(name)
-        except ValueError as error:
+        except UserError as error:
             print(f"predict: {name}: {error}", file=sys.stderr)
             failed = True
     if not images:
         if not failed:
-            raise ValueError(f"no files in {', '.join(arguments.pictures)}")
+            raise UserError(f"no files in {', '.join(arguments.pictures)}")
         return 1
     inputs = np.stack(images)
     if arguments.seen:

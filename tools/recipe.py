@@ -12,7 +12,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from src.common.cli import UsageError, run_cli
+from src.common.cli import run_cli
+from src.common.errors import UsageError
 from src.common.files import write_bytes
 from src.common.params import PARAMS, read_yaml
 from src.settings.documentation import render_params

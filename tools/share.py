@@ -10,6 +10,7 @@ import argparse
 from dvc.repo import Repo
 
 from src.common.cli import run_cli
+from src.common.errors import UserError
 
 
 def main() -> None:
@@ -23,11 +24,14 @@ def main() -> None:
             pushed = [repo.cloud.push(files) for files in repo.stage_cache.get_used_objs(runs).values()]
             # DVC does not say which records could not be pushed.
             records = {remote.fs.name(path) for path in remote.fs.find(remote.fs.join(remote.path, "runs"))}
-    except Exception as error:  # every kind of remote has a library, and errors, of its own
-        raise ValueError(str(error)) from None
+    except Exception as error:
+        # Every kind of remote has a library, and errors, of its own. Python's are bugs, or changes in DVC.
+        if type(error).__module__ == "builtins" and not isinstance(error, OSError):
+            raise
+        raise UserError(str(error)) from None
     failed = sum(len(result.failed) for result in pushed) + sum(record not in records for _, record in runs)
     if failed:
-        raise ValueError(f"{failed} files could not be pushed; the lines above say why")
+        raise UserError(f"{failed} files could not be pushed; the lines above say why")
     print(f"share: pushed {sum(len(result.transferred) for result in pushed)} files of {len(runs)} runs")
 
 

@@ -9,18 +9,16 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from src.common.errors import UsageError, UserError
+
 # How PyTorch words an out-of-memory RuntimeError, on the CPU and on CUDA.
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
-
-
-class UsageError(ValueError):
-    """An argument cannot be used; the exit code is 2, as for an unknown option."""
 
 
 def run_cli(main: Callable[[], int | None]) -> NoReturn:
     """Call main and exit with the code it returns, 0 for None.
 
-    ValueError, OSError, MemoryError and PyTorch's out-of-memory RuntimeError are reported as `<program>: <message>`,
+    UserError, OSError, MemoryError and PyTorch's out-of-memory RuntimeError are reported as `<program>: <message>`,
     with exit code 1, or 2 for a UsageError. Anything else is a bug and keeps its traceback. If the reader of a pipe has
     gone, as with `| head`, exit quietly.
     """
@@ -34,7 +32,7 @@ def run_cli(main: Callable[[], int | None]) -> NoReturn:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes stdout once more at exit
         sys.exit(1)
-    except (ValueError, OSError) as error:
+    except (UserError, OSError) as error:
         print(f"{program}: {error}", file=sys.stderr)
         sys.exit(2 if isinstance(error, UsageError) else 1)
     except (MemoryError, RuntimeError) as error:

@@ -13,6 +13,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from pydantic import BaseModel, RootModel, ValidationError
 
+from src.common.errors import UserError, damaged
+
 # The arrays of the artifacts: their type and number of dimensions.
 LAYOUTS: dict[str, tuple[type[np.generic], int]] = {
     "images": (np.uint8, 4),
@@ -68,11 +70,11 @@ def _naming(path: Path) -> Iterator[None]:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Read a file; raise ValueError if it is missing, naming the stage to run."""
+    """Read a file; raise UserError if it is missing, naming the stage to run."""
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise ValueError(f"{path} is missing; run `dvc repro {path.parent.name}` to create it") from None
+        raise UserError(f"{path} is missing; run `dvc repro {path.parent.name}` to create it") from None
 
 
 def save_arrays(path: Path, **arrays: np.ndarray) -> None:
@@ -92,7 +94,7 @@ def save_arrays(path: Path, **arrays: np.ndarray) -> None:
 def load_arrays(path: Path, *names: str) -> dict[str, np.ndarray]:
     """Load arrays of an .npz file, without pickle.
 
-    Raise ValueError if it is missing or damaged, lacks one of them, or holds arrays that do not have their LAYOUTS or
+    Raise UserError if it is missing or damaged, lacks one of them, or holds arrays that do not have their LAYOUTS or
     do not fit each other.
     """
     data = read_bytes(path)
@@ -101,24 +103,24 @@ def load_arrays(path: Path, *names: str) -> dict[str, np.ndarray]:
             arrays = {name: file[name] for name in names}
         _check_arrays(arrays)
         return arrays
-    except (zipfile.BadZipFile, EOFError, KeyError, TypeError, ValueError) as error:
-        raise _damaged(path, error) from None
+    except (zipfile.BadZipFile, EOFError, KeyError, TypeError, ValueError, UserError) as error:
+        raise damaged(path, error) from None
 
 
 def _check_arrays(arrays: dict[str, np.ndarray]) -> None:
     for name, array in arrays.items():
         expected, dimensions = LAYOUTS[name]
         if array.dtype.type is not expected or array.ndim != dimensions:
-            raise ValueError(
+            raise UserError(
                 f"{name} has type {array.dtype} and {array.ndim} dimensions, expected {expected.__name__} and"
                 f" {dimensions}"
             )
     if {"images", "labels"} <= arrays.keys() and len(arrays["images"]) != len(arrays["labels"]):
-        raise ValueError(f"{len(arrays['images']):,} images, but {len(arrays['labels']):,} labels")
+        raise UserError(f"{len(arrays['images']):,} images, but {len(arrays['labels']):,} labels")
     if {"labels", "classes"} <= arrays.keys():
         labels, count = arrays["labels"], len(arrays["classes"])
         if not len(labels) or labels.min() < 0 or labels.max() >= count:
-            raise ValueError(f"every label must be from 0 to {count - 1}, and there must be at least one")
+            raise UserError(f"every label must be from 0 to {count - 1}, and there must be at least one")
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:
@@ -127,13 +129,13 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
 
 
 def read_json(path: Path, model: type[BaseModel] = JsonObject) -> dict[str, Any]:
-    """Read a JSON object; raise ValueError if the file is missing or does not fit the model."""
+    """Read a JSON object; raise UserError if the file is missing or does not fit the model."""
     data = read_bytes(path)
     try:
         model.model_validate_json(data, strict=True)
     except ValidationError as error:
         first = error.errors()[0]
-        raise _damaged(path, ": ".join([".".join(map(str, first["loc"])), first["msg"]]).lstrip(": ")) from None
+        raise damaged(path, ": ".join([".".join(map(str, first["loc"])), first["msg"]]).lstrip(": ")) from None
     values: dict[str, Any] = json.loads(data)
     return values
 
@@ -150,7 +152,7 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
 def read_csv(path: Path, **columns: Callable[[str], Any]) -> list[dict[str, str]]:
     """Read a CSV file as one dict per row.
 
-    columns: each required column and the type that its values convert to. Raise ValueError if the file is missing, not
+    columns: each required column and the type that its values convert to. Raise UserError if the file is missing, not
     UTF-8 or incomplete, or if a value does not convert.
     """
     data = read_bytes(path)
@@ -159,18 +161,13 @@ def read_csv(path: Path, **columns: Callable[[str], Any]) -> list[dict[str, str]
         reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
         rows = []
         if missing := columns.keys() - set(reader.fieldnames or ()):
-            raise ValueError(f"no column {', '.join(sorted(missing))}")
+            raise UserError(f"no column {', '.join(sorted(missing))}")
         for row in reader:
             if None in row or None in row.values():
-                raise ValueError(f"line {reader.line_num} does not have {len(reader.fieldnames or ())} values")
+                raise UserError(f"line {reader.line_num} does not have {len(reader.fieldnames or ())} values")
             for name, convert in columns.items():
                 convert(row[name])
             rows.append(row)
-    except (csv.Error, ValueError) as error:
-        raise _damaged(path, error) from None
+    except (csv.Error, ValueError, UserError) as error:
+        raise damaged(path, error) from None
     return rows
-
-
-def _damaged(path: Path, reason: object) -> ValueError:
-    advice = f"run `dvc repro {path.parent.name}` to recreate it"
-    return ValueError(f"{path} is damaged or not the expected file ({reason}); {advice}")

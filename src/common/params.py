@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from src.common.errors import UserError
+
 PARAMS = Path("params.yaml")
 SECTIONS = ("download", "split", "model", "augment", "train", "evaluate", "report")
 
@@ -44,7 +46,7 @@ S = TypeVar("S", bound=StageParams)
 def validate_params(stage_params: type[S], document: dict[str, Any], source: Path) -> S:
     """Validate the parsed contents of params.yaml, and return a stage's sections.
 
-    Raise ValueError naming the source, and each invalid key with its value and what is allowed.
+    Raise UserError naming the source, and each invalid key with its value and what is allowed.
     """
     errors = [f"{key}: unknown section; known: {_join(SECTIONS)}" for key in document if key not in SECTIONS]
     try:
@@ -52,7 +54,7 @@ def validate_params(stage_params: type[S], document: dict[str, Any], source: Pat
     except ValidationError as error:
         errors += [_describe(details, stage_params) for details in error.errors()]
     if errors:
-        raise ValueError(
+        raise UserError(
             "\n  ".join([f"{source} has {len(errors)} invalid parameter{'s'[: len(errors) > 1]}:", *errors])
         )
     return params
@@ -64,11 +66,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
         document = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         create = ", or create it with `make recipe RECIPE=default`" if path.name == PARAMS.name else ""
-        raise ValueError(f"{path} is missing; run from the project's root folder{create}") from None
+        raise UserError(f"{path} is missing; run from the project's root folder{create}") from None
     except (YAMLError, ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not valid YAML: {error}") from None
+        raise UserError(f"{path} is not valid YAML: {error}") from None
     if not isinstance(document, dict):
-        raise ValueError(f"{path} must hold sections ({_join(SECTIONS)}), found {type(document).__name__}")
+        raise UserError(f"{path} must hold sections ({_join(SECTIONS)}), found {type(document).__name__}")
     return document
 
 

@@ -11,6 +11,8 @@ from typing import BinaryIO, Literal
 import numpy as np
 from PIL import Image, ImageOps
 
+from src.common.errors import UserError
+
 FORMATS = ["PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF"]  # those that Pillow recognises reliably, by their first bytes
 
 Fit = Literal["crop", "pad", "stretch"]
@@ -22,7 +24,7 @@ def read_picture(file: Path | str | BinaryIO) -> Image.Image:
 
     The first frame or page is read and turned as its EXIF orientation says. Samples of more than 8 bits are scaled, so
     that the picture's darkest becomes 0 and its brightest 255. Transparent pixels become paper: black behind light ink,
-    white behind dark ink. Raise ValueError if the file is missing, damaged, too large or not such a picture.
+    white behind dark ink. Raise UserError if the file is missing, damaged, too large or not such a picture.
     """
     try:
         with warnings.catch_warnings(action="ignore"):  # about large pictures
@@ -31,10 +33,10 @@ def read_picture(file: Path | str | BinaryIO) -> Image.Image:
             ImageOps.exif_transpose(picture, in_place=True)
         return _to_8_bits(picture)
     except (Image.DecompressionBombError, MemoryError):
-        raise ValueError("too many pixels; reduce the picture's size") from None
+        raise UserError("too many pixels; reduce the picture's size") from None
     except Exception as error:  # Pillow's decoders raise all kinds of exceptions on damaged files
         reason = getattr(error, "strerror", None) or "not a PNG, JPEG, BMP, TIFF, WebP or GIF picture, or a damaged one"
-        raise ValueError(reason) from None
+        raise UserError(reason) from None
 
 
 def fit_picture(picture: Image.Image, fit: Fit, image_shape: tuple[int, int, int]) -> np.ndarray:

@@ -5,6 +5,8 @@ import io
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from src.common.errors import UserError, recreate
+
 COLUMNS = 20
 
 
@@ -27,20 +29,19 @@ def make_sprite_sheet(images: np.ndarray) -> bytes:
 
 
 def split_sprite_sheet(sheet: bytes, count: int) -> np.ndarray:
-    """Decode the first count images of a sprite sheet, uint8 (N, C, H, W); raise ValueError if it cannot hold them."""
+    """Decode the first count images of a sprite sheet, uint8 (N, C, H, W); raise UserError if it cannot hold them."""
     rows = count_rows(count)
     try:
         with Image.open(io.BytesIO(sheet), formats=["PNG"]) as picture:
             if picture.mode not in ("L", "RGB") or picture.height % rows or picture.width % COLUMNS:
                 size = f"{picture.width}x{picture.height}"
-                raise ValueError(
-                    f"{rows} rows of {COLUMNS} images expected, found {size} pixels of mode {picture.mode}"
-                )
+                raise UserError(f"{rows} rows of {COLUMNS} images expected, found {size} pixels of mode {picture.mode}")
             pixels = np.atleast_3d(np.asarray(picture))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, UserError, Image.DecompressionBombError) as error:
         reason = "not a PNG" if isinstance(error, UnidentifiedImageError) else error  # Pillow's names a memory address
-        advice = "run `dvc repro evaluate` to recreate it"
-        raise ValueError(f"errors.png is damaged or does not belong to errors.csv ({reason}); {advice}") from None
+        raise UserError(
+            f"errors.png is damaged or does not belong to errors.csv ({reason}); {recreate('evaluate')}"
+        ) from None
     height, width, channels = pixels.shape[0] // rows, pixels.shape[1] // COLUMNS, pixels.shape[2]
     sprites = pixels.reshape(rows, height, COLUMNS, width, channels).transpose(0, 2, 4, 1, 3)
     return sprites.reshape(-1, channels, height, width)[:count]

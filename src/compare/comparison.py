@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from src.common.errors import UserError
 from src.compare.significance import Verdict, mcnemar, smallest_detectable
 
 
@@ -71,9 +72,9 @@ class Comparison(NamedTuple):
 
 
 def compare(base: Result, other: Result, alpha: float) -> Comparison:
-    """Compare two results; raise ValueError if they were not measured on the same test images."""
+    """Compare two results; raise UserError if they were not measured on the same test images."""
     if base.test_set != other.test_set:
-        raise ValueError(f"{base.name} and {other.name} were measured on different test sets and cannot be compared")
+        raise UserError(f"{base.name} and {other.name} were measured on different test sets and cannot be compared")
     fixed = sorted(base.mistakes.keys() - other.mistakes.keys())
     broken = sorted(other.mistakes.keys() - base.mistakes.keys())
     p_value = mcnemar(len(fixed), len(broken))

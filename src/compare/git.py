@@ -4,14 +4,14 @@ import functools
 import subprocess
 from pathlib import Path
 
-from src.common.cli import UsageError
+from src.common.errors import UsageError, UserError
 
 WORKSPACE = "workspace"
 PREFIX = "refs/exps/"  # DVC keeps an experiment at refs/exps/<first 2 digits>/<other 38 digits>/<name>
 
 
 def read_file(revision: str, path: str) -> bytes:
-    """Read a file of a revision or the workspace; raise ValueError if it is missing, UsageError if the revision is."""
+    """Read a file of a revision or the workspace; raise UserError if it is missing, UsageError if the revision is."""
     if revision == WORKSPACE:
         if Path(path).is_file():
             return Path(path).read_bytes()
@@ -19,7 +19,7 @@ def read_file(revision: str, path: str) -> bytes:
         contents = _git("show", f"{find_commit(revision)}:{path}")
         if contents.returncode == 0:
             return contents.stdout
-    raise ValueError(f"{revision} has no {path}; run `dvc repro` there and commit the results")
+    raise UserError(f"{revision} has no {path}; run `dvc repro` there and commit the results")
 
 
 def list_experiments() -> list[str]:

@@ -11,6 +11,7 @@ import numpy as np
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from src.common.errors import UserError, recreate
 from src.common.sprites import split_sprite_sheet
 from src.compare.comparison import Mistake, Result
 from src.compare.git import experiment_baseline, list_experiments, read_file
@@ -33,7 +34,7 @@ def read_result(revision: str) -> Result:
     """Read the result of a Git revision, of a DVC experiment by name, or of the `workspace`.
 
     The parameters are those of dvc.lock, which produced the result; where params.yaml differs, the result says so.
-    Raise UsageError if there is no such revision, ValueError if it has no complete result, or one edited since its run.
+    Raise UsageError if there is no such revision, UserError if it has no complete result, or one edited since its run.
     """
     contents = {path: read_file(revision, path) for path in (LOCK, PARAMS, *METRICS, MISTAKES)}
     try:
@@ -48,7 +49,7 @@ def read_result(revision: str) -> Result:
             outputs |= _hashes(stage, "outs")
         evaluated = _hashes(stages["evaluate"], "deps")
         if evaluated[MODEL] != outputs[MODEL]:
-            raise ValueError("the model was trained again after its evaluation; run `dvc repro` there")
+            raise UserError("the model was trained again after its evaluation; run `dvc repro` there")
         for path in (*METRICS, MISTAKES):
             _check_hash(path, contents[path], outputs[path])
         train_metrics, test_metrics = (json.loads(contents[path]) for path in METRICS)
@@ -61,9 +62,9 @@ def read_result(revision: str) -> Result:
         current = _flatten(YAML(typ="safe").load(contents[PARAMS]))
         not_run = sorted(key for key in params | current if params.get(key) != current.get(key))
         return Result(revision, params, not_run, metrics, mistakes, evaluated[TEST_SET], code, outputs[IMAGES])
-    except (AttributeError, KeyError, TypeError, ValueError, YAMLError, RecursionError) as error:
-        reason = error if isinstance(error, ValueError) else repr(error)
-        raise ValueError(f"the result of {revision} cannot be read: {reason}") from None
+    except (UserError, AttributeError, KeyError, TypeError, ValueError, YAMLError, RecursionError) as error:
+        reason = error if isinstance(error, UserError) else repr(error)
+        raise UserError(f"the result of {revision} cannot be read: {reason}") from None
 
 
 def read_images(result: Result) -> np.ndarray:
@@ -72,8 +73,8 @@ def read_images(result: Result) -> np.ndarray:
     try:
         _check_hash(IMAGES, contents, result.images_md5)
         return split_sprite_sheet(contents, len(result.mistakes))
-    except ValueError as error:
-        raise ValueError(f"the result of {result.name} cannot be read: {error}") from None
+    except UserError as error:
+        raise UserError(f"the result of {result.name} cannot be read: {error}") from None
 
 
 def read_seeds(revision: str) -> list[Result]:
@@ -87,7 +88,7 @@ def read_seeds(revision: str) -> list[Result]:
     for name in (*experiments, *sorted({experiment_baseline(ref) for ref in experiments})):
         try:
             result = read_result(name)
-        except ValueError:
+        except UserError:
             continue  # without a result, or from an earlier layout of the project
         if _without_seed(result) == _without_seed(first) and not any(share_network(result, other) for other in found):
             found.append(result)
@@ -105,13 +106,13 @@ def share_network(one: Result, other: Result) -> bool:
 def _check_metrics(metrics: dict[str, Any], mistakes: int) -> None:
     for key, value in metrics.items():
         if type(value) not in (int, float) or not math.isfinite(value):
-            raise ValueError(f"the metric {key} is {value!r}, not a finite number")
+            raise UserError(f"the metric {key} is {value!r}, not a finite number")
     for required in (ACCURACY, ERROR_COUNT, IMAGE_COUNT):
         if required not in metrics:
-            raise ValueError(f"the metric {required} is missing")
+            raise UserError(f"the metric {required} is missing")
     errors, images = metrics[ERROR_COUNT], metrics[IMAGE_COUNT]
     if errors != mistakes or not math.isclose(metrics[ACCURACY], 1 - errors / max(1, images)):
-        raise ValueError(
+        raise UserError(
             f"{mistakes} mistakes are listed, but the metrics have {errors} errors in {images} images and an accuracy"
             f" of {metrics[ACCURACY]}"
         )
@@ -123,8 +124,7 @@ def _without_seed(result: Result) -> tuple[Any, ...]:
 
 def _check_hash(path: str, contents: bytes, md5: str) -> None:
     if hashlib.md5(contents, usedforsecurity=False).hexdigest() != md5:
-        stage = path.split("/")[1]
-        raise ValueError(f"{path} is not the file that dvc.lock records; run `dvc repro {stage}` to recreate it")
+        raise UserError(f"{path} is not the file that dvc.lock records; {recreate(path.split('/')[1])}")
 
 
 def _hashes(stage: dict[str, Any], kind: str) -> dict[str, str]:

@@ -10,6 +10,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from scipy.stats import beta, binom, t, ttest_ind, ttest_ind_from_stats
 
+from src.common.errors import UserError
+
 POWER = 0.8
 Verdict = Literal["better", "worse", "no evidence either way"]
 
@@ -53,9 +55,9 @@ def smallest_detectable(differing: int, alpha: float) -> int:
 
 
 def compare_seeds(base: Sequence[float], other: Sequence[float], alpha: float) -> SeedComparison:
-    """Compare mean accuracies with Welch's t-test; raise ValueError if either side has fewer than two results."""
+    """Compare mean accuracies with Welch's t-test; raise UserError if either side has fewer than two results."""
     if min(len(base), len(other)) < 2:
-        raise ValueError(
+        raise UserError(
             f"found {len(base)} and {len(other)} results that differ only in train.seed, but each side needs at least"
             " two; run more, for example `dvc exp run -S train.seed=1`"
         )

@@ -9,6 +9,8 @@ from fnmatch import translate
 from pathlib import Path
 from typing import NamedTuple
 
+from src.common.errors import UserError
+
 # What systems and editors leave behind. It includes all that .dvcignore lists: DVC does not rerun the stage for those.
 IGNORED = (".*", "*~", "#*#", "*.partial", "*.pyc", "__pycache__", "__MACOSX", "[Tt]humbs.db", "[Dd]esktop.ini")
 IS_IGNORED = re.compile("|".join(map(translate, IGNORED))).match
@@ -33,12 +35,12 @@ class ClassFolders(NamedTuple):
 def list_class_folders(folder: Path) -> ClassFolders:
     """List `train/<class>/*` and, if it exists, `test/<class>/*`; without a folder train, list `<class>/*`.
 
-    Hidden files, IGNORED and README.md at the top are left out. Raise ValueError if the folder is missing or not laid
+    Hidden files, IGNORED and README.md at the top are left out. Raise UserError if the folder is missing or not laid
     out like this, or there are not at least two classes with pictures, the same in both parts.
     """
     if not folder.is_dir():
         problem = "is not a folder" if folder.exists() else "does not exist"
-        raise ValueError(f"download.folder = {folder} {problem}; {_advice(folder)}")
+        raise UserError(f"download.folder = {folder} {problem}; {_advice(folder)}")
     rejected: dict[str, str] = {}
     parts = _find_parts(folder)
     for above in {folder, *parts.values()}:
@@ -77,15 +79,15 @@ def _find_parts(folder: Path) -> dict[str, Path]:
     train, test = folder / "train", folder / "test"
     if not train.is_dir():
         if test.is_dir():
-            raise ValueError(f"{folder} has test/ but no train/; {_advice(folder)}")
+            raise UserError(f"{folder} has test/ but no train/; {_advice(folder)}")
         return {"": folder}
     for path in (train, test):
         if path.is_symlink():
-            raise ValueError(f"{path} is a link; only links to files are followed")
+            raise UserError(f"{path} is a link; only links to files are followed")
     parts = {"train": train, "test": test} if test.is_dir() else {"": train}
     others = [entry.name for entry in _list_entries(folder) if entry.is_dir() and entry.name not in ("train", "test")]
     if others:
-        raise ValueError(f"{folder} has {_join(others)} beside train/; {_advice(folder)}")
+        raise UserError(f"{folder} has {_join(others)} beside train/; {_advice(folder)}")
     return parts
 
 
@@ -114,24 +116,24 @@ def _check_classes(folder: Path, classes: Sequence[str], found: dict[str, dict[s
         try:
             name.encode()
         except UnicodeEncodeError:
-            raise ValueError(f"{folder}: the class name {name!r} is not valid UTF-8; rename its folder") from None
+            raise UserError(f"{folder}: the class name {name!r} is not valid UTF-8; rename its folder") from None
         alike[unicodedata.normalize("NFD", name.casefold())].append(name)
     for names in alike.values():
         if len(names) > 1:
             codes = " and ".join(ascii(name) for name in names)
-            raise ValueError(
+            raise UserError(
                 f"{folder}: the class names {codes} differ only in case or in how Unicode encodes them, and are one"
                 " name on some systems; merge or rename their folders"
             )
     if len(found) > 1 and found["train"].keys() != found["test"].keys():
         parts = "".join(f"\n  {folder / part}: {_join(sorted(names))}" for part, names in found.items())
-        raise ValueError(f"train/ and test/ must have the same classes, but they have{parts}")
+        raise UserError(f"train/ and test/ must have the same classes, but they have{parts}")
     if len(classes) < 2:
         only = f"only the class {show_path(classes[0])}" if classes else "no folder of a class"
-        raise ValueError(f"{folder} has {only}, and at least two classes are needed; {_advice(folder)}")
+        raise UserError(f"{folder} has {only}, and at least two classes are needed; {_advice(folder)}")
     empty = [folder / part / name for part, names in found.items() for name, content in names.items() if not content]
     if empty:
-        raise ValueError(f"no pictures in {_join(empty)}; add some or remove the folder")
+        raise UserError(f"no pictures in {_join(empty)}; add some or remove the folder")
 
 
 def _join(names: Iterable[Path | str]) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 import psutil
 from tqdm import tqdm
 
+from src.common.errors import UserError
 from src.common.pictures import Fit, fit_picture, read_picture
 from src.download.class_folders import ClassFolders, PictureFile, list_class_folders, show_path
 from src.download.dataset import Dataset
@@ -30,7 +31,7 @@ def load_folder(params: DownloadParams) -> Dataset:
     """Decode all pictures in download.folder; the folder itself is never changed.
 
     A picture that occurs more than once is used once: in the test set if a copy is there, otherwise in training. Raise
-    ValueError if the folder is not laid out as list_class_folders expects, the images do not fit in memory, a file is
+    UserError if the folder is not laid out as list_class_folders expects, the images do not fit in memory, a file is
     not a picture (unless params.skip_unreadable), one picture has two labels, or a class is left without training or
     test pictures.
     """
@@ -49,7 +50,7 @@ def load_folder(params: DownloadParams) -> Dataset:
         missing = np.setdiff1d(np.arange(len(found.classes)), labels[side])
         if len(missing):
             names = ", ".join(show_path(found.classes[label]) for label in missing)
-            raise ValueError(
+            raise UserError(
                 f"{folder} has no {name} pictures that can be used for: {names}; every class needs at least one for"
                 " testing and two different ones for training"
             )
@@ -74,7 +75,7 @@ def _check_memory(count: int, shape: tuple[int, int, int]) -> None:
     available = psutil.virtual_memory().available
     if needed > available:
         size = "x".join(map(str, shape))
-        raise ValueError(
+        raise UserError(
             f"{count:,} images of {size} pixels need {needed / 2**30:,.1f} GiB of memory, and {available / 2**30:,.1f}"
             " GiB are available; reduce download.image_size, or use fewer pictures"
         )
@@ -102,7 +103,7 @@ def _decode(found: ClassFolders, fit: Fit, shape: tuple[int, int, int]) -> tuple
                 found.rejected.update(decoded.rejected)
                 progress.update(len(decoded.images))
         except BrokenProcessPool:
-            raise ValueError(
+            raise UserError(
                 f"a process that decoded pictures was killed, after {len(digests):,} of {len(paths):,} files; it"
                 " probably ran out of memory"
             ) from None
@@ -140,7 +141,7 @@ def _decode_chunk(paths: Sequence[str], fit: Fit, shape: tuple[int, int, int]) -
         try:
             picture = read_picture(path)
             decoded.images[row] = fit_picture(picture, fit, shape)
-        except ValueError as error:
+        except UserError as error:
             decoded.rejected[path] = str(error)
         else:
             pixels = picture.convert("RGB").tobytes()
@@ -154,12 +155,12 @@ def _report_rejected(rejected: dict[str, str], skip: bool) -> None:
         title = f"{len(lines):,} {'file' if len(lines) == 1 else 'files'} cannot be used"
         if not skip:
             advice = "Remove or replace them, or set download.skip_unreadable to true to leave them out."
-            raise ValueError("\n  ".join([f"{title}:", *lines]) + f"\n{advice}")
+            raise UserError("\n  ".join([f"{title}:", *lines]) + f"\n{advice}")
         print("\n  ".join([f"download: {title} and {'is' if len(lines) == 1 else 'are'} left out:", *lines]))
 
 
 def _drop_copies(files: Sequence[PictureFile], rows: Sequence[int], digests: Sequence[bytes]) -> list[int]:
-    """Keep one row for each picture, in test/ if it has a copy there; raise ValueError if copies have two labels."""
+    """Keep one row for each picture, in test/ if it has a copy there; raise UserError if copies have two labels."""
     copies = defaultdict(list)
     for row in sorted(rows, key=lambda row: files[row].part != "test"):
         copies[digests[row]].append(row)
@@ -169,7 +170,7 @@ def _drop_copies(files: Sequence[PictureFile], rows: Sequence[int], digests: Seq
         names for names, group in zip(named, groups, strict=True) if len({files[row].label for row in group}) > 1
     ]
     if conflicts:
-        raise ValueError(
+        raise UserError(
             "\n  ".join(["the same picture belongs to different classes:", *conflicts])
             + "\nKeep each picture only in the folder of its class."
         )

@@ -10,6 +10,8 @@ from urllib.request import Request, urlopen
 
 from tqdm import tqdm
 
+from src.common.errors import UserError
+
 MAX_BYTES = 64 * 2**20  # per file; the largest is 47 MB uncompressed
 MIN_BYTES_PER_SECOND = 50_000  # a slower source is treated as stalled
 
@@ -18,11 +20,11 @@ def fetch_url(url: str, timeout: float) -> bytes:
     """Fetch an http, https or file URL, with a progress bar on a terminal.
 
     timeout: seconds to wait for the response, and for each read. Raise OSError (FileNotFoundError, URLError,
-    TimeoutError) or ValueError on failure.
+    TimeoutError) or UserError on failure.
     """
     try:
         return _fetch_url(url, timeout)
-    except HTTPException as error:
+    except (HTTPException, ValueError) as error:  # ValueError: for a wrong URL or header
         raise OSError(f"{type(error).__name__}: {error}") from None
 
 
@@ -46,11 +48,11 @@ def _fetch_url(url: str, timeout: float) -> bytes:
                 progress.update(len(chunk))
                 seconds = time.monotonic() - start
                 if len(data) > MAX_BYTES:
-                    raise ValueError(f"larger than {MAX_BYTES:,} bytes")
+                    raise UserError(f"larger than {MAX_BYTES:,} bytes")
                 if seconds > timeout and len(data) / seconds < MIN_BYTES_PER_SECOND:
                     raise TimeoutError(f"slower than {MIN_BYTES_PER_SECOND:,} bytes per second")
     if len(data) < expected:
-        raise ValueError(f"truncated: {len(data):,} of {expected:,} bytes")
+        raise UserError(f"truncated: {len(data):,} of {expected:,} bytes")
     return bytes(data)
 
 

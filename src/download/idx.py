@@ -5,6 +5,8 @@ import math
 
 import numpy as np
 
+from src.common.errors import UserError
+
 FILES = {
     "train_images": "train-images-idx3-ubyte",
     "train_labels": "train-labels-idx1-ubyte",
@@ -18,39 +20,39 @@ def decode_idx(data: bytes, dimensions: int) -> np.ndarray:
     """Decode an IDX file of unsigned bytes with the given number of dimensions (3: images, 1: labels).
 
     Layout: 0, 0, type code, number of dimensions, each size as a big-endian 32-bit integer, then the values.
-    Raise ValueError for a wrong magic number, or a length that does not match the sizes.
+    Raise UserError for a wrong magic number, or a length that does not match the sizes.
     """
     expected = bytes([0, 0, UNSIGNED_BYTE, dimensions])
     if data[:4] != expected:
-        raise ValueError(f"magic number is 0x{data[:4].hex()}, expected 0x{expected.hex()}")
+        raise UserError(f"magic number is 0x{data[:4].hex()}, expected 0x{expected.hex()}")
     header = 4 + 4 * dimensions
     if len(data) < header:
-        raise ValueError(f"truncated: {len(data)} bytes, but the header alone takes {header}")
+        raise UserError(f"truncated: {len(data)} bytes, but the header alone takes {header}")
     shape = [int(size) for size in np.frombuffer(data, ">u4", count=dimensions, offset=4)]
     if len(data) != header + math.prod(shape):
-        raise ValueError(f"{len(data):,} bytes, but the header implies {header + math.prod(shape):,} for {shape}")
+        raise UserError(f"{len(data):,} bytes, but the header implies {header + math.prod(shape):,} for {shape}")
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
 
 
 def decode_files(files: dict[str, bytes], sha256: dict[str, str]) -> list[np.ndarray]:
-    """Decode and verify the four files, in the order of FILES; raise ValueError naming the file and its defect."""
+    """Decode and verify the four files, in the order of FILES; raise UserError naming the file and its defect."""
     arrays = {}
     for part, file in FILES.items():
         if file not in files:
-            raise ValueError(f"{file}: not found")
+            raise UserError(f"{file}: not found")
         try:
             array = decode_idx(files[file], dimensions=3 if part.endswith("images") else 1)
-        except ValueError as error:
-            raise ValueError(f"{file}: {error}") from None
+        except UserError as error:
+            raise UserError(f"{file}: {error}") from None
         arrays[part] = array[:, None] if part.endswith("images") else array.astype(np.int64)
     for images, labels in (("train_images", "train_labels"), ("test_images", "test_labels")):
         if len(arrays[images]) != len(arrays[labels]):
             counts = f"{len(arrays[images]):,} images, but {len(arrays[labels]):,} labels"
-            raise ValueError(f"{FILES[images]} and {FILES[labels]} do not match: {counts}")
+            raise UserError(f"{FILES[images]} and {FILES[labels]} do not match: {counts}")
     sizes = ["x".join(map(str, arrays[images].shape[2:])) for images in ("train_images", "test_images")]
     if sizes[0] != sizes[1]:
-        raise ValueError(f"the training images have {sizes[0]} pixels, but the test images {sizes[1]}")
+        raise UserError(f"the training images have {sizes[0]} pixels, but the test images {sizes[1]}")
     for file, expected in sha256.items():
         if hashlib.sha256(files[file]).hexdigest() != expected:
-            raise ValueError(f"{file}: SHA-256 checksum is not {expected}")
+            raise UserError(f"{file}: SHA-256 checksum is not {expected}")
     return list(arrays.values())

@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 
+from src.common.errors import UserError
 from src.common.pictures import InputFit
 from src.download import torchvision_datasets
 from src.download.dataset import Dataset
@@ -30,7 +31,7 @@ TOTAL_TIMEOUT = (
 
 
 def fetch_idx_dataset(params: DownloadParams) -> Dataset:
-    """Fetch and verify a dataset of IDX files; raise ValueError listing every source and why it failed."""
+    """Fetch and verify a dataset of IDX files; raise UserError listing every source and why it failed."""
     known = {
         "mnist": torchvision_datasets.MNIST,
         "fashion_mnist": torchvision_datasets.FashionMNIST,
@@ -51,12 +52,12 @@ def fetch_idx_dataset(params: DownloadParams) -> Dataset:
     for name, fetch in sources.items():
         try:
             train_images, train_labels, test_images, test_labels = decode_files(fetch(), sha256)
-        except (ValueError, OSError) as error:
+        except (UserError, OSError) as error:
             failures.append(f"{name}: {getattr(error, 'reason', None) or error or type(error).__name__}")
         else:
             print(f"download: {params.dataset} from {name}")
             return Dataset(train_images, train_labels, test_images, test_labels, np.array(classes), fit)
-    raise ValueError(
+    raise UserError(
         "\n  ".join([f"no source has {params.dataset}; tried:", *failures])
         + "\nEither put the four files (train-images-idx3-ubyte.gz and so on) in a folder or on a server and add it to"
         "\ndownload.mirrors, or set download.dataset to digits, which needs no network."
@@ -80,11 +81,11 @@ def _fetch_file(url: str, timeout: float, gzip_md5: str | None) -> bytes:
         except FileNotFoundError:
             raise FileNotFoundError(f"neither {file}.gz nor {file} found") from None
     if gzip_md5 and hashlib.md5(compressed, usedforsecurity=False).hexdigest() != gzip_md5:
-        raise ValueError(f"{file}.gz: MD5 checksum is not {gzip_md5}")
+        raise UserError(f"{file}.gz: MD5 checksum is not {gzip_md5}")
     try:
         data = gzip.GzipFile(fileobj=io.BytesIO(compressed)).read(MAX_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"{file}.gz: {error}") from None
+        raise UserError(f"{file}.gz: {error}") from None
     if len(data) > MAX_BYTES:
-        raise ValueError(f"{file}.gz: decompresses to more than {MAX_BYTES:,} bytes")
+        raise UserError(f"{file}.gz: decompresses to more than {MAX_BYTES:,} bytes")
     return data

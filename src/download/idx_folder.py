@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from src.common.errors import UserError
 from src.download.dataset import Dataset
 from src.download.idx import FILES, decode_files
 from src.download.params import DownloadParams
@@ -17,21 +18,21 @@ def load_idx_folder(params: DownloadParams) -> Dataset:
     """Load the four IDX files, plain or compressed as .gz, in download.folder.
 
     Line n of classes.txt, counted from 0, names label n; without the file, its number does. Labels that do not occur
-    are left out, as some data sets count from 1. Raise ValueError if a file is missing or wrong, or there are not at
+    are left out, as some data sets count from 1. Raise UserError if a file is missing or wrong, or there are not at
     least two classes, the same in training and test.
     """
     folder = Path(params.folder)
     files = {file: _read_file(folder / file) for file in FILES.values()}
     try:
         train_images, train_labels, test_images, test_labels = decode_files(files, sha256={})
-    except ValueError as error:
-        raise ValueError(f"{folder}: {error}") from None
+    except UserError as error:
+        raise UserError(f"{folder}: {error}") from None
     present = np.unique(train_labels)
     if not np.array_equal(present, np.unique(test_labels)):
         parts = f"{present.tolist()} in training and {np.unique(test_labels).tolist()} in test"
-        raise ValueError(f"{folder}: training and test must have the same labels, but they have {parts}")
+        raise UserError(f"{folder}: training and test must have the same labels, but they have {parts}")
     if len(present) < 2:
-        raise ValueError(f"{folder}: at least two classes are needed, but the labels are {present.tolist()}")
+        raise UserError(f"{folder}: at least two classes are needed, but the labels are {present.tolist()}")
     names = _read_names(folder / CLASSES, int(present[-1]) + 1)
     print(f"download: four IDX files in {folder}")
     return Dataset(
@@ -50,12 +51,12 @@ def _read_file(path: Path) -> bytes:
         return path.read_bytes() if path.exists() else gzip.decompress(compressed.read_bytes())
     except FileNotFoundError:
         needed = ", ".join(FILES.values())
-        raise ValueError(
+        raise UserError(
             f"neither {path.name} nor {compressed.name} is in download.folder = {path.parent}; needed, each plain or"
             f" as .gz, are {needed}, and optionally {CLASSES} with one class name per line"
         ) from None
     except (OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"{path.parent}: {compressed.name if not path.exists() else path.name}: {error}") from None
+        raise UserError(f"{path.parent}: {compressed.name if not path.exists() else path.name}: {error}") from None
 
 
 def _read_names(path: Path, count: int) -> list[str]:
@@ -65,12 +66,12 @@ def _read_names(path: Path, count: int) -> list[str]:
     try:
         names = [line.strip() for line in path.read_text(encoding="utf-8-sig").rstrip().splitlines()]
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not valid UTF-8: {error}") from None
+        raise UserError(f"{path} is not valid UTF-8: {error}") from None
     if len(names) < count:
-        raise ValueError(f"{path} names {len(names)} classes, but the labels go up to {count - 1}: add the others")
+        raise UserError(f"{path} names {len(names)} classes, but the labels go up to {count - 1}: add the others")
     if "" in names:
-        raise ValueError(f"{path}: line {names.index('') + 1} is empty; every class needs a name, even without images")
+        raise UserError(f"{path}: line {names.index('') + 1} is empty; every class needs a name, even without images")
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{path} has the line {twice!r} more than once; give each class a name of its own")
+        raise UserError(f"{path} has the line {twice!r} more than once; give each class a name of its own")
     return names

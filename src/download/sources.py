@@ -5,7 +5,7 @@ from src.download.params import DownloadParams
 
 
 def download_dataset(params: DownloadParams) -> Dataset:
-    """Get the dataset; raise ValueError if no source has it. Imports are local because some are slow."""
+    """Get the dataset; raise UserError if no source has it. Imports are local because some are slow."""
     if params.dataset == "digits":
         from src.download.digits import load_small_digits
 

@@ -38,7 +38,7 @@ class Evaluation(NamedTuple):
 def evaluate(networks: Sequence[ConvNet], data: dict[str, np.ndarray], params: EvaluateParams) -> Evaluation:
     """Evaluate networks on `images` uint8 (N, C, H, W), `labels` int64 (N,) and `classes` str (K,).
 
-    Raise ValueError if the networks do not fit the data, or the requested device is missing.
+    Raise UserError if the networks do not fit the data, or the requested device is missing.
     """
     images, labels, classes = data["images"], data["labels"], data["classes"]
     check_compatible(networks[0], images, classes)

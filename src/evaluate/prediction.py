@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from src.common.errors import UserError
 from src.evaluate.params import EvaluateParams
 from src.network.convnet import ConvNet
 from src.network.views import shifted_views
@@ -25,15 +26,15 @@ class Predictions(NamedTuple):
 
 
 def check_compatible(network: ConvNet, images: np.ndarray, classes: np.ndarray) -> None:
-    """Raise ValueError if the network was trained for images of another shape, or for other classes."""
+    """Raise UserError if the network was trained for images of another shape, or for other classes."""
     architecture = network.architecture
     if architecture.image_shape != images.shape[1:]:
         expected, found = ("x".join(map(str, shape)) for shape in (architecture.image_shape, images.shape[1:]))
-        raise ValueError(
+        raise UserError(
             f"the model expects images of shape {expected}, but the data has {found}; retrain it on this data"
         )
     if architecture.classes != classes.tolist():
-        raise ValueError(
+        raise UserError(
             f"the model knows the classes {', '.join(architecture.classes)}, but the data has {', '.join(classes)};"
             " retrain it on this data"
         )

@@ -7,6 +7,7 @@ import torch
 from pydantic import BaseModel
 from torch import Tensor, nn
 
+from src.common.errors import UserError
 from src.common.pictures import InputFit
 from src.network.layers import Crop, Dropout
 from src.network.params import ModelParams
@@ -42,7 +43,7 @@ class ConvNet(nn.Module):
 
     The activation comes before the normalisation: convolution, LeakyReLU, BatchNorm2d; linear, LeakyReLU, BatchNorm1d.
     Max pooling follows the last convolution of a block or, without pool_first, the normalisation after it.
-    Maps float images (N, C, H, W) in [0, 1] to float32 log-probabilities (N, K). Raise ValueError if the images are
+    Maps float images (N, C, H, W) in [0, 1] to float32 log-probabilities (N, K). Raise UserError if the images are
     not larger than the crop, or a block has fewer than 2x2 pixels left to pool.
     """
 
@@ -70,12 +71,12 @@ class ConvNet(nn.Module):
 
         if params.crop:
             if params.crop >= min(height, width):
-                raise ValueError(f"model.crop = {params.crop} leaves nothing of images of {height}x{width} pixels")
+                raise UserError(f"model.crop = {params.crop} leaves nothing of images of {height}x{width} pixels")
             height, width = height - params.crop, width - params.crop
             add(Crop(params.crop), channels, height, width)
         for block, widths in enumerate(params.conv_channels, start=1):
             if min(height, width) < 2:
-                raise ValueError(
+                raise UserError(
                     f"model.conv_channels: block {block} of {len(params.conv_channels)} has too few pixels to pool: it"
                     f" needs at least 2x2, but only {height}x{width} pixels are left of the"
                     f" {'x'.join(map(str, architecture.image_shape[1:]))} image; remove a"

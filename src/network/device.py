@@ -9,19 +9,20 @@ from typing import Any
 
 import torch
 
+from src.common.errors import UserError
 from src.network.params import Device, ModelParams, Precision
 
 NARROW = 16  # channels; below this, bfloat16 can be slower than float32
 
 
 def choose_device(requested: Device, key: str) -> torch.device:
-    """Resolve `auto` to CUDA when it is available; raise ValueError naming the key if CUDA is requested in vain.
+    """Resolve `auto` to CUDA when it is available; raise UserError naming the key if CUDA is requested in vain.
 
     Switch off TF32, which by default replaces float32 in CUDA's convolutions.
     """
     torch.backends.cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]  # missing in PyTorch's stubs
     if requested == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"{key} = 'cuda', but PyTorch {torch.__version__} finds no CUDA device here; use auto or cpu")
+        raise UserError(f"{key} = 'cuda', but PyTorch {torch.__version__} finds no CUDA device here; use auto or cpu")
     if requested == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return torch.device(requested)

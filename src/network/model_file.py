@@ -10,6 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from src.common.errors import UserError, damaged
 from src.common.files import read_bytes
 from src.network.convnet import Architecture, ConvNet
 
@@ -24,13 +25,12 @@ class Metadata(BaseModel):
 
 
 def load_networks(path: Path) -> list[ConvNet]:
-    """Read a model file; raise ValueError if it is missing, damaged or holds weights that are not finite."""
+    """Read a model file; raise UserError if it is missing, damaged or holds weights that are not finite."""
     data = read_bytes(path)
     try:
         return decode_networks(data)
-    except ValueError as error:
-        advice = f"run `dvc repro {path.parent.name}` to recreate it"
-        raise ValueError(f"{path} is damaged or not a model file of this project ({error}); {advice}") from None
+    except UserError as error:
+        raise damaged(path, error) from None
 
 
 def encode_networks(networks: Sequence[ConvNet]) -> bytes:
@@ -45,27 +45,27 @@ def encode_networks(networks: Sequence[ConvNet]) -> bytes:
 
 
 def decode_networks(data: bytes) -> list[ConvNet]:
-    """Rebuild the networks of a model file on the CPU, in evaluation mode; raise ValueError if it holds none."""
+    """Rebuild the networks of a model file on the CPU, in evaluation mode; raise UserError if it holds none."""
     try:
         header_length = int.from_bytes(data[:8], "little")
         header = json.loads(data[8 : 8 + header_length])["__metadata__"]
         metadata = Metadata.model_validate_json(header[METADATA_KEY])
         weights = load(data)
         if crc32(save(weights)) != metadata.crc32:
-            raise ValueError("the weights do not match their checksum")
+            raise UserError("the weights do not match their checksum")
         states: dict[int, dict[str, Tensor]] = {}
         for full_name, tensor in weights.items():
             number, _, name = full_name.partition(".")
             states.setdefault(int(number), {})[name] = tensor
             if not tensor.isfinite().all():
-                raise ValueError(f"{full_name} is not finite")
+                raise UserError(f"{full_name} is not finite")
         if not states:
-            raise ValueError("no weights")
+            raise UserError("no weights")
         networks = [ConvNet(metadata.architecture).eval() for _ in states]
         for network, (_, state) in zip(networks, sorted(states.items()), strict=True):
             _load_weights(network, state)
-    except (ValueError, SafetensorError, KeyError, TypeError) as error:
-        raise ValueError(str(error)) from None
+    except (UserError, ValueError, SafetensorError, KeyError, TypeError) as error:
+        raise UserError(str(error)) from None
     return networks
 
 
@@ -73,4 +73,4 @@ def _load_weights(network: ConvNet, state: dict[str, Tensor]) -> None:
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
-        raise ValueError(str(error)) from None
+        raise UserError(str(error)) from None

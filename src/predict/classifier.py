@@ -8,6 +8,7 @@ import onnxruntime
 from PIL import Image
 from pydantic import BaseModel
 
+from src.common.errors import UserError, damaged
 from src.common.files import read_bytes
 from src.common.pictures import InputFit
 from src.predict.framing import make_input
@@ -41,7 +42,7 @@ class Classifier(NamedTuple):
     description: Description
 
     def make_input(self, picture: Image.Image) -> np.ndarray:
-        """Return a uint8 image (C, H, W) as in the training set; raise ValueError if no character stands out."""
+        """Return a uint8 image (C, H, W) as in the training set; raise UserError if no character stands out."""
         return make_input(picture, self.description.fit, self.description.image_shape)
 
     def predict(self, images: np.ndarray) -> np.ndarray:
@@ -51,12 +52,12 @@ class Classifier(NamedTuple):
 
 
 def load_classifier(path: Path) -> Classifier:
-    """Read an exported model; raise ValueError if it is missing, damaged, of another layout or too new."""
+    """Read an exported model; raise UserError if it is missing, damaged, of another layout or too new."""
     return decode_classifier(read_bytes(path), path)
 
 
 def decode_classifier(data: bytes, path: Path) -> Classifier:
-    """Load the contents of an exported model; path is the file that a ValueError names."""
+    """Load the contents of an exported model; path is the file that a UserError names."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = FATAL
     try:
@@ -66,12 +67,11 @@ def decode_classifier(data: bytes, path: Path) -> Classifier:
         shapes = [(entry.name, entry.shape[1:]) for entry in (*session.get_inputs(), *session.get_outputs())]
         expected = [(INPUT, [*description.image_shape]), (OUTPUT, [len(description.classes)])]
         if shapes != expected:
-            raise ValueError(f"inputs and outputs {shapes}, expected {expected}")
+            raise UserError(f"inputs and outputs {shapes}, expected {expected}")
     except Exception as error:  # ONNX Runtime's exceptions have no common base class
         if "opset" in str(error) or "IR version" in str(error):
             version = onnxruntime.__version__
-            raise ValueError(f"{path} needs a newer onnxruntime than {version}; see requirements.txt") from None
+            raise UserError(f"{path} needs a newer onnxruntime than {version}; see requirements.txt") from None
         reason = f"no metadata {error}" if isinstance(error, KeyError) else str(error).splitlines()[0]
-        advice = f"run `dvc repro {path.parent.name}` to recreate it"
-        raise ValueError(f"{path} is damaged or not a model that this project exports ({reason}); {advice}") from None
+        raise damaged(path, reason) from None
     return Classifier(session, description)

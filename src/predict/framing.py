@@ -6,6 +6,7 @@ from scipy.ndimage import binary_dilation, center_of_mass, label
 from skimage.filters import gaussian, threshold_otsu
 from skimage.morphology import dilation, disk, skeletonize
 
+from src.common.errors import UserError
 from src.common.pictures import InputFit, fit_picture
 
 DARK_BORDER = 32  # of 255; a picture with light ink on black has a darker border than this
@@ -19,14 +20,14 @@ INK_BOX = 20 / 28  # of the image's side, for the ink's longer side
 
 
 def make_input(picture: Image.Image, fit: InputFit, image_shape: tuple[int, int, int]) -> np.ndarray:
-    """Return a uint8 image (C, H, W) as in the training set; raise ValueError if no character stands out."""
+    """Return a uint8 image (C, H, W) as in the training set; raise UserError if no character stands out."""
     return frame_character(picture, image_shape) if fit == "character" else fit_picture(picture, fit, image_shape)
 
 
 def frame_character(picture: Image.Image, image_shape: tuple[int, int, int]) -> np.ndarray:
     """Return a uint8 image (C, H, W): light ink on black, its longer side 20/28 of it, centred by mass.
 
-    A picture of exactly H x W pixels with a black border is used unchanged. Raise ValueError if no ink stands out.
+    A picture of exactly H x W pixels with a black border is used unchanged. Raise UserError if no ink stands out.
     Source of the framing: LeCun, Cortes, Burges, The MNIST database of handwritten digits.
     """
     channels, height, width = image_shape
@@ -62,7 +63,7 @@ def _find_ink(grey: np.ndarray) -> np.ndarray:
         full = _median_above(contrast, threshold)
     if full < MIN_CONTRAST:
         expected = "the picture must show one character, darker or lighter than the rest"
-        raise ValueError(f"no ink stands out from the paper; {expected}")
+        raise UserError(f"no ink stands out from the paper; {expected}")
     none = (threshold + np.median(contrast[contrast <= threshold])) / 2
     ink: np.ndarray = np.clip((contrast - none) / (full - none), 0, 1)
     return ink

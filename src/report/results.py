@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from pydantic import BaseModel
 
+from src.common.errors import UserError, recreate
 from src.common.sprites import split_sprite_sheet
 
 Rows = Sequence[Mapping[str, str]]  # of a CSV file
@@ -49,15 +50,14 @@ class Results(NamedTuple):
         return len(self.metrics["members"]["accuracy"]) if "members" in self.metrics else 1
 
     def mistakes(self) -> Mistakes:
-        """Return the misclassified images as arrays; raise ValueError if errors.csv does not fit the metrics."""
+        """Return the misclassified images as arrays; raise UserError if errors.csv does not fit the metrics."""
         classes = np.array(list(self.metrics["recall"]))
         index_of = {name: index for index, name in enumerate(classes)}
         unknown = {row[key] for row in self.errors for key in ("actual", "predicted")} - index_of.keys()
         if unknown or len(self.errors) != self.metrics["errors"]:
             found = f"unknown class {min(unknown)!r}" if unknown else f"{len(self.errors)} rows"
             expected = f"{self.metrics['errors']} errors in the classes {', '.join(index_of)}"
-            advice = "run `dvc repro evaluate` to recreate both"
-            raise ValueError(f"errors.csv has {found}, but metrics.json has {expected}; {advice}")
+            raise UserError(f"errors.csv has {found}, but metrics.json has {expected}; {recreate('evaluate')}")
         actual, predicted = (
             np.array([index_of[row[key]] for row in self.errors], np.int64) for key in ("actual", "predicted")
         )

@@ -27,7 +27,7 @@ class AllParams(TrainStageParams):
 def read_stage_params(stage_params: type[S]) -> S:
     """Read a stage's sections, but validate all of them: a mistake in `report` must not come to light after training.
 
-    Raise ValueError naming each invalid key. The other sections only decide whether the stage starts, not what it
+    Raise UserError naming each invalid key. The other sections only decide whether the stage starts, not what it
     writes, so a stage does not depend on their code.
     """
     document = read_yaml(PARAMS)

@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.model_selection import train_test_split
 
+from src.common.errors import UserError
 from src.split.params import SplitParams
 
 IMBALANCE = 0.1  # images of the smallest class to those of the largest, below which describe_imbalance advises weights
@@ -11,12 +12,12 @@ IMBALANCE = 0.1  # images of the smallest class to those of the largest, below w
 def split_rows(labels: np.ndarray, classes: np.ndarray, params: SplitParams) -> tuple[np.ndarray, np.ndarray]:
     """Split row numbers into training and validation sets, stratified by label; return both as sorted int64.
 
-    labels: int64 (N,), indices into the class names classes (K,). Raise ValueError if either side would lack a class.
+    labels: int64 (N,), indices into the class names classes (K,). Raise UserError if either side would lack a class.
     """
     counts = np.bincount(labels, minlength=len(classes))
     if counts.min() < 2:
         rare = ", ".join(classes[counts < 2])
-        raise ValueError(
+        raise UserError(
             f"at least two training images of every class are needed, one of them to validate; add some of {rare}"
         )
     rows = np.arange(len(labels))
@@ -26,14 +27,14 @@ def split_rows(labels: np.ndarray, classes: np.ndarray, params: SplitParams) -> 
             rows, test_size=params.validation_fraction, stratify=labels, random_state=params.seed
         )
     except ValueError:
-        raise ValueError(
+        raise UserError(
             f"{fraction} of {len(labels):,} images leaves less than one training or validation image for each of the"
             f" {len(classes)} classes; change it or add images"
         ) from None
     for name, side in (("training", train), ("validation", validation)):
         missing = np.setdiff1d(np.arange(len(classes)), labels[side])
         if len(missing):
-            raise ValueError(f"{fraction} leaves no {name} images of class {', '.join(classes[missing])}")
+            raise UserError(f"{fraction} leaves no {name} images of class {', '.join(classes[missing])}")
     return np.sort(train), np.sort(validation)
 
 

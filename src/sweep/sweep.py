@@ -6,7 +6,7 @@ from itertools import combinations
 from statistics import mean
 from typing import Any, NamedTuple
 
-from src.common.cli import UsageError
+from src.common.errors import UsageError, UserError
 from src.compare.comparison import Result
 from src.compare.git import list_experiments
 from src.compare.revisions import SEED, SPLIT_SEED, read_result, share_network
@@ -54,7 +54,7 @@ def read_sweep(patterns: Sequence[str]) -> Sweep:
     """Read the experiments whose names match any of the patterns, such as `grid-*`, or all without a pattern.
 
     Count those with the code and test set of the newest. Raise UsageError for a pattern that matches nothing, and
-    ValueError if no experiment can be counted.
+    UserError if no experiment can be counted.
     """
     results: list[Result] = []
     left_out: dict[str, list[str]] = {}
@@ -62,7 +62,7 @@ def read_sweep(patterns: Sequence[str]) -> Sweep:
         name = ref.split("/")[4]
         try:
             result = read_result(ref)
-        except ValueError as error:
+        except UserError as error:
             left_out[str(error).replace(ref, name)] = []
             continue
         if ACCURACY not in result.metrics:
@@ -77,7 +77,7 @@ def read_sweep(patterns: Sequence[str]) -> Sweep:
         left_out.setdefault(reason, []).append(name)
     reasons = [f"{', '.join(sorted(names))}: {reason}" if names else reason for reason, names in left_out.items()]
     if not results:
-        raise ValueError("\n  ".join(["no experiment has a result that can be counted", *reasons]))
+        raise UserError("\n  ".join(["no experiment has a result that can be counted", *reasons]))
     return compare_settings(results, reasons)
 
 
@@ -123,7 +123,7 @@ def sort_key(setting: Setting) -> Any:
 def _find(patterns: Sequence[str]) -> list[str]:
     refs = list_experiments()
     if not refs:
-        raise ValueError("there are no experiments here; run some, for example `dvc exp run -S train.seed=1`")
+        raise UserError("there are no experiments here; run some, for example `dvc exp run -S train.seed=1`")
     for pattern in patterns:
         if not any(fnmatchcase(ref.split("/")[4], pattern) for ref in refs):
             raise UsageError(f"{pattern}: no experiment has this name; see `dvc exp list -A`")

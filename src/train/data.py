@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from src.common.errors import UserError, recreate
 from src.train.params import TrainParams
 
 # Steps. BatchNorm's running averages cover about the last ten, in which a shorter epoch changes a lot; and where all
@@ -37,11 +38,11 @@ def select_data(
 ) -> TrainingData:
     """Copy the training and validation rows of `images` and `labels` to the device; a refit trains on all rows.
 
-    Raise ValueError if a row number occurs twice or there is no such row.
+    Raise UserError if a row number occurs twice or there is no such row.
     """
     all_rows = np.concatenate([rows["train"], rows["validation"]])
     if not np.isin(all_rows, np.arange(len(arrays["labels"]))).all() or len(np.unique(all_rows)) != len(all_rows):
-        raise ValueError("the split has rows that occur twice or do not exist; run `dvc repro split`")
+        raise UserError(f"the split has rows that occur twice or do not exist; {recreate('split')}")
 
     def select(selection: Any) -> LabelledImages:
         return LabelledImages(*(torch.from_numpy(arrays[name][selection]).to(device) for name in ("images", "labels")))

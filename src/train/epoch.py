@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from src.common.errors import UserError
 from src.train.calibration import fit_temperature
 from src.train.data import LabelledImages, split_into_batches
 from src.train.learner import Learner
@@ -26,7 +27,7 @@ def train_epoch(
     """Train once on every image that is not left out, in random order; return how many images that was.
 
     number: 1 for the first epoch. transform is applied to every batch of images. The progress bar also shows
-    validation_loss, from the previous epoch. Raise ValueError if a loss is not finite, checked every 20 steps.
+    validation_loss, from the previous epoch. Raise UserError if a loss is not finite, checked every 20 steps.
     """
     learner.network.train()
     params = learner.params
@@ -88,7 +89,7 @@ def _predict_all(learner: Learner, data: LabelledImages) -> Tensor:
 def _check_finite(losses: list[Tensor], rates: list[float], name: str) -> None:
     if not torch.cat(losses).isfinite().all():
         step = next(step for step, batch in enumerate(losses) if not batch.isfinite().all())
-        raise ValueError(
+        raise UserError(
             f"the loss became {losses[step].mean().item()} in {name}, step {step + 1}, at learning rate"
             f" {rates[step]:.3g}; try a lower train.learning_rate, or train.precision: fp32"
         )

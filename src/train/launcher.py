@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 import torch
 
 from src.common.cli import exit_interrupted
+from src.common.errors import UserError
 from src.network.device import choose_device
 from src.train.params import TrainParams
 from src.train.processes import LOST, read_timeout
@@ -20,7 +21,7 @@ RESTARTS = 3  # at most, after processes that were killed
 def choose_process_count(params: TrainParams) -> int:
     """Return how many processes to use: TRAIN_PROCESSES, or one per GPU that can be used, or one on a CPU.
 
-    Raise ValueError if TRAIN_PROCESSES is not a number that can be used.
+    Raise UserError if TRAIN_PROCESSES is not a number that can be used.
     """
     device = choose_device(params.device, "train.device")
     text = os.environ.get(VARIABLE)
@@ -30,15 +31,15 @@ def choose_process_count(params: TrainParams) -> int:
             return min(usable, params.members)
         return max(count for count in range(1, usable + 1) if params.shards % count == 0)
     if not text.isdecimal() or not 1 <= int(text) <= 1024:
-        raise ValueError(f"{VARIABLE} = {text!r}: must be a number of processes, 1 to 1024")
+        raise UserError(f"{VARIABLE} = {text!r}: must be a number of processes, 1 to 1024")
     check_process_count(int(text), params)
     return int(text)
 
 
 def check_process_count(count: int, params: TrainParams) -> None:
-    """Raise ValueError if the parts of a batch cannot be dealt evenly to this many processes."""
+    """Raise UserError if the parts of a batch cannot be dealt evenly to this many processes."""
     if params.members == 1 and params.shards % count:
-        raise ValueError(
+        raise UserError(
             f"{count} processes cannot share train.shards = {params.shards} evenly; use a number of processes that"
             " divides it, or change train.shards, which changes the results"
         )
@@ -48,7 +49,7 @@ def launch(count: int, module: str) -> None:
     """Run `python -m module` in a group of processes until all have succeeded.
 
     If processes are killed, start the group again, at most three times. End this process with exit code 1 if one has
-    failed otherwise, which has then reported why; raise ValueError if processes are killed too often.
+    failed otherwise, which has then reported why; raise UserError if processes are killed too often.
     """
     # Only needed here, and takes a tenth of a second to import.
     from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
@@ -90,4 +91,4 @@ def launch(count: int, module: str) -> None:
         reason = ", ".join(sorted(reasons)) or "the processes lost each other"
         if restarts_left:
             print(f"train: {reason}; starting all {count} again", flush=True)
-    raise ValueError(f"{reason}, for the {RESTARTS + 1}th time; the same command resumes from the last completed epoch")
+    raise UserError(f"{reason}, for the {RESTARTS + 1}th time; the same command resumes from the last completed epoch")

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from src.common.errors import UserError
 from src.network.convnet import ConvNet
 from src.train.data import SHORT_EPOCH, LabelledImages, split_into_batches
 from src.train.optimizer import AdamW, one_cycle
@@ -21,7 +22,7 @@ class Learner:
     """A network in training, with its optimizer, parameters, class weights and precision.
 
     losses: float32 (N,), the last loss of every training image, weighted as train.class_weights says; infinite before
-    the first. group: the processes that share the parts of every batch. Raise ValueError if there are fewer than two
+    the first. group: the processes that share the parts of every batch. Raise UserError if there are fewer than two
     training images for each part.
     """
 
@@ -34,7 +35,7 @@ class Learner:
         group: Group = ALONE,
     ) -> None:
         if len(data.labels) < 2 * params.shards:
-            raise ValueError(
+            raise UserError(
                 f"train.shards = {params.shards}: needs at least {2 * params.shards} training images; found"
                 f" {len(data.labels)}"
             )

@@ -21,6 +21,8 @@ from torch import Tensor
 from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
+from src.common.errors import UserError
+
 T = TypeVar("T")
 
 TIMEOUT = 600.0  # seconds that a process waits for the others in one exchange; TRAIN_TIMEOUT overrides it
@@ -53,7 +55,7 @@ class Group:
         if device.type == "cuda":
             gpu, count = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
             if gpu >= count:
-                raise ValueError(f"process {self.rank} needs a GPU of its own, but this machine has only {count}")
+                raise UserError(f"process {self.rank} needs a GPU of its own, but this machine has only {count}")
             torch.cuda.set_device(gpu)
         with self._bounded():
             dist.init_process_group(
@@ -96,11 +98,11 @@ class Group:
         return values[0]
 
     def check_same(self, description: dict[str, Any]) -> None:
-        """Raise ValueError if what results depend on is not the same in all processes."""
+        """Raise UserError if what results depend on is not the same in all processes."""
         first, *others = self.gather_objects(description)
         for rank, other in enumerate(others, start=1):
             for name in (name for name in first if other[name] != first[name]):
-                raise ValueError(
+                raise UserError(
                     f"{name}: {first[name]} in process 0, but {other[name]} in process {rank}; the result would depend"
                     " on which one computes what"
                 )
@@ -201,14 +203,14 @@ def join_group() -> Iterator[Group]:
 
 
 def read_timeout() -> float:
-    """Return the time limit in seconds; raise ValueError if TRAIN_TIMEOUT is not a positive number."""
+    """Return the time limit in seconds; raise UserError if TRAIN_TIMEOUT is not a positive number."""
     text = os.environ.get("TRAIN_TIMEOUT", f"{TIMEOUT}")
     try:
         timeout = float(text)
     except ValueError:
         timeout = 0.0
     if not 0 < timeout < 10**6:
-        raise ValueError(f"TRAIN_TIMEOUT = {text!r}: must be a positive number of seconds")
+        raise UserError(f"TRAIN_TIMEOUT = {text!r}: must be a positive number of seconds")
     return timeout
 
 

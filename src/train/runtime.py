@@ -24,7 +24,7 @@ class Runtime(NamedTuple):
 
 
 def set_up_runtime(params: TrainParams, model: ModelParams) -> Runtime:
-    """Choose device and precision and make PyTorch deterministic; raise ValueError if there is no such device."""
+    """Choose device and precision and make PyTorch deterministic; raise UserError if there is no such device."""
     device = choose_device(params.device, "train.device")
     precision = choose_precision(params.precision, device, model)
     make_deterministic(device, params.threads)

@@ -8,6 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from src.common.errors import UserError
 from src.network.convnet import ConvNet
 from src.train.augmentation import augment
 from src.train.batch_norm import recompute_statistics
@@ -36,7 +37,7 @@ def train(
     The best epoch has the lowest validation loss; without validation images it is the last one. If easy images are left
     out of training, the best weights are calibrated on the validation images. After every epoch, the checkpoint holds
     the complete state; training resumes from an existing checkpoint, bit for bit. on_epoch is called with the history
-    after every epoch, and once after resuming. All processes of the group train the same network. Raise ValueError when
+    after every epoch, and once after resuming. All processes of the group train the same network. Raise UserError when
     a loss is not finite, OSError when the checkpoint cannot be written.
     """
     settings = params.train
@@ -78,7 +79,7 @@ def _run_epoch(
         recompute_statistics(learner, data.training)
     loss, accuracy, temperature = validate(learner, data.validation) if data.validation else (math.nan, math.nan, 1.0)
     if data.validation and not math.isfinite(loss):
-        raise ValueError(f"the validation loss became {loss} in epoch {number}; try a lower train.learning_rate")
+        raise UserError(f"the validation loss became {loss} in epoch {number}; try a lower train.learning_rate")
     train_loss = learner.losses.double().mean().item()
     return EpochMetrics(number, images, train_loss, loss, accuracy, learner.learning_rate, temperature)
 

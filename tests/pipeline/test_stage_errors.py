@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from src.common.errors import UserError
 from src.common.files import load_arrays, save_arrays, write_csv
 from tests.helpers import STAGES, attempt, run, set_params
 
@@ -57,7 +58,7 @@ def test_wrong_parameters_of_another_stage_are_found_before_any_work(
     assert_fails(prepared_project, "download", "2 invalid parameters", "evaluate.shift = 99", "report.colums = 3")
     monkeypatch.chdir(prepared_project)
     for stage in STAGES:  # in this process, because six take long to start
-        with pytest.raises(ValueError, match=r"2 invalid parameters:\n  evaluate.shift = 99.*\n  report.colums = 3"):
+        with pytest.raises(UserError, match=r"2 invalid parameters:\n  evaluate.shift = 99.*\n  report.colums = 3"):
             importlib.import_module(f"stages.{stage}").main()
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.accuracy import FIGURES, TABLE, override
 from benchmarks.accuracy_table import render_table
+from src.common.errors import UserError
 from src.common.files import read_json
 from src.settings.all_params import default_values
 from src.settings.recipes import read_recipe
@@ -62,7 +63,7 @@ def test_assignments_override_parameters() -> None:
     assert values["train"]["precision"] == "fp32"
     assert values["model"]["conv_channels"] == [[4], [8]]
     for wrong in ("train.precisoin=fp32", "precision=fp32", "train.precision"):
-        with pytest.raises(ValueError, match=f"{wrong!r} does not set a parameter"):
+        with pytest.raises(UserError, match=f"{wrong!r} does not set a parameter"):
             override(default_values(), [wrong])
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks import own_images
 from benchmarks.own_images import DATA_SETS, TEST_FONTS, TRAIN_FONTS, describe, draw_letters, load
+from src.common.errors import UserError
 from src.download.digits import load_small_digits
 
 
@@ -32,7 +33,7 @@ def test_the_digits_survive_being_written_as_pictures(tmp_path: Path) -> None:
 
 def test_missing_fonts_are_named_with_the_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(own_images, "FONTS", tmp_path)
-    with pytest.raises(ValueError, match=r"Lato-Bold.ttf not found; run `apt-get install dataset-fashion-mnist"):
+    with pytest.raises(UserError, match=r"Lato-Bold.ttf not found; run `apt-get install dataset-fashion-mnist"):
         next(draw_letters("Lato-Bold.ttf", 1, seed=0))
 
 

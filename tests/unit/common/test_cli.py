@@ -16,7 +16,8 @@ def run_main(body: str, **settings: Any) -> subprocess.CompletedProcess[str]:
     """Run a main function of this body with run_cli, as the split stage would."""
     code = f"""
 import sys
-from src.common.cli import UsageError, run_cli
+from src.common.cli import run_cli
+from src.common.errors import UsageError, UserError
 sys.argv = ["stages/split.py"]
 def main():
     {body}
@@ -25,7 +26,7 @@ run_cli(main)
     return run_python(code, **({"capture_output": True} | settings))
 
 
-@pytest.mark.parametrize("error", ["ValueError", "OSError"])
+@pytest.mark.parametrize("error", ["UserError", "OSError"])
 def test_an_error_that_a_user_can_cause_is_one_message(error: str) -> None:
     result = run_main(f"raise {error}('what to do')")
     assert (result.returncode, result.stdout, result.stderr) == (1, "", "split: what to do\n")
@@ -50,7 +51,7 @@ def test_too_little_memory_is_one_message(body: str) -> None:
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize("body", ["assert 1 + 1 == 3", "raise RuntimeError('of another kind')"])
+@pytest.mark.parametrize("body", ["assert 1 + 1 == 3", "raise RuntimeError('of another kind')", "int('')"])
 def test_a_bug_keeps_its_traceback(body: str) -> None:
     result = run_main(body)
     assert result.returncode == 1

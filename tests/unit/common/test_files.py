@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from pydantic import BaseModel, PositiveInt
 
+from src.common.errors import UserError
 from src.common.files import load_arrays, read_csv, read_json, save_arrays, write_bytes, write_csv, write_json
 
 
@@ -36,7 +37,7 @@ def test_the_bytes_of_arrays_do_not_depend_on_how_python_writes_zip_headers(tmp_
 
 
 def test_a_missing_file_names_the_stage_that_creates_it(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"indices.npz is missing; run `dvc repro split` to create it"):
+    with pytest.raises(UserError, match=r"indices.npz is missing; run `dvc repro split` to create it"):
         load_arrays(tmp_path / "split/indices.npz", "train")
 
 
@@ -45,7 +46,7 @@ def test_damaged_arrays_are_rejected(tmp_path: Path, length: int) -> None:
     path = tmp_path / "split/indices.npz"
     save_arrays(path, train=np.arange(100))
     path.write_bytes(path.read_bytes()[:length])
-    with pytest.raises(ValueError, match=r"is damaged or not the expected file .*; run `dvc repro split`"):
+    with pytest.raises(UserError, match=r"is damaged or not the expected file .*; run `dvc repro split`"):
         load_arrays(path, "train")
 
 
@@ -55,13 +56,13 @@ def test_a_flipped_bit_is_noticed(tmp_path: Path) -> None:
     data = path.read_bytes()
     path.write_bytes(data.replace(np.arange(50, 60).tobytes(), np.arange(51, 61).tobytes()))
     assert path.read_bytes() != data
-    with pytest.raises(ValueError, match=r"is damaged or not the expected file .*CRC"):
+    with pytest.raises(UserError, match=r"is damaged or not the expected file .*CRC"):
         load_arrays(path, "train")
 
 
 def test_pickled_arrays_are_rejected(tmp_path: Path) -> None:
     np.savez(tmp_path / "evil.npz", train=np.array([{}], dtype=object))
-    with pytest.raises(ValueError, match="is damaged or not the expected file"):
+    with pytest.raises(UserError, match="is damaged or not the expected file"):
         load_arrays(tmp_path / "evil.npz", "train")
 
 
@@ -81,13 +82,13 @@ def test_arrays_that_do_not_fit_are_rejected(tmp_path: Path, changes: dict[str, 
     arrays: dict[str, np.ndarray] = {"images": np.zeros((3, 1, 8, 8), np.uint8), "labels": np.arange(3)}
     arrays["classes"] = np.array(list("abc"))
     save_arrays(tmp_path / "train.npz", **(arrays | changes))
-    with pytest.raises(ValueError, match=f"train.npz is damaged or not the expected file .*{reason}"):
+    with pytest.raises(UserError, match=f"train.npz is damaged or not the expected file .*{reason}"):
         load_arrays(tmp_path / "train.npz", *arrays)
 
 
 def test_a_missing_array_is_rejected(tmp_path: Path) -> None:
     save_arrays(tmp_path / "file.npz", train=np.arange(3))
-    with pytest.raises(ValueError, match=r"is damaged or not the expected file .*validation"):
+    with pytest.raises(UserError, match=r"is damaged or not the expected file .*validation"):
         load_arrays(tmp_path / "file.npz", "train", "validation")
 
 
@@ -172,7 +173,7 @@ def test_json_must_fit_the_model(tmp_path: Path) -> None:
         "{": "Invalid JSON",
     }.items():
         path.write_text(text)
-        with pytest.raises(ValueError, match=rf"metrics.json is damaged .*{reason}.*; run `dvc repro evaluate`"):
+        with pytest.raises(UserError, match=rf"metrics.json is damaged .*{reason}.*; run `dvc repro evaluate`"):
             read_json(path, Model)
 
 
@@ -191,7 +192,7 @@ def test_json_must_fit_the_model(tmp_path: Path) -> None:
 def test_a_csv_file_must_be_complete(tmp_path: Path, text: bytes, reason: str) -> None:
     path = tmp_path / "evaluate/errors.csv"
     write_bytes(path, text)
-    with pytest.raises(ValueError, match=rf"errors.csv is damaged .*{reason}.*; run `dvc repro evaluate`"):
+    with pytest.raises(UserError, match=rf"errors.csv is damaged .*{reason}.*; run `dvc repro evaluate`"):
         read_csv(path, index=int, name=str)
 
 

@@ -4,6 +4,7 @@ from typing import Annotated
 import pytest
 from pydantic import Field
 
+from src.common.errors import UserError
 from src.common.params import Section, StageParams, read_yaml, validate_params
 
 
@@ -34,7 +35,7 @@ def test_values_are_typed_as_yaml_1_2_defines(tmp_path: Path) -> None:
 
 
 def test_no_is_a_string_as_dvc_reads_it(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"model.dropout = 'no': "):
+    with pytest.raises(UserError, match=r"model.dropout = 'no': "):
         read(tmp_path, "model: {dropout: no}\ntrain: {learning_rate: 0.1}\n")
 
 
@@ -66,7 +67,7 @@ def test_no_is_a_string_as_dvc_reads_it(tmp_path: Path) -> None:
     ],
 )
 def test_every_wrong_key_is_named_with_its_value(tmp_path: Path, text: str, messages: list[str]) -> None:
-    with pytest.raises(ValueError) as error:
+    with pytest.raises(UserError) as error:
         read(tmp_path, text)
     for message in messages:
         assert message in str(error.value)
@@ -74,6 +75,6 @@ def test_every_wrong_key_is_named_with_its_value(tmp_path: Path, text: str, mess
 
 def test_a_missing_file_is_explained(tmp_path: Path) -> None:
     with pytest.raises(
-        ValueError, match=r"is missing; run from the project's root folder, or create it with `make recipe RECIPE"
+        UserError, match=r"is missing; run from the project's root folder, or create it with `make recipe RECIPE"
     ):
         read_yaml(tmp_path / "params.yaml")

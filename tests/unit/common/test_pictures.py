@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops
 
+from src.common.errors import UserError
 from src.common.pictures import Fit, fit_picture, read_picture
 from tests.unit.predict.drawings import draw_seven, ink_distance
 
@@ -25,7 +26,7 @@ def test_pictures_are_read_upright_opaque_and_scaled_to_8_bits(tmp_path: Path) -
 
 def test_a_file_that_is_not_a_picture_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("seven")
-    with pytest.raises(ValueError, match="not a PNG, JPEG, BMP, TIFF, WebP or GIF picture, or a damaged one"):
+    with pytest.raises(UserError, match="not a PNG, JPEG, BMP, TIFF, WebP or GIF picture, or a damaged one"):
         read_picture(tmp_path / "notes.txt")
 
 
@@ -33,19 +34,19 @@ def test_a_truncated_picture_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "picture.png"
     draw_seven().save(path)
     path.write_bytes(path.read_bytes()[:300])
-    with pytest.raises(ValueError, match="not a PNG, JPEG, BMP, TIFF, WebP or GIF picture, or a damaged one"):
+    with pytest.raises(UserError, match="not a PNG, JPEG, BMP, TIFF, WebP or GIF picture, or a damaged one"):
         read_picture(path)
 
 
 def test_a_missing_picture_is_rejected(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="No such file"):
+    with pytest.raises(UserError, match="No such file"):
         read_picture(tmp_path / "missing.png")
 
 
 def test_a_picture_with_too_many_pixels_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     draw_seven().save(tmp_path / "picture.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    with pytest.raises(ValueError, match="too many pixels; reduce the picture's size"):
+    with pytest.raises(UserError, match="too many pixels; reduce the picture's size"):
         read_picture(tmp_path / "picture.png")
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from src.common.errors import UserError
 from src.common.sprites import make_sprite_sheet, split_sprite_sheet
 
 
@@ -35,5 +36,5 @@ def png(mode: str, width: int, height: int) -> bytes:
     ids=["not a PNG", "truncated", "height", "width", "mode", "too large"],
 )
 def test_a_sheet_that_cannot_hold_the_images_is_rejected(sheet: bytes, reason: str) -> None:
-    with pytest.raises(ValueError, match=rf"^errors.png is damaged .*{reason}.*; run `dvc repro evaluate`"):
+    with pytest.raises(UserError, match=rf"^errors.png is damaged .*{reason}.*; run `dvc repro evaluate`"):
         split_sprite_sheet(sheet, 21)

@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 
+from src.common.errors import UserError
 from src.compare.comparison import compare
 from tests.builders import make_result
 
@@ -22,7 +23,7 @@ def test_the_verdict_depends_on_direction_and_significance_level() -> None:
 
 
 def test_results_on_different_test_sets_are_rejected() -> None:
-    with pytest.raises(ValueError, match="a and b were measured on different test sets"):
+    with pytest.raises(UserError, match="a and b were measured on different test sets"):
         compare(make_result("a", set()), make_result("b", set(), test_set="b"), 0.05)
 
 

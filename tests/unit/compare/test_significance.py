@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
+from src.common.errors import UserError
 from src.compare.significance import compare_seeds, holm, mcnemar, smallest_detectable, welch
 
 
@@ -34,7 +35,7 @@ def test_mean_accuracies_over_seeds_are_compared() -> None:
     assert compare_seeds([0.990, 0.991, 0.992], [0.995, 0.996, 0.997], 0.05).verdict == "better"
     assert compare_seeds([0.995, 0.996, 0.997], [0.990, 0.991, 0.992], 0.05).verdict == "worse"
     assert compare_seeds([0.5, 0.5], [0.75, 0.75], 0.05).interval == (0.25, 0.25)
-    with pytest.raises(ValueError, match=r"found 1 and 2 results that differ only in train.seed"):
+    with pytest.raises(UserError, match=r"found 1 and 2 results that differ only in train.seed"):
         compare_seeds([0.5], [0.5, 0.6], 0.05)
 
 

@@ -17,6 +17,7 @@ import psutil
 import pytest
 from PIL import Image
 
+from src.common.errors import UserError
 from src.common.pictures import fit_picture
 from src.download import folder as folder_module
 from src.download.class_folders import list_class_folders
@@ -119,7 +120,7 @@ def test_a_small_class_has_a_picture_on_each_side_and_that_is_the_one_closest_to
 def test_a_class_with_a_single_picture_is_an_error(tmp_path: Path) -> None:
     write(tmp_path, {"cat": [1], "dog": range(10, 20), "bird": [2]})
     shutil.copy(tmp_path / "bird/002.png", tmp_path / "bird/copy.png")
-    with pytest.raises(ValueError, match=r"no test pictures that can be used for: bird, cat"):
+    with pytest.raises(UserError, match=r"no test pictures that can be used for: bird, cat"):
         load(tmp_path, test_fraction=1e-9)
 
 
@@ -154,7 +155,7 @@ def test_hostile_files_are_used_or_named(tmp_path: Path, capsys: pytest.CaptureF
     before = snapshot(root)
     assert len(pictures) + len(useless) >= 60
 
-    with pytest.raises(ValueError) as error:
+    with pytest.raises(UserError) as error:
         load(root)
     reported = dict(re.findall(r"^  (\S.*): (.*)$", str(error.value), re.MULTILINE))
     assert str(error.value).startswith(f"{len(useless)} files cannot be used:\n  ")
@@ -197,7 +198,7 @@ def test_links_to_folders_and_stray_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "bird").symlink_to("cat")
     (tmp_path / "loop").symlink_to(".")
     (tmp_path / "labels.csv").write_text("1,cat")
-    with pytest.raises(ValueError) as error:
+    with pytest.raises(UserError) as error:
         load(tmp_path)
     for name, reason in (("bird", "a link to a folder"), ("loop", "a link to a folder"), ("labels.csv", "not in the")):
         assert f"{tmp_path / name}: {reason}" in str(error.value)
@@ -205,7 +206,7 @@ def test_links_to_folders_and_stray_files_are_named(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "dog")
     (tmp_path / "cat").rename(tmp_path / "cats")
     (tmp_path / "train").symlink_to("cats")
-    with pytest.raises(ValueError, match="train is a link"):
+    with pytest.raises(UserError, match="train is a link"):
         load(tmp_path)
 
 
@@ -214,7 +215,7 @@ def test_stray_files_beside_train_and_test_are_named(tmp_path: Path, monkeypatch
     for name in ("README.md", "train/README.md", "forgotten.png"):
         (tmp_path / name).write_text("")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ValueError, match="2 files cannot be used:") as error:
+    with pytest.raises(UserError, match="2 files cannot be used:") as error:
         load(Path())
     for name in ("train/README.md", "forgotten.png"):
         assert f"{name}: not in the folder of a class" in str(error.value)
@@ -224,9 +225,9 @@ def test_a_class_that_only_has_links_to_elsewhere_is_not_called_empty(tmp_path: 
     write(tmp_path / "photos", {"cat": range(5), "dog": []})
     write(tmp_path / "cache", {"dog": [9]})
     (tmp_path / "photos/dog/1.png").symlink_to(tmp_path / "cache/dog/009.png")
-    with pytest.raises(ValueError, match=r"dog/1.png: a link that leads out of \S*photos"):
+    with pytest.raises(UserError, match=r"dog/1.png: a link that leads out of \S*photos"):
         load(tmp_path / "photos")
-    with pytest.raises(ValueError, match="no training pictures that can be used for: dog"):
+    with pytest.raises(UserError, match="no training pictures that can be used for: dog"):
         load(tmp_path / "photos", skip_unreadable=True)
 
 
@@ -254,7 +255,7 @@ def test_a_picture_in_two_classes_is_an_error(tmp_path: Path, skip: bool) -> Non
     write(tmp_path, FLAT)
     write(tmp_path, {"dog": [1, 2]})
     draw(1).save(tmp_path / "cat/copy.png")
-    with pytest.raises(ValueError, match="the same picture belongs to different classes") as error:
+    with pytest.raises(UserError, match="the same picture belongs to different classes") as error:
         load(tmp_path, skip_unreadable=skip)
     one = f"{tmp_path}/cat/001.png = {tmp_path}/cat/copy.png = {tmp_path}/dog/001.png"
     assert f"\n  {one}\n  {tmp_path}/cat/002.png = {tmp_path}/dog/002.png\n" in str(error.value)
@@ -262,14 +263,14 @@ def test_a_picture_in_two_classes_is_an_error(tmp_path: Path, skip: bool) -> Non
 
 def test_a_class_whose_training_pictures_are_all_in_the_test_set_is_an_error(tmp_path: Path) -> None:
     write(tmp_path, {"train/cat": [1], "train/dog": [2], "test/cat": [1], "test/dog": [3]})
-    with pytest.raises(ValueError, match="has no training pictures that can be used for: cat"):
+    with pytest.raises(UserError, match="has no training pictures that can be used for: cat"):
         load(tmp_path)
 
 
 def test_a_class_without_a_readable_picture_is_an_error(tmp_path: Path) -> None:
     write(tmp_path, {"train/cat": [1], "train/dog": [], "test/cat": [2], "test/dog": [3]})
     (tmp_path / "train/dog/1.png").write_bytes(b"")
-    with pytest.raises(ValueError, match="has no training pictures that can be used for: dog"):
+    with pytest.raises(UserError, match="has no training pictures that can be used for: dog"):
         load(tmp_path, skip_unreadable=True)
 
 
@@ -282,7 +283,7 @@ def test_missing_and_empty_folders_say_what_goes_where(tmp_path: Path) -> None:
         ("file", "is not a folder"),
         ("empty", "has no folder of a class"),
     ):
-        with pytest.raises(ValueError) as error:
+        with pytest.raises(UserError) as error:
             load(tmp_path / name)
         for part in (f"{tmp_path / name} {problem}", f"as in {tmp_path / name}/cat/1.jpg"):
             assert part in str(error.value)
@@ -307,7 +308,7 @@ def test_missing_and_empty_folders_say_what_goes_where(tmp_path: Path) -> None:
     ],
 )
 def test_folders_that_cannot_be_used_are_rejected(tmp_path: Path, seeds: dict[str, list[int]], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UserError, match=message):
         load(write(tmp_path, seeds))
 
 
@@ -318,7 +319,7 @@ def test_images_that_do_not_fit_in_memory_are_rejected_before_decoding(
     monkeypatch.setattr(folder_module, "_decode", None)
     available = int(120 * 3 * 512**2 * folder_module.MEMORY_FACTOR) - 1
     monkeypatch.setattr("psutil.virtual_memory", lambda: type("Memory", (), {"available": available}))
-    with pytest.raises(ValueError, match=r"120 images of 3x512x512 pixels need 0\.2 GiB of memory, and 0\.2 GiB are"):
+    with pytest.raises(UserError, match=r"120 images of 3x512x512 pixels need 0\.2 GiB of memory, and 0\.2 GiB are"):
         load(tmp_path, channels=3, image_size=512)
 
 
@@ -328,7 +329,7 @@ def kill_process(*_: object, **__: object) -> None:
 
 def test_a_killed_worker_is_an_error_and_not_a_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folder_module, "_decode_chunk", kill_process)
-    with pytest.raises(ValueError, match="was killed, after 0 of 120 files"):
+    with pytest.raises(UserError, match="was killed, after 0 of 120 files"):
         load(write(tmp_path, FLAT))
 
 

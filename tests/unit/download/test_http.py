@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from src.common.errors import UserError
 from src.download import http
 from src.download.http import fetch_url
 
@@ -94,9 +95,9 @@ def test_a_missing_file_is_told_apart_from_other_failures(server: str, tmp_path:
 
 def test_truncated_and_oversized_answers_are_rejected(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "MAX_BYTES", 2**20)
-    with pytest.raises(ValueError, match="truncated: 5 of 500 bytes"):
+    with pytest.raises(UserError, match="truncated: 5 of 500 bytes"):
         fetch_url(f"{server}/truncated", timeout=5)
-    with pytest.raises(ValueError, match=r"larger than 1,048,576 bytes"):
+    with pytest.raises(UserError, match=r"larger than 1,048,576 bytes"):
         fetch_url(f"{server}/huge", timeout=5)
 
 

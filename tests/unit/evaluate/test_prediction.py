@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from src.common.errors import UserError
 from src.evaluate.prediction import average_networks, check_compatible, predict_probabilities
 from tests.builders import make_evaluate_params, make_tiny_network
 
@@ -46,7 +47,7 @@ def test_a_network_trained_on_other_data_is_rejected() -> None:
     network = make_tiny_network(classes=3)
     images, classes = np.zeros((1, 1, 8, 8), np.uint8), np.array(["0", "1", "2"])
     check_compatible(network, images, classes)
-    with pytest.raises(ValueError, match="expects images of shape 1x8x8, but the data has 3x8x9"):
+    with pytest.raises(UserError, match="expects images of shape 1x8x8, but the data has 3x8x9"):
         check_compatible(network, np.zeros((1, 3, 8, 9), np.uint8), classes)
-    with pytest.raises(ValueError, match="knows the classes 0, 1, 2, but the data has 0, 1, d"):
+    with pytest.raises(UserError, match="knows the classes 0, 1, 2, but the data has 0, 1, d"):
         check_compatible(network, images, np.array(["0", "1", "d"]))

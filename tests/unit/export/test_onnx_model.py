@@ -3,6 +3,7 @@ import onnxruntime
 import pytest
 import torch
 
+from src.common.errors import UserError
 from src.evaluate.prediction import average_networks, predict_probabilities
 from src.export.onnx_model import to_onnx
 from src.export.verification import verify
@@ -50,13 +51,13 @@ def test_a_model_that_differs_from_pytorch_is_refused(images: np.ndarray) -> Non
     networks = make_networks(1)
     classifier, params = make_classifier(networks), make_evaluate_params()
     right = [str(index) for index in classifier.predict(images).argmax(1)]
-    with pytest.raises(ValueError, match=r"differs from PyTorch's by .*, more than 1e-05"):
+    with pytest.raises(UserError, match=r"differs from PyTorch's by .*, more than 1e-05"):
         verify(make_classifier(make_networks(1, first_seed=1)), networks, images, right, params)
     wrong = ["0" if name != "0" else "1" for name in right[:2]] + right[2:]
-    with pytest.raises(ValueError, match="2 of 5 test images are predicted differently"):
+    with pytest.raises(UserError, match="2 of 5 test images are predicted differently"):
         verify(classifier, networks, images, wrong, params)
     for unfit in (right[1:], ["unknown", *right[1:]]):
-        with pytest.raises(ValueError, match=r"does not fit the test images; run `dvc repro evaluate`"):
+        with pytest.raises(UserError, match=r"does not fit the test images; run `dvc repro evaluate`"):
             verify(classifier, networks, images, unfit, params)
 
 
@@ -64,7 +65,7 @@ def test_a_probability_that_is_not_a_number_is_refused(images: np.ndarray) -> No
     networks = make_networks(1)
     classifier = make_classifier(networks)
     broken = Classifier(BrokenSession(), classifier.description)
-    with pytest.raises(ValueError, match="differs from PyTorch's by nan"):
+    with pytest.raises(UserError, match="differs from PyTorch's by nan"):
         verify(broken, networks, images, [], make_evaluate_params())
 
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from src.common.errors import UserError
 from src.network.convnet import output_size
 from tests.builders import NOTEBOOK_MODEL, make_network
 
@@ -68,13 +69,13 @@ def test_a_crop_to_24_pixels_keeps_the_notebooks_features() -> None:
     network = make_network(crop=4)
     assert [size.shape for size in network.sizes if size.layer == "Flatten"] == [(1152,)]
     assert network.sizes[0] == ("Crop", (1, 24, 24), 0)
-    with pytest.raises(ValueError, match=r"model.crop = 28 leaves nothing of images of 28x28"):
+    with pytest.raises(UserError, match=r"model.crop = 28 leaves nothing of images of 28x28"):
         make_network(crop=28)
 
 
 def test_more_blocks_than_the_image_has_pixels_for_are_rejected() -> None:
     message = "block 4 of 5 has too few pixels to pool: it needs at least 2x2, but only 1x1 pixels are left of the 8x12"
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UserError, match=message):
         make_network((1, 8, 12), conv_channels=[[8]] * 5)
 
 
@@ -86,5 +87,5 @@ def test_a_negative_slope_of_zero_is_relu() -> None:
 
 
 def test_a_crop_that_is_too_small_is_named() -> None:
-    with pytest.raises(ValueError, match=r"block 2 of 3 has too few .* remove a block or reduce model\.crop"):
+    with pytest.raises(UserError, match=r"block 2 of 3 has too few .* remove a block or reduce model\.crop"):
         make_network(crop=26)

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from src.common.errors import UserError
 from src.network.device import choose_device, choose_precision, describe_environment
 from src.network.params import ModelParams
 from src.settings.all_params import default_values
@@ -18,7 +19,7 @@ def test_auto_is_cuda_if_it_is_available(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_auto_is_the_cpu_without_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert choose_device("auto", "train.device") == CPU
-    with pytest.raises(ValueError, match=r"train.device = 'cuda', but PyTorch .* finds no CUDA device"):
+    with pytest.raises(UserError, match=r"train.device = 'cuda', but PyTorch .* finds no CUDA device"):
         choose_device("cuda", "train.device")
 
 

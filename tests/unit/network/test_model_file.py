@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from src.common.errors import UserError
 from src.network.model_file import decode_networks, encode_networks, load_networks
 from tests.builders import make_network
 
@@ -25,14 +26,14 @@ def test_networks_are_read_back_in_order() -> None:
 
 @pytest.mark.parametrize("end", [0, 4, 100, -1])
 def test_a_truncated_file_is_rejected(end: int) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(UserError):
         decode_networks(encode_networks([make_network()])[:end])
 
 
 def test_a_damaged_weight_is_noticed() -> None:
     data = bytearray(encode_networks([make_network()]))
     data[-1000] ^= 1
-    with pytest.raises(ValueError, match="the weights do not match their checksum"):
+    with pytest.raises(UserError, match="the weights do not match their checksum"):
         decode_networks(bytes(data))
 
 
@@ -40,7 +41,7 @@ def test_a_file_whose_weights_do_not_fit_its_architecture_is_rejected() -> None:
     data = encode_networks([make_network()])
     changed = re.sub(rb"\[128\]\],", b"[129]],", data)
     assert changed != data
-    with pytest.raises(ValueError, match="size mismatch"):
+    with pytest.raises(UserError, match="size mismatch"):
         decode_networks(changed)
 
 
@@ -52,6 +53,6 @@ def test_weights_that_are_not_finite_are_rejected(tmp_path: Path, value: float) 
     path.parent.mkdir()
     path.write_bytes(encode_networks([network]))
     with pytest.raises(
-        ValueError, match=r"model.safetensors is damaged .*\(0.layers.0.weight is not finite\); run `dvc repro"
+        UserError, match=r"model.safetensors is damaged .*\(0.layers.0.weight is not finite\); run `dvc repro"
     ):
         load_networks(path)

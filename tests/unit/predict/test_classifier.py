@@ -4,6 +4,7 @@ import numpy as np
 import onnx
 import pytest
 
+from src.common.errors import UserError
 from src.export.onnx_model import to_onnx
 from src.predict.classifier import BATCH, decode_classifier, load_classifier
 from tests.builders import make_classifier, make_tiny_network
@@ -28,19 +29,19 @@ def test_images_are_classified_in_batches(data: bytes) -> None:
 def test_a_damaged_file_is_reported(data: bytes, tmp_path: Path) -> None:
     for contents in (b"", b"no model", data[: len(data) // 2]):
         (tmp_path / "model.onnx").write_bytes(contents)
-        with pytest.raises(ValueError, match=r"model.onnx is damaged or not a model .*; run `dvc repro "):
+        with pytest.raises(UserError, match=r"model.onnx is damaged or not the expected file .*; run `dvc repro "):
             load_classifier(tmp_path / "model.onnx")
-    with pytest.raises(ValueError, match=r"data/export/missing.onnx is missing; run `dvc repro export` to create it"):
+    with pytest.raises(UserError, match=r"data/export/missing.onnx is missing; run `dvc repro export` to create it"):
         load_classifier(PATH.with_name("missing.onnx"))
 
 
 def test_other_onnx_files_are_refused(data: bytes) -> None:
     model = onnx.load_from_string(data)
     model.graph.input[0].type.tensor_type.shape.dim[2].dim_value = 9
-    with pytest.raises(ValueError, match=r"inputs and outputs .*\[1, 9, 8\].*, expected .*\[1, 8, 8\]"):
+    with pytest.raises(UserError, match=r"inputs and outputs .*\[1, 9, 8\].*, expected .*\[1, 8, 8\]"):
         decode_classifier(model.SerializeToString(), PATH)
     del model.metadata_props[:]
-    with pytest.raises(ValueError, match="no metadata 'classifier'"):
+    with pytest.raises(UserError, match="no metadata 'classifier'"):
         decode_classifier(model.SerializeToString(), PATH)
 
 
@@ -49,5 +50,5 @@ def test_a_model_for_a_newer_onnxruntime_says_so(data: bytes) -> None:
     opset.opset_import[0].version = 99
     ir.ir_version = 99
     for model in (opset, ir):
-        with pytest.raises(ValueError, match=r"needs a newer onnxruntime than [\d.]+; see requirements.txt"):
+        with pytest.raises(UserError, match=r"needs a newer onnxruntime than [\d.]+; see requirements.txt"):
             decode_classifier(model.SerializeToString(), PATH)

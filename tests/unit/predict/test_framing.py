@@ -5,6 +5,7 @@ import pytest
 from PIL import Image, ImageDraw
 from scipy.ndimage import center_of_mass
 
+from src.common.errors import UserError
 from src.predict.framing import frame_character
 from tests.unit.predict.drawings import SHAPE, draw_seven, from_brightness, ink_distance
 
@@ -105,7 +106,7 @@ def test_the_image_has_the_channels_and_size_of_the_network() -> None:
 def test_empty_paper_is_rejected(size: tuple[int, int]) -> None:
     noise = np.random.default_rng(0).normal(0.8, 0.02, size[::-1])
     for picture in (Image.new("L", size), from_brightness(noise)):
-        with pytest.raises(ValueError, match="no ink stands out from the paper"):
+        with pytest.raises(UserError, match="no ink stands out from the paper"):
             frame_character(picture, SHAPE)
 
 
@@ -121,5 +122,5 @@ def test_hard_edged_drawings_of_any_size_are_read() -> None:
 
 @pytest.mark.parametrize("brightness", [0, 20, 255])
 def test_an_empty_picture_of_the_training_size_is_rejected(brightness: int) -> None:
-    with pytest.raises(ValueError, match="no ink stands out from the paper"):
+    with pytest.raises(UserError, match="no ink stands out from the paper"):
         frame_character(Image.new("L", (28, 28), brightness), SHAPE)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from src.common.errors import UserError
 from src.common.metrics import Metrics
 from src.common.sprites import split_sprite_sheet
 from src.report.results import Environment, column
@@ -41,7 +42,7 @@ def test_errors_must_fit_the_metrics(rows: slice, found: str) -> None:
     results = make_report_results(7, CLASSES)
     recall = {name: 0.9 for name in CLASSES if rows.stop < 7 or name != "dog"}
     changed = results._replace(errors=results.errors[rows], metrics={**results.metrics, "recall": recall})
-    with pytest.raises(ValueError, match=rf"errors.csv has {found}, but .* 7 errors .*; run `dvc repro"):
+    with pytest.raises(UserError, match=rf"errors.csv has {found}, but .* 7 errors .*; run `dvc repro"):
         changed.mistakes()
 
 

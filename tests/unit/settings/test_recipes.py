@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from src.common.errors import UserError
 from src.common.params import read_yaml
 from src.settings.all_params import default_values
 from src.settings.recipes import read_recipe
@@ -36,7 +37,7 @@ def test_a_recipe_is_completed_with_the_defaults(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_recipes_are_rejected(tmp_path: Path, text: str, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UserError, match=message):
         read_recipe(write(tmp_path, text))
 
 

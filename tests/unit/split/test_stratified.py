@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from src.common.errors import UserError
 from src.split.params import SplitParams
 from src.split.stratified import describe_imbalance, split_rows
 
@@ -31,7 +32,7 @@ def test_the_split_depends_on_the_seed() -> None:
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_a_class_needs_an_image_on_each_side(count: int) -> None:
-    with pytest.raises(ValueError, match=r"at least two training images of every class .*; add some of b"):
+    with pytest.raises(UserError, match=r"at least two training images of every class .*; add some of b"):
         split_rows(np.repeat([0, 1], [10, count]), CLASSES, make_params())
 
 
@@ -44,7 +45,7 @@ def test_a_class_needs_an_image_on_each_side(count: int) -> None:
     ],
 )
 def test_a_split_that_would_leave_out_a_class_is_rejected(counts: list[int], fraction: float, message: str) -> None:
-    with pytest.raises(ValueError, match=rf"split.validation_fraction = {fraction} {message}"):
+    with pytest.raises(UserError, match=rf"split.validation_fraction = {fraction} {message}"):
         split_rows(np.repeat([0, 1], counts), CLASSES, make_params(fraction))
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_ind, ttest_rel
 
-from src.common.cli import UsageError
+from src.common.errors import UsageError, UserError
 from src.compare.comparison import Result
 from src.sweep.markdown import sweep_markdown
 from src.sweep.plot import sweep_plot
@@ -24,12 +24,12 @@ def make_experiment(accuracy: float | None, test_set: str = "a", **params: Any) 
 def read(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return a function that reads a sweep of these experiments, newest first, named a, b and so on."""
 
-    def read(experiments: list[Result | ValueError], *patterns: str) -> Sweep:
+    def read(experiments: list[Result | UserError], *patterns: str) -> Sweep:
         named = dict(zip((f"refs/exps/01/23/{letter}" for letter in "abcdefghij"), experiments, strict=False))
 
         def read_result(ref: str) -> Result:
-            if isinstance(named[ref], ValueError):
-                raise ValueError(f"{ref} has no data/train/metrics.json")
+            if isinstance(named[ref], UserError):
+                raise UserError(f"{ref} has no data/train/metrics.json")
             return named[ref]  # type: ignore[return-value]
 
         monkeypatch.setattr("src.sweep.sweep.list_experiments", lambda: list(named))
@@ -127,7 +127,7 @@ def test_what_cannot_be_counted_is_named_with_the_reason(read: Any) -> None:
             make_experiment(0.9, x=1.0),
             make_experiment(None, x=3),
             make_experiment(0.9, test_set="b"),
-            ValueError(),
+            UserError(),
         ]
     )
     assert [setting.accuracies for setting in sweep.settings] == [[0.9], [0.8]]
@@ -148,9 +148,9 @@ def test_experiments_are_selected_by_name(read: Any) -> None:
 
 
 def test_without_results_the_error_says_why(read: Any) -> None:
-    with pytest.raises(ValueError, match="there are no experiments here"):
+    with pytest.raises(UserError, match="there are no experiments here"):
         read([])
-    with pytest.raises(ValueError, match="no experiment has a result that can be counted\n  a: no validation accuracy"):
+    with pytest.raises(UserError, match="no experiment has a result that can be counted\n  a: no validation accuracy"):
         read([make_experiment(None)])
 
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from src.common.errors import UserError
 from src.train.data import select_data, split_into_batches
 from tests.builders import make_train_params
 
@@ -22,7 +23,7 @@ def test_two_rows_left_over_are_a_batch() -> None:
 def test_rows_that_overlap_or_do_not_exist_are_rejected(train: list[int], validation: list[int]) -> None:
     arrays: dict[str, np.ndarray] = {"images": np.zeros((5, 1, 1, 1), np.uint8), "labels": np.arange(5)}
     rows = {"train": np.array(train), "validation": np.array(validation)}
-    with pytest.raises(ValueError, match="rows that occur twice or do not exist; run `dvc repro split`"):
+    with pytest.raises(UserError, match="rows that occur twice or do not exist; run `dvc repro split`"):
         select_data(arrays, rows, make_train_params().train, torch.device("cpu"))
 
 

@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch.distributed import HashStore  # type: ignore[attr-defined]
 
+from src.common.errors import UserError
 from src.train.launcher import choose_process_count
 from src.train.processes import Group, read_timeout
 from tests.builders import make_train_params
@@ -44,20 +45,20 @@ def test_the_environment_overrides_the_number(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize("value", ["0", "two", "-1", "1.5", "", "9999"])
 def test_numbers_that_make_no_sense_are_rejected(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("TRAIN_PROCESSES", value)
-    with pytest.raises(ValueError, match=f"TRAIN_PROCESSES = '{value}': must be a number of processes, 1 to 1024"):
+    with pytest.raises(UserError, match=f"TRAIN_PROCESSES = '{value}': must be a number of processes, 1 to 1024"):
         choose()
 
 
 def test_processes_that_cannot_share_the_parts_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRAIN_PROCESSES", "3")
-    with pytest.raises(ValueError, match=r"3 processes cannot share train\.shards = 4 evenly"):
+    with pytest.raises(UserError, match=r"3 processes cannot share train\.shards = 4 evenly"):
         choose(shards=4)
 
 
 @pytest.mark.parametrize("value", ["0", "soon", "-1", "inf", "nan"])
 def test_time_limits_that_make_no_sense_are_rejected(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("TRAIN_TIMEOUT", value)
-    with pytest.raises(ValueError, match="must be a positive number of seconds"):
+    with pytest.raises(UserError, match="must be a positive number of seconds"):
         read_timeout()
 
 
@@ -77,5 +78,5 @@ def test_a_barrier_names_who_shows_no_sign_of_life() -> None:
 def test_processes_that_differ_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     group = Group(0, 2)
     monkeypatch.setattr(group, "gather_objects", lambda own: [own, own | {"threads": 4}])
-    with pytest.raises(ValueError, match="threads: 2 in process 0, but 4 in process 1"):
+    with pytest.raises(UserError, match="threads: 2 in process 0, but 4 in process 1"):
         group.check_same({"torch": "2.9", "threads": 2})

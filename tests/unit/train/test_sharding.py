@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from src.common.errors import UserError
 from src.network.convnet import ConvNet
 from src.train.learner import Learner
 from src.train.seeds import derive_seed
@@ -69,5 +70,5 @@ def test_each_part_has_its_own_random_numbers() -> None:
 
 
 def test_too_few_images_for_the_parts_are_rejected() -> None:
-    with pytest.raises(ValueError, match=r"train\.shards = 4: needs at least 8 training images; found 7"):
+    with pytest.raises(UserError, match=r"train\.shards = 4: needs at least 8 training images; found 7"):
         Learner(make_tiny_network(), make_images(7), make_train_params(shards=4).train, torch.float32)

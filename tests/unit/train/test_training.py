@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from src.common.errors import UserError
 from src.network.convnet import ConvNet
 from src.train import learner, training
 from src.train.checkpoint import Checkpoint
@@ -224,7 +225,7 @@ def test_the_training_loss_counts_the_last_loss_of_images_left_out(monkeypatch: 
 
 
 def test_a_loss_that_is_not_finite_ends_training_with_advice() -> None:
-    with pytest.raises(ValueError, match=r"in epoch 1/3, step 2, at learning rate 1e\+30; try a lower"):
+    with pytest.raises(UserError, match=r"in epoch 1/3, step 2, at learning rate 1e\+30; try a lower"):
         fit(learning_rate=1e30, schedule="constant")
 
 
