@@ -24,8 +24,7 @@ from src.common.errors import UserError
 from src.common.files import read_csv, read_json, write_bytes, write_json
 from src.common.params import PARAMS, read_yaml, validate_params
 from src.compare.revisions import TEST_SET
-from src.settings.all_params import AllParams
-from src.settings.recipes import read_recipe
+from src.params.params import AllParams, read_recipe
 
 WORK = Path(".accuracy")  # one copy of the project per unfinished measurement
 FIGURES = Path("benchmarks/accuracy")

@@ -23,7 +23,7 @@ from src.common.params import read_yaml
 from src.download.folder import load_folder
 from src.download.idx_folder import load_idx_folder
 from src.download.params import DownloadParams
-from src.settings.documentation import render_params
+from src.params.documentation import render_params
 
 ROUNDS = 5
 WORKERS = 2

@@ -36,8 +36,8 @@ from src.download.folder import load_folder
 from src.download.idx_folder import load_idx_folder
 from src.download.params import DownloadParams
 from src.evaluate.evaluation import evaluate
-from src.settings.all_params import AllParams
-from src.settings.recipes import read_recipe
+from src.params.params import AllParams
+from src.params.params import read_recipe
 from src.split.stratified import split_rows
 from src.train.checkpoint import Checkpoint
 from src.train.ensemble import TrainedEnsemble, train_ensemble

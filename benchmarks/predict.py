@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.spread import spread
 from src.common.files import load_arrays
-from src.predict.classifier import load_classifier
+from src.export.classifier import load_classifier
 from stages.download import TRAIN
 from tools.predict import MODEL
 

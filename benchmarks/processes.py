@@ -23,7 +23,7 @@ from benchmarks.copying import ROOT
 from benchmarks.spread import spread
 from src.network.convnet import Architecture, ConvNet
 from src.network.device import describe_environment, keep_freed_memory, make_deterministic
-from src.settings.all_params import default_values
+from src.params.params import default_values
 from src.train.data import LabelledImages
 from src.train.epoch import train_epoch
 from src.train.launcher import launch

@@ -42,8 +42,7 @@ from src.download.idx import FILES
 from src.download.torchvision_datasets import MNIST
 from src.network.convnet import Architecture, ConvNet
 from src.network.device import describe_environment
-from src.settings.all_params import AllParams
-from src.settings.recipes import read_recipe
+from src.params.params import AllParams, read_recipe
 from src.train.augmentation import augment
 from src.train.data import LabelledImages
 from src.train.epoch import train_epoch

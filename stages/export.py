@@ -3,50 +3,46 @@
 import hashlib
 from pathlib import Path
 
+from src.common.artifacts import Environment, MetricsFile, Prediction
 from src.common.cli import run_cli
-from src.common.files import load_arrays, read_bytes, read_csv, read_json, write_bytes
-from src.common.metrics import MetricsFile
-from src.common.params import PARAMS, StageParams, read_yaml
-from src.evaluate.params import EvaluateParams
+from src.common.dataset import Dataset, Split
+from src.common.files import read_bytes, read_csv, read_json, write_bytes
+from src.common.params import PARAMS, read_yaml
+from src.common.text import count
+from src.export.classifier import Description, decode_classifier
 from src.export.model_card import Facts, model_card
-from src.export.onnx_model import OPSET, to_onnx
-from src.export.verification import TOLERANCE, verify
+from src.export.onnx_model import OPSET, TOLERANCE, to_onnx, verify
 from src.network.model_file import load_networks
-from src.predict.classifier import Description, decode_classifier
-from src.settings.all_params import read_stage_params
+from src.params.params import read_params
 
 TRAINED = Path("data/train/model.safetensors")
 MODEL, CARD = Path("data/export/model.onnx"), Path("data/export/model.md")
 
 
-class Params(StageParams):
-    evaluate: EvaluateParams
-
-
 def main() -> None:
-    params = read_stage_params(Params).evaluate
-    networks, images = load_networks(TRAINED), load_arrays(Path("data/download/test.npz"), "images")["images"]
-    rows = load_arrays(Path("data/split/indices.npz"), "train", "validation")
+    params = read_params().evaluate
+    networks, images = load_networks(TRAINED), Dataset.load(Path("data/download/test.npz")).images
+    split = Split.load(Path("data/split/indices.npz"))
     facts = Facts(
-        metrics=read_json(Path("data/evaluate/metrics.json"), MetricsFile)["test"],
-        predictions=read_csv(Path("data/evaluate/predictions.csv"), actual=str, predicted=str),
-        environment=read_json(Path("data/train/environment.json")),
+        metrics=read_json(Path("data/evaluate/metrics.json"), MetricsFile).test,
+        predictions=read_csv(Path("data/evaluate/predictions.csv"), Prediction),
+        environment=read_json(Path("data/train/environment.json"), Environment),
         params=read_yaml(PARAMS),
-        training_images=len(rows["train"]),
-        validation_images=len(rows["validation"]),
+        training_images=len(split.train),
+        validation_images=len(split.validation),
     )
     description = Description(
         **networks[0].architecture.model_dump(include={"classes", "image_shape", "fit"}),
-        networks=len(networks),
+        members=len(networks),
         shift=params.shift,
         trained_model_md5=hashlib.md5(read_bytes(TRAINED), usedforsecurity=False).hexdigest(),
     )
     model = to_onnx(networks, description)
-    predicted = [row["predicted"] for row in facts.predictions]
+    predicted = [row.predicted for row in facts.predictions]
     difference = verify(decode_classifier(model, MODEL), networks, images, predicted, params)
     write_bytes(MODEL, model)
     write_bytes(CARD, model_card(description, facts).encode())
-    print(f"export: {len(networks)} network{'s'[: len(networks) > 1]}, ONNX opset {OPSET}, {len(model) / 1e6:.1f} MB")
+    print(f"export: {count('network', len(networks))}, ONNX opset {OPSET}, {len(model) / 1e6:.1f} MB")
     print(
         f"export: same predictions as PyTorch on all {len(images):,} test images; probabilities differ by at most"
         f" {difference:.1e} (allowed: {TOLERANCE:.0e}); wrote {MODEL} and {CARD}"

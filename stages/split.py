@@ -5,31 +5,24 @@ from pathlib import Path
 import numpy as np
 
 from src.common.cli import run_cli
-from src.common.files import load_arrays, save_arrays
-from src.common.params import StageParams
-from src.settings.all_params import read_stage_params
-from src.split.params import SplitParams
+from src.common.dataset import Dataset
+from src.params.params import read_params
 from src.split.stratified import describe_imbalance, split_rows
 
 TRAIN = Path("data/download/train.npz")
-INDICES = Path("data/split/indices.npz")
-
-
-class Params(StageParams):
-    split: SplitParams
+SPLIT = Path("data/split/indices.npz")
 
 
 def main() -> None:
-    params = read_stage_params(Params).split
-    data = load_arrays(TRAIN, "labels", "classes")
-    labels, classes = data["labels"], data["classes"]
-    train, validation = split_rows(labels, classes, params)
-    save_arrays(INDICES, train=train, validation=validation)
-    print(f"split: {len(train):,} training and {len(validation):,} validation images")
-    counts = [np.bincount(labels[rows], minlength=len(classes)) for rows in (train, validation)]
-    for name, training_count, validation_count in zip(classes, *counts, strict=True):
+    params = read_params().split
+    data = Dataset.load(TRAIN)
+    split = split_rows(data, params)
+    split.save(SPLIT)
+    print(f"split: {len(split.train):,} training and {len(split.validation):,} validation images")
+    counts = [np.bincount(data.labels[rows], minlength=len(data.classes)) for rows in split]
+    for name, training_count, validation_count in zip(data.classes, *counts, strict=True):
         print(f"  {name}: {training_count:,} training, {validation_count:,} validation")
-    if warning := describe_imbalance(counts[0], classes):
+    if warning := describe_imbalance(counts[0], data.classes):
         print(f"split: {warning}")
 
 

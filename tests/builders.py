@@ -8,18 +8,18 @@ import numpy as np
 import torch
 from torch import nn
 
-from src.common.pictures import InputFit
+from src.common.dataset import InputFit
 from src.common.sprites import make_sprite_sheet
 from src.compare.comparison import Mistake, Result
 from src.download.params import DownloadParams
 from src.evaluate.params import EvaluateParams
 from src.evaluate.prediction import Predictions
+from src.export.classifier import Classifier, Description, decode_classifier
 from src.export.onnx_model import to_onnx
 from src.network.convnet import Architecture, ConvNet
 from src.network.params import ModelParams
-from src.predict.classifier import Classifier, Description, decode_classifier
+from src.params.params import default_values
 from src.report.results import Results
-from src.settings.all_params import default_values
 from src.train.data import LabelledImages
 from src.train.params import TrainStageParams
 

@@ -11,8 +11,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from benchmarks.copying import copy_project
-from src.settings.all_params import default_values
-from src.settings.documentation import render_params
+from src.params.documentation import render_params
+from src.params.params import default_values
 
 ROOT = Path(__file__).parent.parent
 STAGES = ["download", "split", "train", "evaluate", "report", "export"]

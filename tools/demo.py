@@ -16,8 +16,8 @@ import numpy as np
 from PIL import Image
 
 from src.common.errors import UserError
-from src.common.pictures import read_picture
-from src.predict.classifier import Classifier, load_classifier
+from src.export.classifier import Classifier, load_classifier
+from src.pictures.pictures import read_picture
 from tools.predict import MODEL
 
 MAX_PIXELS = 50_000_000  # of a picture; more would take seconds and hundreds of megabytes to decode

@@ -6,8 +6,8 @@ from pathlib import Path
 from src.common.cli import run_cli
 from src.common.files import write_bytes
 from src.common.params import PARAMS, read_yaml
-from src.settings.documentation import render_params, render_reference
-from src.settings.recipes import fill_in_defaults
+from src.params.documentation import render_params, render_reference
+from src.params.params import fill_in_defaults
 
 REFERENCE = Path("docs/parameters.md")
 

@@ -1,18 +1,44 @@
 """Print the loss curves and the confusion matrix as Markdown that GitHub renders."""
 
 import argparse
+import math
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
+from src.common.artifacts import EpochMetrics, Error
 from src.common.cli import run_cli
 from src.common.files import read_csv
-from src.report.markdown import confusion_markdown, curves_markdown
+from src.common.text import markdown_table
 
 
 def main() -> None:
     argparse.ArgumentParser(prog="python -m tools.plots", description=__doc__).parse_args()
-    history = read_csv(Path("data/train/history.csv"), epoch=int, train_loss=float, validation_loss=float)
-    print(curves_markdown(history))
-    print(confusion_markdown(read_csv(Path("data/evaluate/errors.csv"), actual=str, predicted=str)))
+    print(curves_markdown(read_csv(Path("data/train/history.csv"), EpochMetrics)))
+    print(confusion_markdown(read_csv(Path("data/evaluate/errors.csv"), Error)))
+
+
+def curves_markdown(history: Sequence[EpochMetrics]) -> str:
+    """Render the losses by epoch as a Mermaid chart."""
+    curves = {"training (blue)": [epoch.train_loss for epoch in history]}
+    if not math.isnan(history[-1].validation_loss):
+        curves["validation (orange)"] = [epoch.validation_loss for epoch in history]
+    lines = [f"    line [{', '.join(f'{loss:.6f}' for loss in losses)}]" for losses in curves.values()]
+    axis = f"    x-axis epoch [{', '.join(str(epoch.epoch) for epoch in history)}]"
+    colours = '%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "#1f77b4, #ff7f0e"}}}}%%'
+    title = f'    title "Loss: {" and ".join(curves)}"'
+    return "\n".join(["```mermaid", colours, "xychart-beta", title, axis, *lines, "```", ""])
+
+
+def confusion_markdown(errors: Sequence[Error]) -> str:
+    """Render how often each class was predicted as another, as a table."""
+    counts = Counter((error.actual, error.predicted) for error in errors)
+    columns = sorted({predicted for _, predicted in counts})
+    rows = [
+        (actual, *(counts[actual, predicted] or "" for predicted in columns))
+        for actual in sorted({actual for actual, _ in counts})
+    ]
+    return "\n".join(markdown_table(("actual \\ predicted", *columns), rows, "No errors."))
 
 
 if __name__ == "__main__":

@@ -19,11 +19,10 @@ import numpy as np
 from src.common.cli import run_cli
 from src.common.errors import UserError
 from src.common.files import write_bytes
-from src.common.pictures import read_picture
 from src.common.sprites import make_sprite_sheet
 from src.common.text import describe_top_classes
-from src.download.class_folders import IS_IGNORED
-from src.predict.classifier import load_classifier
+from src.export.classifier import load_classifier
+from src.pictures.pictures import is_ignored, read_picture
 
 MODEL = Path("data/export/model.onnx")
 # On MNIST's test images, most errors of the default network are among the few that it predicts with less confidence.
@@ -59,8 +58,8 @@ def find_pictures(arguments: list[str]) -> Iterator[str]:
         if not Path(argument).is_dir():
             yield argument
         for folder, subfolders, files in os.walk(argument):
-            subfolders[:] = sorted(name for name in subfolders if not IS_IGNORED(name))
-            pictures = {name for name in files if not IS_IGNORED(name)}
+            subfolders[:] = sorted(name for name in subfolders if not is_ignored(name))
+            pictures = {name for name in files if not is_ignored(name)}
             if folder == argument:  # which download leaves out, too
                 pictures.discard("README.md")
             yield from (str(Path(folder, name)) for name in sorted(pictures))

@@ -16,8 +16,8 @@ from src.common.cli import run_cli
 from src.common.errors import UsageError
 from src.common.files import write_bytes
 from src.common.params import PARAMS, read_yaml
-from src.settings.documentation import render_params
-from src.settings.recipes import fill_in_defaults, read_recipe
+from src.params.documentation import render_params
+from src.params.params import fill_in_defaults, read_recipe
 
 RECIPES = Path("recipes")
 

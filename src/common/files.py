@@ -5,26 +5,18 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar, get_type_hints
 
 import numpy as np
-from pydantic import BaseModel, RootModel, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from src.common.errors import UserError, damaged
 
-# The arrays of the artifacts: their type and number of dimensions.
-LAYOUTS: dict[str, tuple[type[np.generic], int]] = {
-    "images": (np.uint8, 4),
-    "labels": (np.int64, 1),
-    "classes": (np.str_, 1),
-    "fit": (np.str_, 0),
-    "train": (np.int64, 1),
-    "validation": (np.int64, 1),
-}
-JsonObject = RootModel[dict[str, Any]]
+Row = TypeVar("Row")
+M = TypeVar("M", bound=BaseModel)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -74,7 +66,11 @@ def read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise UserError(f"{path} is missing; run `dvc repro {path.parent.name}` to create it") from None
+        raise _missing(path) from None
+
+
+def _missing(path: Path) -> UserError:
+    return UserError(f"{path} is missing; run `dvc repro {path.parent.name}` to create it")
 
 
 def save_arrays(path: Path, **arrays: np.ndarray) -> None:
@@ -91,36 +87,25 @@ def save_arrays(path: Path, **arrays: np.ndarray) -> None:
                 np.lib.format.write_array(contents, array, allow_pickle=False)
 
 
-def load_arrays(path: Path, *names: str) -> dict[str, np.ndarray]:
+def load_arrays(path: Path, **layouts: tuple[type[np.generic], int]) -> dict[str, np.ndarray]:
     """Load arrays of an .npz file, without pickle.
 
-    Raise UserError if it is missing or damaged, lacks one of them, or holds arrays that do not have their LAYOUTS or
-    do not fit each other.
+    layouts: the type and the number of dimensions of each. Raise UserError if the file is missing or damaged, or lacks
+    an array of this kind.
     """
-    data = read_bytes(path)
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            arrays = {name: file[name] for name in names}
-        _check_arrays(arrays)
-        return arrays
-    except (zipfile.BadZipFile, EOFError, KeyError, TypeError, ValueError, UserError) as error:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in layouts}
+    except FileNotFoundError:
+        raise _missing(path) from None
+    except (zipfile.BadZipFile, EOFError, KeyError, TypeError, ValueError) as error:
         raise damaged(path, error) from None
-
-
-def _check_arrays(arrays: dict[str, np.ndarray]) -> None:
-    for name, array in arrays.items():
-        expected, dimensions = LAYOUTS[name]
+    for name, (expected, dimensions) in layouts.items():
+        array = arrays[name]
         if array.dtype.type is not expected or array.ndim != dimensions:
-            raise UserError(
-                f"{name} has type {array.dtype} and {array.ndim} dimensions, expected {expected.__name__} and"
-                f" {dimensions}"
-            )
-    if {"images", "labels"} <= arrays.keys() and len(arrays["images"]) != len(arrays["labels"]):
-        raise UserError(f"{len(arrays['images']):,} images, but {len(arrays['labels']):,} labels")
-    if {"labels", "classes"} <= arrays.keys():
-        labels, count = arrays["labels"], len(arrays["classes"])
-        if not len(labels) or labels.min() < 0 or labels.max() >= count:
-            raise UserError(f"every label must be from 0 to {count - 1}, and there must be at least one")
+            found = f"{name} has type {array.dtype} and {array.ndim} dimensions"
+            raise damaged(path, f"{found}, expected {expected.__name__} and {dimensions}")
+    return arrays
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:
@@ -128,46 +113,48 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
     write_bytes(path, (json.dumps(values, indent=2, allow_nan=False) + "\n").encode())
 
 
-def read_json(path: Path, model: type[BaseModel] = JsonObject) -> dict[str, Any]:
-    """Read a JSON object; raise UserError if the file is missing or does not fit the model."""
+def read_json(path: Path, model: type[M]) -> M:
+    """Read a JSON file; raise UserError if it is missing or does not fit the model."""
     data = read_bytes(path)
     try:
-        model.model_validate_json(data, strict=True)
+        return model.model_validate_json(data, strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         raise damaged(path, ": ".join([".".join(map(str, first["loc"])), first["msg"]]).lstrip(": ")) from None
-    values: dict[str, Any] = json.loads(data)
-    return values
 
 
-def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write a header and rows as CSV."""
+def write_csv(path: Path, row_type: type[Row], rows: Iterable[Row], float_format: str = "") -> None:
+    """Write rows of a dataclass as CSV, with its fields as the header."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
+    writer.writerow(get_type_hints(row_type))
+    for row in rows:
+        values = vars(row).values()
+        writer.writerow(format(value, float_format) if isinstance(value, float) else value for value in values)
     write_bytes(path, text.getvalue().encode())
 
 
-def read_csv(path: Path, **columns: Callable[[str], Any]) -> list[dict[str, str]]:
-    """Read a CSV file as one dict per row.
+def read_csv(path: Path, row_type: type[Row]) -> list[Row]:
+    """Read a CSV file into rows of a dataclass, whose fields are the required columns.
 
-    columns: each required column and the type that its values convert to. Raise UserError if the file is missing, not
-    UTF-8 or incomplete, or if a value does not convert.
+    Raise UserError if the file is missing, not UTF-8 or incomplete, or if a value does not convert to its field's type.
     """
-    data = read_bytes(path)
+    return parse_csv(read_bytes(path), row_type, path)
+
+
+def parse_csv(data: bytes, row_type: type[Row], path: Path) -> list[Row]:
+    """Parse the contents of a CSV file as read_csv does; path is the file that a UserError names."""
+    converters = get_type_hints(row_type)
     try:
         # Spreadsheet programs write a byte-order mark, which utf-8-sig skips.
         reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
+        if missing := converters.keys() - set(reader.fieldnames or ()):
+            raise damaged(path, f"no column {', '.join(sorted(missing))}")
         rows = []
-        if missing := columns.keys() - set(reader.fieldnames or ()):
-            raise UserError(f"no column {', '.join(sorted(missing))}")
-        for row in reader:
-            if None in row or None in row.values():
-                raise UserError(f"line {reader.line_num} does not have {len(reader.fieldnames or ())} values")
-            for name, convert in columns.items():
-                convert(row[name])
-            rows.append(row)
-    except (csv.Error, ValueError, UserError) as error:
+        for values in reader:
+            if None in values or None in values.values():
+                raise damaged(path, f"line {reader.line_num} does not have {len(reader.fieldnames or ())} values")
+            rows.append(row_type(*(convert(values[name]) for name, convert in converters.items())))
+        return rows
+    except (csv.Error, ValueError) as error:
         raise damaged(path, error) from None
-    return rows

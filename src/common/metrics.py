@@ -1,40 +1,12 @@
-"""The metrics on the test set, as evaluate writes them, and their confidence intervals."""
+"""The recall of every class, and confidence intervals."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from math import sqrt
 from statistics import NormalDist
 from typing import NamedTuple
 
-from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt
-
-
-class Members(BaseModel):
-    """The accuracy of an ensemble's networks."""
-
-    mean_accuracy: float
-    deviation: float
-    accuracy: dict[str, float]
-
-
-class Metrics(BaseModel):
-    """The metrics on the test set; rates are fractions."""
-
-    loss: float
-    accuracy: float
-    balanced_accuracy: float
-    errors: NonNegativeInt
-    images: PositiveInt
-    macro_f1: float
-    calibration_error: float
-    recall: dict[str, float] = Field(min_length=1)
-    members: Members | None = None
-
-
-class MetricsFile(BaseModel):
-    """The contents of evaluate's metrics.json; DVC shows `test.accuracy` and so on."""
-
-    test: Metrics
+from src.common.artifacts import Prediction
 
 
 class Recall(NamedTuple):
@@ -47,13 +19,13 @@ class Recall(NamedTuple):
     high: float
 
 
-def recall_per_class(predictions: Iterable[Mapping[str, str]], classes: Sequence[str]) -> list[Recall]:
-    """Compute the recall of every class from the rows of predictions.csv."""
+def recall_per_class(predictions: Iterable[Prediction], classes: Sequence[str]) -> list[Recall]:
+    """Compute the recall of every class on the test set."""
     images: Counter[str] = Counter()
     correct: Counter[str] = Counter()
     for row in predictions:
-        images[row["actual"]] += 1
-        correct[row["actual"]] += row["actual"] == row["predicted"]
+        images[row.actual] += 1
+        correct[row.actual] += row.actual == row.predicted
     return [
         Recall(name, images[name], correct[name] / images[name], *wilson_interval(correct[name], images[name]))
         if images[name]

@@ -1,63 +1,29 @@
-"""Read params.yaml into typed sections; report all invalid parameters in one message."""
+"""What the sections of params.yaml have in common, and how the file is read."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from src.common.errors import UserError
 
 PARAMS = Path("params.yaml")
-SECTIONS = ("download", "split", "model", "augment", "train", "evaluate", "report")
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """The default and the documentation of one parameter, kept next to its type in `Annotated[...]`.
-
-    `make docs` writes them, with the type and range, to docs/parameters.md and to the comments in params.yaml. The
-    default is not filled in for a missing key: params.yaml always holds every parameter, so that DVC can track it.
-    """
-
-    default: Any
-    description: str
-    unit: str = ""
 
 
 class Section(BaseModel):
     """One section of params.yaml: frozen, no unknown keys, no silent conversions."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=True)
 
 
-class StageParams(BaseModel):
-    """The sections that one stage reads, one field each; the other stages' sections are ignored."""
+def parameter(default: Any, description: str, unit: str = "", **limits: Any) -> Any:
+    """Declare a parameter of a section: its default and documentation, and the limits of pydantic's Field.
 
-    model_config = ConfigDict(frozen=True)
-
-
-S = TypeVar("S", bound=StageParams)
-
-
-def validate_params(stage_params: type[S], document: dict[str, Any], source: Path) -> S:
-    """Validate the parsed contents of params.yaml, and return a stage's sections.
-
-    Raise UserError naming the source, and each invalid key with its value and what is allowed.
+    `make docs` writes them, with the type, to docs/parameters.md and to the comments in params.yaml.
     """
-    errors = [f"{key}: unknown section; known: {_join(SECTIONS)}" for key in document if key not in SECTIONS]
-    try:
-        params = stage_params.model_validate(document)
-    except ValidationError as error:
-        errors += [_describe(details, stage_params) for details in error.errors()]
-    if errors:
-        raise UserError(
-            "\n  ".join([f"{source} has {len(errors)} invalid parameter{'s'[: len(errors) > 1]}:", *errors])
-        )
-    return params
+    return Field(default, description=description, json_schema_extra={"unit": unit}, **limits)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -70,24 +36,5 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except (YAMLError, ValueError, RecursionError) as error:
         raise UserError(f"{path} is not valid YAML: {error}") from None
     if not isinstance(document, dict):
-        raise UserError(f"{path} must hold sections ({_join(SECTIONS)}), found {type(document).__name__}")
+        raise UserError(f"{path} must hold sections of parameters, found {type(document).__name__}")
     return document
-
-
-def _describe(details: Any, stage_params: type[StageParams]) -> str:
-    if not details["loc"]:  # a check across sections
-        return str(details["msg"].removeprefix("Value error, "))
-    key = ".".join(str(part) for part in details["loc"])
-    if details["type"] == "missing":
-        return f"{key}: missing"
-    section = stage_params.model_fields[details["loc"][0]].annotation
-    assert section is not None
-    if details["type"] == "model_type":
-        return f"{key} = {details['input']!r}: must hold the keys {_join(section.model_fields)}"
-    if details["type"] == "extra_forbidden":
-        return f"{key} = {details['input']!r}: unknown key; known: {_join(section.model_fields)}"
-    return f"{key} = {details['input']!r}: {details['msg'].removeprefix('Value error, ')}"
-
-
-def _join(names: Iterable[str]) -> str:
-    return ", ".join(names)

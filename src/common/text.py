@@ -17,9 +17,14 @@ def _row(cells: Iterable[Any]) -> str:
     return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
 
 
-def describe_top_classes(probabilities: np.ndarray, classes: Sequence[str], count: int = 3) -> list[str]:
+def count(noun: str, number: int) -> str:
+    """Count things whose plural ends in s, as in `1 epoch` and `2,000 epochs`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def describe_top_classes(probabilities: np.ndarray, classes: Sequence[str], shown: int = 3) -> list[str]:
     """Format the most probable classes of each row of probabilities (N, K), as in `4: 61.2% · 9: 38.1% · 7: 0.4%`."""
-    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :count]
+    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :shown]
     return [
         " · ".join(f"{classes[i]}: {row[i]:.1%}" for i in best) for row, best in zip(probabilities, order, strict=True)
     ]

@@ -1,19 +1,14 @@
 """Find the pictures in a folder that holds one folder per class."""
 
 import os
-import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from fnmatch import translate
 from pathlib import Path
 from typing import NamedTuple
 
 from src.common.errors import UserError
-
-# What systems and editors leave behind. It includes all that .dvcignore lists: DVC does not rerun the stage for those.
-IGNORED = (".*", "*~", "#*#", "*.partial", "*.pyc", "__pycache__", "__MACOSX", "[Tt]humbs.db", "[Dd]esktop.ini")
-IS_IGNORED = re.compile("|".join(map(translate, IGNORED))).match
+from src.pictures.pictures import is_ignored
 
 
 class PictureFile(NamedTuple):
@@ -35,7 +30,7 @@ class ClassFolders(NamedTuple):
 def list_class_folders(folder: Path) -> ClassFolders:
     """List `train/<class>/*` and, if it exists, `test/<class>/*`; without a folder train, list `<class>/*`.
 
-    Hidden files, IGNORED and README.md at the top are left out. Raise UserError if the folder is missing or not laid
+    Hidden files, leftovers of programs and README.md at the top are left out. Raise UserError if the folder is missing or not laid
     out like this, or there are not at least two classes with pictures, the same in both parts.
     """
     if not folder.is_dir():
@@ -93,7 +88,7 @@ def _find_parts(folder: Path) -> dict[str, Path]:
 
 def _list_entries(folder: Path) -> list[os.DirEntry[str]]:
     with os.scandir(folder) as entries:
-        return sorted((entry for entry in entries if not IS_IGNORED(entry.name)), key=lambda entry: entry.name)
+        return sorted((entry for entry in entries if not is_ignored(entry.name)), key=lambda entry: entry.name)
 
 
 def _reject(entry: os.DirEntry[str], folder: Path) -> str | None:

@@ -17,17 +17,18 @@ import numpy as np
 import psutil
 from tqdm import tqdm
 
+from src.common.artifacts import PictureName
+from src.common.dataset import Dataset, Fit
 from src.common.errors import UserError
-from src.common.pictures import Fit, fit_picture, read_picture
 from src.download.class_folders import ClassFolders, PictureFile, list_class_folders, show_path
-from src.download.dataset import Dataset
 from src.download.params import DownloadParams
+from src.pictures.pictures import fit_picture, read_picture
 
 MEMORY_FACTOR = 2  # peak memory relative to the images: measured 1.92 for 28x28 pixels by benchmarks/folder.py
 CHUNK = 64  # pictures that a worker process decodes at a time, at most
 
 
-def load_folder(params: DownloadParams) -> Dataset:
+def load_folder(params: DownloadParams) -> tuple[Dataset, Dataset, list[PictureName]]:
     """Decode all pictures in download.folder; the folder itself is never changed.
 
     A picture that occurs more than once is used once: in the test set if a copy is there, otherwise in training. Raise
@@ -57,16 +58,15 @@ def load_folder(params: DownloadParams) -> Dataset:
     test_images = images[test]
     for place, row in enumerate(train):  # in place, to save memory; place <= row
         images[place] = images[row]
-    train_files, test_files = ([show_path(found.files[row].path) for row in side] for side in (train, test))
-    return Dataset(
-        images[: len(train)],
-        labels[train],
-        test_images,
-        labels[test],
-        np.array(found.classes),
-        params.fit,
-        train_files,
-        test_files,
+    files = [
+        PictureName(part, index, show_path(found.files[row].path))
+        for part, side in (("train", train), ("test", test))
+        for index, row in enumerate(side)
+    ]
+    return (
+        Dataset(images[: len(train)], labels[train], found.classes, params.fit),
+        Dataset(test_images, labels[test], found.classes, params.fit),
+        files,
     )
 
 

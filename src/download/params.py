@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
-from src.common.params import Parameter, Section
-from src.common.pictures import Fit
+from src.common.dataset import Fit
+from src.common.params import Section, parameter
 
 
-def normalise_mirror(mirror: str) -> str:
+def mirror_url(mirror: str) -> str:
     """Return a URL or folder as a URL that ends in a slash; raise ValueError for any other scheme."""
     scheme = urlsplit(mirror).scheme
     if scheme in ("https", "http", "file"):
@@ -24,42 +24,27 @@ def normalise_mirror(mirror: str) -> str:
 
 
 class DownloadParams(Section):
-    dataset: Annotated[
-        Literal["mnist", "fashion_mnist", "kmnist", "digits", "folder", "idx"],
-        Parameter(
-            "mnist",
-            "Dataset to fetch. digits is the small one bundled with scikit-learn; folder (pictures, one folder per"
-            " class) and idx (four IDX files) are data of your own.",
-        ),
-    ]
-    mirrors: Annotated[
-        list[Annotated[str, AfterValidator(normalise_mirror)]],
-        Parameter([], "Folders or URLs (https, http, file) to try before the public mirrors."),
-    ]
-    folder: Annotated[str, Field(min_length=1), Parameter("images", "Folder of your own data, for folder and idx.")]
-    test_fraction: Annotated[
-        float,
-        Field(gt=0, lt=1),
-        Parameter(
-            0.2,
-            "Fraction of a folder's pictures to set aside as the test set, unless the folder has subfolders train and"
-            " test.",
-        ),
-    ]
-    image_size: Annotated[
-        int, Field(ge=8, le=512), Parameter(28, "Side of the square images made from a folder's pictures.", "pixels")
-    ]
-    channels: Annotated[
-        Literal[1, 3], Parameter(1, "Channels of the images made from a folder's pictures: 1 is grey, 3 is RGB.")
-    ]
-    fit: Annotated[
-        Fit,
-        Parameter(
-            "crop",
-            "How your own pictures become images of the right shape: crop keeps the centre, pad adds a border, stretch"
-            " distorts. For folder and, when predicting, idx.",
-        ),
-    ]
-    skip_unreadable: Annotated[
-        bool, Parameter(False, "Leave out a folder's unreadable files and name them, instead of failing.")
-    ]
+    dataset: Literal["mnist", "fashion_mnist", "kmnist", "digits", "folder", "idx"] = parameter(
+        "mnist",
+        "Dataset to fetch. digits is the small one bundled with scikit-learn; folder (pictures, one folder per"
+        " class) and idx (four IDX files) are data of your own.",
+    )
+    mirrors: list[Annotated[str, AfterValidator(mirror_url)]] = parameter(
+        [], "Folders or URLs (https, http, file) to try before the public mirrors."
+    )
+    folder: str = parameter("images", "Folder of your own data, for folder and idx.", min_length=1)
+    test_fraction: float = parameter(
+        0.2,
+        "Fraction of a folder's pictures to set aside as the test set, unless the folder has subfolders train and"
+        " test.",
+        gt=0,
+        lt=1,
+    )
+    image_size: int = parameter(28, "Side of the square images made from a folder's pictures.", "pixels", ge=8, le=512)
+    channels: Literal[1, 3] = parameter(1, "Channels of the images made from a folder's pictures: 1 is grey, 3 is RGB.")
+    fit: Fit = parameter(
+        "crop",
+        "How your own pictures become images of the right shape: crop keeps the centre, pad adds a border, stretch"
+        " distorts. For folder and, when predicting, idx.",
+    )
+    skip_unreadable: bool = parameter(False, "Leave out a folder's unreadable files and name them, instead of failing.")

@@ -1,15 +1,20 @@
-"""Dispatch to the module that gets the dataset."""
+"""Get the dataset from the source that the parameters name."""
 
-from src.download.dataset import Dataset
+import numpy as np
+from PIL import Image
+
+from src.common.artifacts import PictureName
+from src.common.dataset import Dataset
 from src.download.params import DownloadParams
 
 
-def download_dataset(params: DownloadParams) -> Dataset:
-    """Get the dataset; raise UserError if no source has it. Imports are local because some are slow."""
-    if params.dataset == "digits":
-        from src.download.digits import load_small_digits
+def download_dataset(params: DownloadParams) -> tuple[Dataset, Dataset, list[PictureName]]:
+    """Get the training set, the test set, and the names of the images' files, if each has one.
 
-        return load_small_digits()
+    Raise UserError if no source has the dataset. Imports are local because some are slow.
+    """
+    if params.dataset == "digits":
+        return *load_small_digits(), []
     if params.dataset == "folder":
         from src.download.folder import load_folder
 
@@ -17,7 +22,21 @@ def download_dataset(params: DownloadParams) -> Dataset:
     if params.dataset == "idx":
         from src.download.idx_folder import load_idx_folder
 
-        return load_idx_folder(params)
+        return *load_idx_folder(params), []
     from src.download.idx_datasets import fetch_idx_dataset
 
-    return fetch_idx_dataset(params)
+    return *fetch_idx_dataset(params), []
+
+
+def load_small_digits() -> tuple[Dataset, Dataset]:
+    """Load scikit-learn's 1,797 digits of 8x8 pixels, enlarged to 28x28; a stratified fifth of them is the test set."""
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    small, labels = load_digits(return_X_y=True)
+    grey = np.round(small.reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
+    size, method = (28, 28), Image.Resampling.BICUBIC
+    images = np.stack([np.asarray(Image.fromarray(image).resize(size, method)) for image in grey])[:, None]
+    train, test = train_test_split(np.arange(len(labels)), test_size=0.2, stratify=labels, random_state=0)
+    digits = Dataset(images, labels.astype(np.int64), list("0123456789"), "character")
+    return digits.select(train), digits.select(test)

@@ -1,15 +1,17 @@
-"""The evaluation as a whole: predictions, mistakes and metrics on the test set."""
+"""The evaluation as a whole: predictions, errors and metrics on the test set."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from src.common.artifacts import Error, Metrics, Prediction
+from src.common.dataset import Dataset
 from src.common.sprites import make_sprite_sheet
-from src.evaluate.metrics import measure, measure_members
+from src.common.text import describe_top_classes
+from src.evaluate.metrics import image_losses, measure, measure_members
 from src.evaluate.params import EvaluateParams
-from src.evaluate.prediction import average_networks, check_compatible, predict_probabilities
-from src.evaluate.tables import error_rows, prediction_rows
+from src.evaluate.prediction import Predictions, average_networks, check_compatible, predict_probabilities
 from src.network.convnet import ConvNet
 from src.network.device import choose_device
 
@@ -17,40 +19,55 @@ from src.network.device import choose_device
 class Evaluation(NamedTuple):
     """The rows of predictions.csv and errors.csv, the sprite sheet of the misclassified images, and the metrics."""
 
-    prediction_rows: list[tuple[int | str, ...]]
-    error_rows: list[tuple[int | str, ...]]
+    predictions: list[Prediction]
+    errors: list[Error]
     error_images: bytes
-    metrics: dict[str, Any]
+    metrics: Metrics
 
     def summary(self) -> str:
         """Sum up the metrics for the terminal."""
-        images, errors = self.metrics["images"], self.metrics["errors"]
+        metrics = self.metrics
         text = (
-            f"evaluate: test accuracy {self.metrics['accuracy']:.2%} ({images - errors:,} of {images:,} images),"
-            f" {errors:,} errors, mean loss {self.metrics['loss']:.4f}"
+            f"evaluate: test accuracy {metrics.accuracy:.2%} ({metrics.images - metrics.errors:,} of"
+            f" {metrics.images:,} images), {metrics.errors:,} errors, mean loss {metrics.loss:.4f}"
         )
-        if members := self.metrics.get("members"):
-            single = f"{100 * members['mean_accuracy']:.3f} ± {100 * members['deviation']:.3f}%"
-            text += f"\nevaluate: ensemble of {len(members['accuracy'])}; single networks average {single}"
+        if members := metrics.members:
+            single = f"{100 * members.mean_accuracy:.3f} ± {100 * members.deviation:.3f}%"
+            text += f"\nevaluate: ensemble of {len(members.accuracy)}; single networks average {single}"
         return text
 
 
-def evaluate(networks: Sequence[ConvNet], data: dict[str, np.ndarray], params: EvaluateParams) -> Evaluation:
-    """Evaluate networks on `images` uint8 (N, C, H, W), `labels` int64 (N,) and `classes` str (K,).
+def evaluate(networks: Sequence[ConvNet], data: Dataset, params: EvaluateParams) -> Evaluation:
+    """Evaluate networks on the test set.
 
     Raise UserError if the networks do not fit the data, or the requested device is missing.
     """
-    images, labels, classes = data["images"], data["labels"], data["classes"]
-    check_compatible(networks[0], images, classes)
+    check_compatible(networks[0], data)
     device = choose_device(params.device, "evaluate.device")
-    probabilities = predict_probabilities(networks, images, params, device)
+    probabilities = predict_probabilities(networks, data.images, params, device)
     predictions = average_networks(probabilities)
-    metrics = measure(predictions, labels, classes, params.calibration_bins)
+    metrics = measure(predictions, data.labels, data.classes, params.calibration_bins)
     if len(networks) > 1:
-        metrics["members"] = measure_members(probabilities, labels)
-    return Evaluation(
-        prediction_rows(predictions, labels, classes),
-        error_rows(predictions, labels, classes),
-        make_sprite_sheet(images[predictions.predicted != labels]),
-        metrics,
-    )
+        metrics.members = measure_members(probabilities, data.labels)
+    rows = list_predictions(predictions, data)
+    errors = list_errors(predictions, data, rows)
+    sheet = make_sprite_sheet(data.images[predictions.predicted != data.labels])
+    return Evaluation(rows, errors, sheet, metrics)
+
+
+def list_predictions(predictions: Predictions, data: Dataset) -> list[Prediction]:
+    """Return one row per image."""
+    actual, predicted = (np.array(data.classes)[rows].tolist() for rows in (data.labels, predictions.predicted))
+    columns = range(len(data.labels)), actual, predicted, predictions.confidence.tolist()
+    return [Prediction(*row) for row in zip(*columns, strict=True)]
+
+
+def list_errors(predictions: Predictions, data: Dataset, rows: Sequence[Prediction]) -> list[Error]:
+    """Return one row per misclassified image; rows: those of all images."""
+    wrong = np.flatnonzero(predictions.predicted != data.labels)
+    losses = image_losses(predictions, data.labels)[wrong].tolist()
+    likeliest = describe_top_classes(predictions.probabilities[wrong], data.classes)
+    return [
+        Error(**vars(rows[i]), loss=loss, likeliest=text)
+        for i, loss, text in zip(wrong.tolist(), losses, likeliest, strict=True)
+    ]

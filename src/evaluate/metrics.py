@@ -1,46 +1,58 @@
-"""Compute metrics from predictions and labels."""
+"""Compute metrics from predictions and labels.
 
-from typing import Any
+scikit-learn has all of them, but takes a second to import; the tests compare with it.
+"""
+
+from collections.abc import Sequence
 
 import numpy as np
-from sklearn.metrics import accuracy_score, f1_score, log_loss, recall_score
 
+from src.common.artifacts import Members, Metrics
 from src.evaluate.prediction import Predictions
 
 
-def measure(predictions: Predictions, labels: np.ndarray, classes: np.ndarray, bins: int) -> dict[str, Any]:
+def measure(predictions: Predictions, labels: np.ndarray, classes: Sequence[str], bins: int) -> Metrics:
     """Compute all metrics.
 
-    labels: int64 (N,), classes: names (K,), bins: number of bins of the calibration error. Rates are fractions, the
-    loss is a mean over images. The balanced accuracy is the mean recall of the classes that have images; a class
-    without images has a recall of 0.
+    labels: int64 (N,), classes: K names, bins: number of bins of the calibration error. The balanced accuracy is the
+    mean recall of the classes that have images; a class without images has a recall of 0.
     """
-    indices = np.arange(len(classes))
     correct = predictions.predicted == labels
-    recall = recall_score(labels, predictions.predicted, labels=indices, average=None, zero_division=0)
-    return {
-        "loss": float(log_loss(labels, predictions.probabilities, labels=indices)),
-        "accuracy": float(accuracy_score(labels, predictions.predicted)),
-        "balanced_accuracy": float(recall[np.unique(labels)].mean()),
-        "errors": int((~correct).sum()),
-        "images": len(labels),
-        "macro_f1": float(f1_score(labels, predictions.predicted, labels=indices, average="macro", zero_division=0)),
-        "calibration_error": calibration_error(predictions.confidence, correct, bins),
-        "recall": dict(zip(classes.tolist(), recall.tolist(), strict=True)),
-    }
+    actual, predicted, hits = (
+        np.bincount(values, minlength=len(classes)) for values in (labels, predictions.predicted, labels[correct])
+    )
+    recall = hits / actual.clip(1)
+    f1 = 2 * hits / (actual + predicted).clip(1)
+    return Metrics(
+        loss=float(image_losses(predictions, labels).mean()),
+        accuracy=float(correct.mean()),
+        balanced_accuracy=float(recall[actual > 0].mean()),
+        errors=int((~correct).sum()),
+        images=len(labels),
+        macro_f1=float(f1.mean()),
+        calibration_error=calibration_error(predictions.confidence, correct, bins),
+        recall=dict(zip(classes, recall.tolist(), strict=True)),
+    )
 
 
-def measure_members(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    """Compute the accuracy of every network of an ensemble, with mean and sample standard deviation.
+def image_losses(predictions: Predictions, labels: np.ndarray) -> np.ndarray:
+    """Compute the loss of every image, float64 (N,), clipped to stay finite."""
+    likelihoods = predictions.probabilities[np.arange(len(labels)), labels]
+    losses: np.ndarray = -np.log(likelihoods.clip(np.finfo(float).eps))
+    return losses
+
+
+def measure_members(probabilities: np.ndarray, labels: np.ndarray) -> Members:
+    """Compute the accuracy of every member of an ensemble, with mean and sample standard deviation.
 
     probabilities: (M, N, K), labels: int64 (N,).
     """
     accuracies = (probabilities.argmax(2) == labels).mean(1)
-    return {
-        "mean_accuracy": float(accuracies.mean()),
-        "deviation": float(accuracies.std(ddof=1)),
-        "accuracy": {str(member): accuracy for member, accuracy in enumerate(accuracies.tolist())},
-    }
+    return Members(
+        mean_accuracy=float(accuracies.mean()),
+        deviation=float(accuracies.std(ddof=1)),
+        accuracy={str(member): accuracy for member, accuracy in enumerate(accuracies.tolist())},
+    )
 
 
 def calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int) -> float:
@@ -50,7 +62,6 @@ def calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int) ->
     Source: Guo et al., On Calibration of Modern Neural Networks, 2017, equation 3.
     """
     bin_of = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    gaps = np.bincount(
-        bin_of, weights=correct - confidence, minlength=bins
-    )  # each bin's gap times its number of images
+    # The gap of each bin, times its number of images.
+    gaps = np.bincount(bin_of, weights=correct - confidence, minlength=bins)
     return float(np.abs(gaps).sum() / len(correct))

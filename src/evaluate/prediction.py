@@ -5,12 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from src.common.dataset import Dataset
 from src.common.errors import UserError
 from src.evaluate.params import EvaluateParams
 from src.network.convnet import ConvNet
-from src.network.views import shifted_views
 
 
 class Predictions(NamedTuple):
@@ -25,18 +26,18 @@ class Predictions(NamedTuple):
         return np.take_along_axis(self.probabilities, self.predicted[:, None], axis=1)[:, 0]
 
 
-def check_compatible(network: ConvNet, images: np.ndarray, classes: np.ndarray) -> None:
+def check_compatible(network: ConvNet, data: Dataset) -> None:
     """Raise UserError if the network was trained for images of another shape, or for other classes."""
     architecture = network.architecture
-    if architecture.image_shape != images.shape[1:]:
-        expected, found = ("x".join(map(str, shape)) for shape in (architecture.image_shape, images.shape[1:]))
+    if architecture.image_shape != data.images.shape[1:]:
+        expected, found = ("x".join(map(str, shape)) for shape in (architecture.image_shape, data.images.shape[1:]))
         raise UserError(
             f"the model expects images of shape {expected}, but the data has {found}; retrain it on this data"
         )
-    if architecture.classes != classes.tolist():
+    if architecture.classes != data.classes:
         raise UserError(
-            f"the model knows the classes {', '.join(architecture.classes)}, but the data has {', '.join(classes)};"
-            " retrain it on this data"
+            f"the model knows the classes {', '.join(architecture.classes)}, but the data has"
+            f" {', '.join(data.classes)}; retrain it on this data"
         )
 
 
@@ -67,3 +68,11 @@ def average_networks(probabilities: np.ndarray) -> Predictions:
 def _mean_probabilities(network: ConvNet, views: list[Tensor]) -> Tensor:
     log_probabilities = [network(view.contiguous(memory_format=torch.channels_last)).double() for view in views]
     return torch.softmax(torch.stack(log_probabilities), dim=2).mean(0).cpu()  # softmax makes them sum to 1 in float64
+
+
+def shifted_views(images: Tensor, shift: int) -> list[Tensor]:
+    """Shift images (N, C, H, W) by up to shift pixels along each axis, padding with zeros: (2 * shift + 1)**2 views."""
+    height, width = images.shape[2:]
+    offsets = range(2 * shift + 1)
+    padded = F.pad(images, [shift] * 4)
+    return [padded[:, :, y : y + height, x : x + width] for y in offsets for x in offsets]

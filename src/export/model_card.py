@@ -5,34 +5,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, StrictUndefined
+import jinja2
 from ruamel.yaml import YAML
 
+from src.common.artifacts import Environment, Metrics, Prediction
 from src.common.metrics import recall_per_class, wilson_interval
 from src.common.text import dataset_name, markdown_table
-from src.export.loader import loader_code
-from src.export.onnx_model import OPSET
-from src.export.verification import TOLERANCE
-from src.predict.classifier import Description
+from src.export.classifier import Description
+from src.export.loader import LOADERS, loader_code
+from src.export.onnx_model import OPSET, TOLERANCE
 
 TEMPLATE = Path(__file__).parent / "model.md"
-FITS = {
-    "character": "An image of the dataset is used unchanged. The code turns a photo of one character, in dark ink on"
-    " light paper, into such an image. `python -m tools.predict`, in the repository of the training, also handles light"
-    " ink, specks, and strokes of any width.",
-    "crop": "A picture is scaled until it covers the image, and its centre is kept.",
-    "pad": "A picture is scaled until it fits into the image, and the rest is filled with the median colour of its"
-    " border.",
-    "stretch": "A picture is scaled to the size of the image, along each axis by itself.",
-}
 
 
 class Facts(NamedTuple):
     """The artifacts that the card is rendered from; params is params.yaml."""
 
-    metrics: Mapping[str, Any]
-    predictions: Sequence[Mapping[str, str]]
-    environment: Mapping[str, Any]
+    metrics: Metrics
+    predictions: Sequence[Prediction]
+    environment: Environment
     params: Mapping[str, Any]
     training_images: int
     validation_images: int
@@ -43,19 +34,19 @@ def model_card(description: Description, facts: Facts) -> str:
     metrics, params = facts.metrics, facts.params
     dataset, (channels, height, width) = dataset_name(params), description.image_shape
     recall = recall_per_class(facts.predictions, description.classes)
-    low, high = wilson_interval(metrics["images"] - metrics["errors"], metrics["images"])
+    low, high = wilson_interval(metrics.images - metrics.errors, metrics.images)
     refit = params["train"]["refit"]
     sizes = [
         ("training", facts.training_images + refit * facts.validation_images),
         ("validation", 0 if refit else facts.validation_images),
-        ("test", metrics["images"]),
+        ("test", metrics.images),
     ]
     results = [
-        ("accuracy", f"{_percent(metrics['accuracy'])} ({_percent(low)} to {_percent(high)})"),
-        ("balanced accuracy", _percent(metrics["balanced_accuracy"])),
-        ("macro F1", _percent(metrics["macro_f1"])),
-        ("mean loss", f"{metrics['loss']:.4f}"),
-        ("expected calibration error", _percent(metrics["calibration_error"])),
+        ("accuracy", f"{_percent(metrics.accuracy)} ({_percent(low)} to {_percent(high)})"),
+        ("balanced accuracy", _percent(metrics.balanced_accuracy)),
+        ("macro F1", _percent(metrics.macro_f1)),
+        ("mean loss", f"{metrics.loss:.4f}"),
+        ("expected calibration error", _percent(metrics.calibration_error)),
     ]
     by_class = [
         (row.name, f"{row.images:,}", _percent(row.recall), f"{_percent(row.low)} to {_percent(row.high)}")
@@ -75,19 +66,19 @@ def model_card(description: Description, facts: Facts) -> str:
                     {
                         "task": {"type": "image-classification"},
                         "dataset": {"type": dataset, "name": dataset, "split": "test"},
-                        "metrics": [{"type": "accuracy", "value": metrics["accuracy"]}],
+                        "metrics": [{"type": "accuracy", "value": metrics.accuracy}],
                     }
                 ],
             }
         ],
     }
-    environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True)
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, trim_blocks=True)
     body = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         dataset=dataset,
         channels=channels,
         height=height,
         width=width,
-        networks=description.networks,
+        members=description.members,
         shift=description.shift,
         classes=description.classes,
         md5=description.trained_model_md5,
@@ -96,14 +87,14 @@ def model_card(description: Description, facts: Facts) -> str:
         lowest=min((row for row in recall if row.images), key=lambda row: row.recall),
         percent=_percent,
         bins=params["evaluate"]["calibration_bins"],
-        fit=FITS[description.fit],
+        fit=LOADERS[description.fit].description,
         loader=loader_code(description.fit, channels),
         opset=OPSET,
         tolerance=TOLERANCE,
         data=_table(("part", "images"), [(name, f"{count:,}") for name, count in sizes]),
         results=_table(("on the test set", ""), results),
         recall=_table(("class", "test images", "recall", "95% confidence interval"), by_class),
-        environment=_table(("trained with", ""), [*facts.environment.items()]),
+        environment=_table(("trained with", ""), [*facts.environment.model_dump().items()]),
         params=_yaml({section: params[section] for section in params if section != "report"}),
     )
     return f"---\n{_yaml(header)}---\n\n{body}"

@@ -14,18 +14,15 @@ class Crop(nn.Module):
         self.margin = margin
 
     def forward(self, images: Tensor) -> Tensor:
-        count, channels, height, width = images.shape
-        sides = height - self.margin, width - self.margin
+        count, _, height, width = images.shape
+        height, width = height - self.margin, width - self.margin
         if not self.training:
             start = self.margin // 2
-            return images[:, :, start : start + sides[0], start : start + sides[1]]
-        rows, columns = (
-            torch.randint(self.margin + 1, (count, 1), device=images.device) + torch.arange(side, device=images.device)
-            for side in sides
-        )  # (N, side)
-        each_image = torch.arange(count, device=images.device)[:, None, None, None]
-        each_channel = torch.arange(channels, device=images.device)[:, None, None]
-        return images[each_image, each_channel, rows[:, None, :, None], columns[:, None, None, :]]
+            return images[:, :, start : start + height, start : start + width]
+        # A view of all possible crops, (N, C, margin + 1, margin + 1, height, width); one per image is copied.
+        crops = images.unfold(2, height, 1).unfold(3, width, 1)
+        rows, columns = (torch.randint(self.margin + 1, (count,), device=images.device) for _ in range(2))
+        return crops[torch.arange(count, device=images.device), :, rows, columns]
 
 
 class Dropout(nn.Module):

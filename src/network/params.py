@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt
 
-from src.common.params import Parameter, Section
+from src.common.params import Section, parameter
 
 Device = Literal["auto", "cpu", "cuda"]
 Width = Annotated[int, Field(ge=1, le=2**16)]  # of a layer; PyTorch fails with a traceback on sizes beyond 2**63
@@ -12,35 +12,22 @@ Precision = Literal["auto", "fp32", "bf16"]
 
 
 class ModelParams(Section):
-    crop: Annotated[
-        NonNegativeInt,
-        Parameter(
-            4,
-            "Pixels to cut from each axis of an image before it enters the network: 4 crops 28x28 images to 24x24. The"
-            " crop is random during training, centred otherwise; 0 uses the whole image.",
-            "pixels",
-        ),
-    ]
-    conv_channels: Annotated[
-        list[Annotated[list[Width], Field(min_length=1)]],
-        Field(min_length=1),
-        Parameter(
-            [[32, 32], [64, 64], [128]],
-            "Output channels of the 3x3 convolutions, one list per block; every block has 2x2 max pooling.",
-        ),
-    ]
-    pool_first: Annotated[
-        bool,
-        Parameter(
-            True,
-            "Pool directly after the last convolution of a block, before its LeakyReLU and BatchNorm, which is faster;"
-            " false pools at the end of the block.",
-        ),
-    ]
-    hidden_units: Annotated[list[Width], Parameter([128], "Sizes of the hidden linear layers; [] for none.")]
-    dropout: Annotated[
-        float, Field(ge=0, lt=1), Parameter(0.25, "Dropout probability after every pooling layer; 0 for no dropout.")
-    ]
-    negative_slope: Annotated[
-        float, Field(ge=0, le=1), Parameter(0.1, "Slope of LeakyReLU for negative inputs; 0 gives ReLU.")
-    ]
+    crop: NonNegativeInt = parameter(
+        4,
+        "Pixels to cut from each axis of an image before it enters the network: 4 crops 28x28 images to 24x24. The"
+        " crop is random during training, centred otherwise; 0 uses the whole image.",
+        "pixels",
+    )
+    conv_channels: list[Annotated[list[Width], Field(min_length=1)]] = parameter(
+        [[32, 32], [64, 64], [128]],
+        "Output channels of the 3x3 convolutions, one list per block; every block has 2x2 max pooling.",
+        min_length=1,
+    )
+    pool_first: bool = parameter(
+        True,
+        "Pool directly after the last convolution of a block, before its LeakyReLU and BatchNorm, which is faster;"
+        " false pools at the end of the block.",
+    )
+    hidden_units: list[Width] = parameter([128], "Sizes of the hidden linear layers; [] for none.")
+    dropout: float = parameter(0.25, "Dropout probability after every pooling layer; 0 for no dropout.", ge=0, lt=1)
+    negative_slope: float = parameter(0.1, "Slope of LeakyReLU for negative inputs; 0 gives ReLU.", ge=0, le=1)

@@ -1,12 +1,16 @@
-"""The report page: one HTML file that loads nothing from the internet."""
+"""The report: its plots, and one HTML page that loads nothing from the internet."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from src.common.metrics import recall_per_class, wilson_interval
 from src.common.text import dataset_name
 from src.report.html import HERE, encode, render, sprite_position, sprite_size
+from src.report.params import ReportParams
+from src.report.plots import confusion_plot, curves_plot, error_plot, reliability_plot, to_png, to_svg
 from src.report.results import Results
 
 
@@ -17,51 +21,72 @@ class Chart(NamedTuple):
     description: str
 
 
+def build_report(results: Results, params: ReportParams) -> dict[str, bytes]:
+    """Draw the plots and render the page; return the file contents by name."""
+    images = results.split_error_images()
+    validated = not math.isnan(results.history[-1].validation_loss)
+    curves = f"{'Losses and validation accuracy' if validated else 'Training loss'} over {len(results.history)} epochs"
+    mean = f", mean of {results.members} networks" if results.members > 1 else ""
+    charts = {
+        "curves.png": (curves_plot(results.history, results.members), curves + mean),
+        "reliability.png": (reliability_plot(results.predictions), "Accuracy against confidence, and images per bin"),
+    }
+    height, width = images.shape[2:]
+    page = report_page(results, (height, width), [Chart(to_svg(plot), text) for plot, text in charts.values()])
+    return {
+        "errors.png": to_png(error_plot(results.errors, images, params)),
+        "confusion.png": to_png(confusion_plot(results.errors, results.classes)),
+        **{name: to_png(plot, dpi=150) for name, (plot, _) in charts.items()},
+        "index.html": page.encode(),
+    }
+
+
 def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[Chart]) -> str:
     """Render the page; image_size: height and width of an image in pixels."""
     metrics, count = results.metrics, len(results.errors)
-    mistakes = [_describe(row, place, count, results.files) for place, row in enumerate(results.errors)]
-    low, high = wilson_interval(metrics["images"] - metrics["errors"], metrics["images"])
-    recall = recall_per_class(results.predictions, list(metrics["recall"]))
+    errors = [
+        {
+            **asdict(error),
+            "position": sprite_position(place, count),
+            "name": results.files.get(error.index, f"image {error.index}"),
+        }
+        for place, error in enumerate(results.errors)
+    ]
+    low, high = wilson_interval(metrics.images - metrics.errors, metrics.images)
+    recall = recall_per_class(results.predictions, results.classes)
     actual, predicted = (
-        [name for name in metrics["recall"] if any(mistake[key] == name for mistake in mistakes)]
+        [name for name in results.classes if any(error[key] == name for error in errors)]
         for key in ("actual", "predicted")
     )
     return render(
         HERE / "report.html",
         result_id=results.result_id,
         dataset=dataset_name(results.params),
-        accuracy=f"{metrics['accuracy']:.2%}",
+        accuracy=f"{metrics.accuracy:.2%}",
         interval=f"{low:.2%} to {high:.2%}",
-        images=f"{metrics['images']:,}",
-        errors=f"{metrics['errors']:,}",
+        images=f"{metrics.images:,}",
+        error_count=f"{metrics.errors:,}",
         metrics=metrics,
-        mistakes=mistakes,
+        errors=errors,
         rows=actual,
         columns=predicted,
-        confusion=_confusion(mistakes, actual, predicted),
+        confusion=_confusion(errors, actual, predicted),
         sheet=encode(results.error_images),
         tile=sprite_size(count, *image_size),
-        charts=[{"svg": chart.svg, "description": chart.description} for chart in charts],
+        charts=charts,
         augmented=encode(results.augmented) if _is_augmented(results.params) else None,
         recall=recall,
         recall_floor=min(0.95, min(row.low for row in recall if row.images) // 0.05 * 0.05),
         layers=results.layers,
         params=_flatten(results.params),
-        environment=results.environment,
+        environment=results.environment.model_dump(),
     )
 
 
-def _describe(row: Mapping[str, str], place: int, count: int, files: Mapping[str, str]) -> dict[str, Any]:
-    numbers = {"index": int(row["index"]), **{key: float(row[key]) for key in ("confidence", "loss")}}
-    name = files.get(row["index"], f"image {row['index']}")
-    return {**row, **numbers, "position": sprite_position(place, count), "name": name}
-
-
-def _confusion(mistakes: Sequence[Mapping[str, Any]], rows: list[str], columns: list[str]) -> list[dict[str, Any]]:
+def _confusion(errors: Sequence[Mapping[str, Any]], rows: list[str], columns: list[str]) -> list[dict[str, Any]]:
     """Return one dict per actual class: its name, and a cell or None for every predicted class."""
-    counts = Counter((mistake["actual"], mistake["predicted"]) for mistake in mistakes)
-    example = {(mistake["actual"], mistake["predicted"]): mistake["position"] for mistake in reversed(mistakes)}
+    counts = Counter((error["actual"], error["predicted"]) for error in errors)
+    example = {(error["actual"], error["predicted"]): error["position"] for error in reversed(errors)}
     largest = max(counts.values(), default=1)
 
     def cell(pair: tuple[str, str]) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib import rc_context
@@ -9,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
+from src.common.artifacts import EpochMetrics, Error, Prediction
 from src.common.metrics import wilson_interval
+from src.common.text import count
 from src.report.params import ReportParams
-from src.report.results import Mistakes, Rows, column
 
 CELL = (1.8, 2.0)  # inches; 10 x 10 cells make the notebook's 18 x 20
 CHART = (4.8, 4.6)  # inches; narrow, so that the text stays legible on a phone
@@ -37,35 +39,40 @@ def to_svg(figure: Figure) -> str:
     return svg.replace("#000000", "currentColor")
 
 
-def error_plot(mistakes: Mistakes, params: ReportParams) -> Figure:
-    """Draw the first mistakes in a grid, each titled in red with `Pred<predicted>(<actual>)`."""
-    keys = {"index": np.arange(len(mistakes.actual)), "confidence": -mistakes.confidence}
-    shown = np.argsort(keys[params.order], kind="stable")[: params.max_images]
-    if not len(shown):
-        return _text_figure("No mistakes: every test image was classified correctly.")
+def error_plot(errors: Sequence[Error], images: np.ndarray, params: ReportParams) -> Figure:
+    """Draw the first errors in a grid, each titled in red with `Pred<predicted>(<actual>)`.
+
+    images: uint8 (E, C, H, W), the misclassified images.
+    """
+    order = list(range(len(errors)))
+    if params.order == "confidence":
+        order.sort(key=lambda place: -errors[place].confidence)
+    shown = order[: params.max_images]
+    if not shown:
+        return _text_figure("No errors: every test image was classified correctly.")
     rows = -(-len(shown) // params.columns)
     figure = Figure(figsize=(CELL[0] * params.columns, CELL[1] * rows))
     title_height = 0.13  # of a cell
     figure.subplots_adjust(0.005, 0.005 / rows, 0.995, 1 - title_height / rows, wspace=0.04, hspace=0.15)
     for axes in (grid := figure.subplots(rows, params.columns, squeeze=False)).flat:
         axes.axis("off")
-    names = mistakes.classes
-    titles = [f"Pred{names[mistakes.predicted[i]]}({names[mistakes.actual[i]]})" for i in shown]
+    titles = [f"Pred{errors[place].predicted}({errors[place].actual})" for place in shown]
     font_size = min(12.0, 12 * 14 / max(map(len, titles)))  # points; 14 characters of 12 points fill a cell
-    for axes, index, title in zip(grid.flat, shown, titles, strict=False):
-        image = mistakes.images[index].transpose(1, 2, 0)  # H, W, C
+    for axes, place, title in zip(grid.flat, shown, titles, strict=False):
+        image = images[place].transpose(1, 2, 0)  # H, W, C
         axes.imshow(image if image.shape[2] == 3 else image[:, :, 0], cmap="gray", vmin=0, vmax=255)
         axes.set_title(title, color="red", fontsize=font_size, parse_math=False)
     return figure
 
 
-def confusion_plot(mistakes: Mistakes) -> Figure:
-    """Draw the confusion matrix of the mistakes; the correct predictions on its diagonal are left out."""
-    if not len(mistakes.actual):
-        return _text_figure("No mistakes: no class was confused with another.")
-    classes = mistakes.classes
+def confusion_plot(errors: Sequence[Error], classes: Sequence[str]) -> Figure:
+    """Draw the confusion matrix of the errors; the correct predictions on its diagonal are left out."""
+    if not errors:
+        return _text_figure("No errors: no class was confused with another.")
+    index_of = {name: index for index, name in enumerate(classes)}
     counts = np.zeros((len(classes), len(classes)), dtype=int)
-    np.add.at(counts, (mistakes.actual, mistakes.predicted), 1)
+    for error in errors:
+        counts[index_of[error.actual], index_of[error.predicted]] += 1
     side = max(6.0, 0.45 * len(classes) + 2)
     figure = Figure(figsize=(side, side), layout="constrained")
     axes = figure.subplots()
@@ -73,22 +80,23 @@ def confusion_plot(mistakes: Mistakes) -> Figure:
     ticks = np.arange(len(classes))
     axes.set_xticks(ticks, classes, rotation=90 if max(map(len, classes)) > 2 else 0, parse_math=False)
     axes.set_yticks(ticks, classes, parse_math=False)
-    axes.set(xlabel="predicted", ylabel="actual", title=f"{len(mistakes.actual):,} mistakes")
+    axes.set(xlabel="predicted", ylabel="actual", title=count("error", len(errors)))
     for actual, predicted in zip(*counts.nonzero(), strict=True):
-        count = counts[actual, predicted]
-        colour = "white" if count > counts.max() / 2 else "black"
-        axes.text(predicted, actual, f"{count}", ha="center", va="center", color=colour)
+        number = counts[actual, predicted]
+        colour = "white" if number > counts.max() / 2 else "black"
+        axes.text(predicted, actual, f"{number}", ha="center", va="center", color=colour)
     return figure
 
 
-def curves_plot(history: Rows, members: int) -> Figure:
-    """Draw losses and validation accuracy by epoch, from the rows of history.csv.
+def curves_plot(history: Sequence[EpochMetrics], members: int) -> Figure:
+    """Draw losses and validation accuracy by epoch.
 
     For a single network the best epoch is marked; the curves of an ensemble are means. A refit has only the training
     loss.
     """
     epochs, train_loss, validation_loss, accuracy = (
-        column(history, key) for key in ("epoch", "train_loss", "validation_loss", "validation_accuracy")
+        np.array([getattr(epoch, name) for epoch in history])
+        for name in ("epoch", "train_loss", "validation_loss", "validation_accuracy")
     )
     validated = bool(np.isfinite(validation_loss).all())
     figure = Figure(figsize=CHART, layout="constrained")
@@ -109,11 +117,10 @@ def curves_plot(history: Rows, members: int) -> Figure:
     return figure
 
 
-def reliability_plot(confidence: np.ndarray, correct: np.ndarray, bins: int = 10) -> Figure:
-    """Draw accuracy against confidence in equal-width bins, with 95% intervals, and the number of images per bin.
-
-    confidence: float (N,), correct: bool (N,).
-    """
+def reliability_plot(predictions: Sequence[Prediction], bins: int = 10) -> Figure:
+    """Draw accuracy against confidence in equal-width bins, with 95% intervals, and the number of images per bin."""
+    confidence = np.array([row.confidence for row in predictions])
+    correct = np.array([row.actual == row.predicted for row in predictions])
     bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
     images, right = np.bincount(bin_of, minlength=bins), np.bincount(bin_of[correct], minlength=bins)
     filled = np.flatnonzero(images)
@@ -126,7 +133,7 @@ def reliability_plot(confidence: np.ndarray, correct: np.ndarray, bins: int = 10
     upper.errorbar(x, y, np.abs(intervals.T - y), fmt="C0o", capsize=3, label="measured, with 95% interval")
     upper.set(ylabel="accuracy (%)", ylim=(-4, 104))
     bars = lower.bar((filled + 0.5) * 100 / bins, images[filled], 90 / bins)
-    counts = [f"{count:,}" if count < 10_000 else f"{count / 1000:,.0f}k" for count in images[filled]]
+    counts = [f"{number:,}" if number < 10_000 else f"{number / 1000:,.0f}k" for number in images[filled]]
     lower.bar_label(bars, counts, fontsize=9, padding=1)
     lower.set(xlabel="confidence (%)", ylabel="images", xlim=(-4, 104), ylim=(0.5, 8 * images.max()), yscale="log")
     lower.yaxis.set_major_formatter("{x:,.0f}")

@@ -1,19 +1,20 @@
 """The stratified split of the training set."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from sklearn.model_selection import train_test_split
 
+from src.common.dataset import Dataset, Split
 from src.common.errors import UserError
 from src.split.params import SplitParams
 
 IMBALANCE = 0.1  # images of the smallest class to those of the largest, below which describe_imbalance advises weights
 
 
-def split_rows(labels: np.ndarray, classes: np.ndarray, params: SplitParams) -> tuple[np.ndarray, np.ndarray]:
-    """Split row numbers into training and validation sets, stratified by label; return both as sorted int64.
-
-    labels: int64 (N,), indices into the class names classes (K,). Raise UserError if either side would lack a class.
-    """
+def split_rows(data: Dataset, params: SplitParams) -> Split:
+    """Split the rows of the training set, stratified by label; raise UserError if either side would lack a class."""
+    labels, classes = data.labels, np.array(data.classes)
     counts = np.bincount(labels, minlength=len(classes))
     if counts.min() < 2:
         rare = ", ".join(classes[counts < 2])
@@ -35,12 +36,12 @@ def split_rows(labels: np.ndarray, classes: np.ndarray, params: SplitParams) -> 
         missing = np.setdiff1d(np.arange(len(classes)), labels[side])
         if len(missing):
             raise UserError(f"{fraction} leaves no {name} images of class {', '.join(classes[missing])}")
-    return np.sort(train), np.sort(validation)
+    return Split(np.sort(train), np.sort(validation))
 
 
-def describe_imbalance(counts: np.ndarray, classes: np.ndarray) -> str:
+def describe_imbalance(counts: np.ndarray, classes: Sequence[str]) -> str:
     """Warn if the smallest class has too few of the training images, counts int64 (K,); return "" if not."""
-    smallest, largest = counts.argmin(), counts.argmax()
+    smallest, largest = int(counts.argmin()), int(counts.argmax())
     if counts[smallest] >= IMBALANCE * counts[largest]:
         return ""
     return (

@@ -11,8 +11,9 @@ from typing import Any
 
 import torch
 
+from src.common.artifacts import Environment
 from src.common.files import write_bytes
-from src.train.params import TrainStageParams
+from src.train.params import TrainSections
 from src.train.processes import ALONE, Group
 
 CODE = ("src.common", "src.network", "src.train", "stages")  # the packages that the weights depend on
@@ -21,7 +22,7 @@ CHECKPOINTS = ".checkpoints"
 MAX_RUNS = 4  # training runs kept in a checkpoint folder, abandoned ones included
 
 
-def checkpoint_key(params: TrainStageParams, environment: dict[str, Any], inputs: Iterable[Path]) -> str:
+def checkpoint_key(params: TrainSections, environment: Environment, inputs: Iterable[Path]) -> str:
     """Hash everything that can affect the trained weights: parameters, environment, input files and imported code.
 
     The size of the ensemble is left out: each network has its own checkpoint, so that an ensemble can be enlarged.

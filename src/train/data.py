@@ -1,11 +1,12 @@
 """Labelled images in memory, and how they are divided into batches."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from src.common.dataset import Dataset, Split
 from src.common.errors import UserError, recreate
 from src.train.params import TrainParams
 
@@ -33,27 +34,25 @@ class TrainingData(NamedTuple):
     validation: LabelledImages | None
 
 
-def select_data(
-    arrays: dict[str, np.ndarray], rows: dict[str, np.ndarray], params: TrainParams, device: torch.device
-) -> TrainingData:
-    """Copy the training and validation rows of `images` and `labels` to the device; a refit trains on all rows.
+def select_data(data: Dataset, split: Split, params: TrainParams, device: torch.device) -> TrainingData:
+    """Copy the training and the validation images to the device; a refit trains on all images.
 
-    Raise UserError if a row number occurs twice or there is no such row.
+    Raise UserError if a row number of the split occurs twice or there is no such row.
     """
-    all_rows = np.concatenate([rows["train"], rows["validation"]])
-    if not np.isin(all_rows, np.arange(len(arrays["labels"]))).all() or len(np.unique(all_rows)) != len(all_rows):
+    rows = np.concatenate(split)
+    if not np.isin(rows, np.arange(len(data.labels))).all() or len(np.unique(rows)) != len(rows):
         raise UserError(f"the split has rows that occur twice or do not exist; {recreate('split')}")
 
-    def select(selection: Any) -> LabelledImages:
-        return LabelledImages(*(torch.from_numpy(arrays[name][selection]).to(device) for name in ("images", "labels")))
+    def copy(part: Dataset) -> LabelledImages:
+        return LabelledImages(torch.from_numpy(part.images).to(device), torch.from_numpy(part.labels).to(device))
 
     if params.refit:
-        return TrainingData(select(slice(None)), None)
-    return TrainingData(select(rows["train"]), select(rows["validation"]))
+        return TrainingData(copy(data), None)
+    return TrainingData(copy(data.select(split.train)), copy(data.select(split.validation)))
 
 
 def split_into_batches(rows: Tensor, size: int, shards: int = 1) -> list[Tensor]:
-    """Split rows (N,) into batches of size, each with at least two rows for each of shards parts.
+    """Split rows (N,) into batches of size, each with at least two rows for each of its shards.
 
     Fewer rows left over join the last batch, because BatchNorm cannot train on one image.
     """
@@ -61,3 +60,12 @@ def split_into_batches(rows: Tensor, size: int, shards: int = 1) -> list[Tensor]
     if len(batches) > 1 and len(batches[-1]) < 2 * shards:
         batches[-2:] = [torch.cat(batches[-2:])]
     return batches
+
+
+def derive_seed(*numbers: int) -> int:
+    """Derive a seed from the seed of the network, the epoch and, for a shard of a batch, the step and the shard.
+
+    Training can thus be resumed without a saved random-number-generator state. The last number must not be 0, because
+    SeedSequence ignores zeros at the end.
+    """
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])

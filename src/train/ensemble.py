@@ -1,21 +1,23 @@
 """Train an ensemble of networks; a single network is an ensemble of one."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from statistics import mean
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 
+from src.common.artifacts import EpochMetrics
+from src.common.dataset import Dataset, Split
+from src.common.text import count
 from src.network.convnet import Architecture, ConvNet
 from src.network.model_file import encode_networks
 from src.train.checkpoint import Checkpoint
 from src.train.data import select_data
-from src.train.history import EpochMetrics, best_epoch, mean_history, mean_metrics
-from src.train.params import TrainStageParams
+from src.train.params import TrainSections
 from src.train.processes import ALONE, Group
 from src.train.runtime import Runtime
-from src.train.training import train
+from src.train.training import best_epoch, train
 
 
 class TrainedEnsemble(NamedTuple):
@@ -44,9 +46,9 @@ class TrainedEnsemble(NamedTuple):
 
 
 def train_ensemble(
-    arrays: dict[str, np.ndarray],
-    rows: dict[str, np.ndarray],
-    params: TrainStageParams,
+    data: Dataset,
+    split: Split,
+    params: TrainSections,
     runtime: Runtime,
     open_checkpoint: Callable[[int], Checkpoint],
     on_epoch: Callable[[list[EpochMetrics]], None],
@@ -54,33 +56,39 @@ def train_ensemble(
 ) -> TrainedEnsemble:
     """Train train.members networks with consecutive seeds, each with its own checkpoint, and print the progress.
 
-    arrays: `images` uint8 (N, C, H, W), `labels` int64 (N,), `classes` str (K,) and `fit` str (); rows: `train` and
-    `validation`, int64. open_checkpoint is called with each seed, on_epoch after every epoch with the current
-    network's history. All processes of the group train the same networks.
+    open_checkpoint is called with each seed, on_epoch after every epoch with the current network's history. All
+    processes of the group train the same networks.
     """
-    data = select_data(arrays, rows, params.train, runtime.device)
-    shape, classes = arrays["images"].shape[1:], arrays["classes"].tolist()
-    architecture = Architecture(model=params.model, image_shape=shape, classes=classes, fit=arrays["fit"].item())
+    selected = select_data(data, split, params.train, runtime.device)
+    architecture = Architecture(
+        model=params.model, image_shape=data.images.shape[1:], classes=data.classes, fit=data.fit
+    )
     members = [params.of_member(member) for member in range(params.train.members)]
     networks = [_new_network(architecture, member.train.seed) for member in members]
     print(networks[0].summary())
     if params.train.refit:
-        print(f"train: refit on all {len(data.training.labels):,} images, without validation or early stopping")
+        print(f"train: refit on all {len(data.labels):,} images, without validation or early stopping")
     limit = "" if params.train.refit else "at most "
-    epochs = f"{params.train.epochs} epoch{'s'[: params.train.epochs > 1]}"
-    precision = runtime.environment["precision"]
-    print(f"train: on {runtime.device} in {precision}, {limit}{epochs}", flush=True)
+    epochs = count("epoch", params.train.epochs)
+    print(f"train: on {runtime.device} in {runtime.environment.precision}, {limit}{epochs}", flush=True)
     checkpoints = [open_checkpoint(member.train.seed) for member in members]
     histories = []
     for number, (member, network, checkpoint) in enumerate(zip(members, networks, checkpoints, strict=True), start=1):
         if len(members) > 1:
             print(f"train: network {number} of {len(members)}, seed {member.train.seed}", flush=True)
-        histories.append(train(network, data, member, runtime.precision, checkpoint, on_epoch, group))
+        histories.append(train(network, selected, member, runtime.precision, checkpoint, on_epoch, group))
     best = mean_metrics([best_epoch(history) for history in histories])
-    mean = " (mean)" if len(members) > 1 else ""
-    accuracy = f", validation accuracy {best.validation_accuracy:.2%}" if data.validation else ""
-    print(f"train: kept the weights of epoch {best.epoch:.3g}{mean}{accuracy}")
-    return TrainedEnsemble(networks, checkpoints, mean_history(histories), best)
+    mean_of = " (mean)" if len(members) > 1 else ""
+    accuracy = f", validation accuracy {best.validation_accuracy:.2%}" if selected.validation else ""
+    print(f"train: kept the weights of epoch {best.epoch:.3g}{mean_of}{accuracy}")
+    # Of the epochs that all members completed.
+    history = [mean_metrics(epochs) for epochs in zip(*histories, strict=False)]
+    return TrainedEnsemble(networks, checkpoints, history, best)
+
+
+def mean_metrics(epochs: Sequence[EpochMetrics]) -> EpochMetrics:
+    """Average each column over the epochs."""
+    return EpochMetrics(**{name: mean(vars(epoch)[name] for epoch in epochs) for name in vars(epochs[0])})
 
 
 def _new_network(architecture: Architecture, seed: int) -> ConvNet:

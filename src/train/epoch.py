@@ -1,33 +1,33 @@
-"""One epoch of training, or one pass of validation."""
+"""One epoch of training."""
 
-import sys
+import time
 from collections.abc import Callable
 from fractions import Fraction
-from typing import NoReturn
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
 from src.common.errors import UserError
-from src.train.calibration import fit_temperature
 from src.train.data import LabelledImages, split_into_batches
 from src.train.learner import Learner
-from src.train.sharding import step_in_parts
-from src.train.skipping import draw_order
+from src.train.sharding import step_in_shards
 
-VALIDATION_BATCH = 250  # images; small enough for the processor's caches: 1.7 times as fast as 1,000
 LOG_INTERVAL = 10.0  # seconds between progress lines in a log, as that of `dvc queue logs`
 CHECK_INTERVAL = 20  # steps between loss checks; each check synchronises a GPU
 
 
 def train_epoch(
-    learner: Learner, data: LabelledImages, number: int, transform: Callable[[Tensor], Tensor], validation_loss: float
+    learner: Learner,
+    data: LabelledImages,
+    number: int,
+    transform: Callable[[Tensor], Tensor],
+    validation_loss: float | None = None,
 ) -> int:
     """Train once on every image that is not left out, in random order; return how many images that was.
 
-    number: 1 for the first epoch. transform is applied to every batch of images. The progress bar also shows
-    validation_loss, from the previous epoch. Raise UserError if a loss is not finite, checked every 20 steps.
+    number: 1 for the first epoch. transform is applied to every batch of images. The progress bar also shows the
+    validation_loss of the previous epoch. Raise UserError if a loss is not finite, checked every 20 steps.
     """
     learner.network.train()
     params = learner.params
@@ -36,7 +36,8 @@ def train_epoch(
     batches = split_into_batches(order, params.batch_size, params.shards)
     rates: list[float] = []
     losses: list[Tensor] = []
-    with make_progress_bar(len(order), name) as progress:
+    next_line = time.monotonic() + LOG_INTERVAL
+    with tqdm(total=len(order), desc=name, unit="image", leave=False, delay=0.1, disable=None) as progress:
         for step, rows in enumerate(batches):
             epochs = number - 1 + Fraction(step, len(batches))
             if params.shards == 1:
@@ -44,51 +45,45 @@ def train_epoch(
                 losses.append(learner.step(transform(images), labels, epochs))
             else:
                 seed = (params.seed, number, step + 1)
-                losses.append(step_in_parts(learner, data, rows, transform, epochs, seed))
+                losses.append(step_in_shards(learner, data, rows, transform, epochs, seed))
             rates.append(learner.learning_rate)
             progress.update(len(rows))
             if len(losses) % CHECK_INTERVAL == 0:
                 _check_finite(losses, rates, name)
                 loss = f"{losses[-1].mean():.4f}"
-                progress.set_postfix(loss=loss, validation_loss=f"{validation_loss:.4f}", refresh=False)
+                before = {} if validation_loss is None else {"validation_loss": f"{validation_loss:.4f}"}
+                progress.set_postfix(loss=loss, **before, refresh=False)
+                if progress.disable and time.monotonic() >= next_line:  # no terminal, but a log
+                    print(f"{name}: step {step + 1:,} of {len(batches):,}, training loss {loss}", flush=True)
+                    next_line = time.monotonic() + LOG_INTERVAL
     _check_finite(losses, rates, name)
     learner.losses[order] = torch.cat(losses)
     return len(order)
 
 
-def make_progress_bar(images: int, name: str) -> "tqdm[NoReturn]":
-    """Make a progress bar that is updated continuously in a terminal, and every 10 seconds in a log."""
-    interval = 0.1 if sys.stderr.isatty() else LOG_INTERVAL
-    return tqdm(total=images, desc=name, unit="image", leave=False, mininterval=interval, delay=interval)
+def draw_order(losses: Tensor, skip_easy: float, batch_size: int) -> Tensor:
+    """Return the rows of the images to train on, int64 (M,), in random order and on the device of losses.
 
-
-@torch.inference_mode()
-def validate(learner: Learner, data: LabelledImages) -> tuple[float, float, float]:
-    """Return the mean loss over images, weighted as in training, the accuracy, and a temperature.
-
-    The temperature is the one that calibrates the network if easy images are left out of training, and otherwise 1.
+    Each image whose last loss is below the mean of losses (N,) is left out with probability skip_easy. Those that
+    are kept are not reweighted. Use all images if less than one batch would be left.
+    Source: similar to Jiang et al., Accelerating Deep Learning by Focusing on the Biggest Losers, 2019; the threshold
+    is that of Qin et al., InfoBatch, 2024, which also reweights the images.
     """
-    learner.network.eval()
-    log_probabilities = _predict_all(learner, data)
-    loss = learner.image_losses(log_probabilities, data.labels).double().mean().item()
-    accuracy = (log_probabilities.argmax(1) == data.labels).double().mean().item()
-    return loss, accuracy, fit_temperature(log_probabilities, data.labels) if learner.skip_easy else 1.0
-
-
-def _predict_all(learner: Learner, data: LabelledImages) -> Tensor:
-    """Compute log-probabilities float32 (N, K) of all images, sharing whole batches among the processes."""
-    device, group = data.labels.device, learner.group
-    batches = split_into_batches(torch.arange(len(data.labels), device=device), VALIDATION_BATCH)
-    predicted = [learner.predict(data.select(rows)[0]) for rows in group.share(batches)]
-    if group.size > 1:
-        shares = group.gather_objects([values.cpu() for values in predicted])
-        predicted = [values.to(device) for share in shares for values in share]
-    return torch.cat(predicted)
+    order = torch.randperm(len(losses))
+    if skip_easy:
+        hard = (losses >= losses.double().mean()).cpu()
+        kept = order[(hard | (torch.rand(len(losses)) >= skip_easy))[order]]
+        if len(kept) >= batch_size:
+            order = kept
+    return order.to(losses.device)
 
 
 def _check_finite(losses: list[Tensor], rates: list[float], name: str) -> None:
-    if not torch.cat(losses).isfinite().all():
-        step = next(step for step, batch in enumerate(losses) if not batch.isfinite().all())
+    """Raise UserError if a loss of the steps since the last check is not finite; losses: of all steps, (N,) each."""
+    recent = losses[-CHECK_INTERVAL:]
+    if not torch.cat(recent).isfinite().all():
+        index = next(index for index, batch in enumerate(recent) if not batch.isfinite().all())
+        step = len(losses) - len(recent) + index
         raise UserError(
             f"the loss became {losses[step].mean().item()} in {name}, step {step + 1}, at learning rate"
             f" {rates[step]:.3g}; try a lower train.learning_rate, or train.precision: fp32"

@@ -1,20 +1,26 @@
 """A network together with what updates it: the optimizer and the learning-rate schedule."""
 
+import math
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.optim.adamw import adamw
 
 from src.common.errors import UserError
 from src.network.convnet import ConvNet
 from src.train.data import SHORT_EPOCH, LabelledImages, split_into_batches
-from src.train.optimizer import AdamW, one_cycle
 from src.train.params import TrainParams
 from src.train.processes import ALONE, Group
 
 BETA1 = 0.9  # of a constant schedule
+BETA2, EPSILON = 0.999, 1e-8
+RISE = 0.3  # of one_cycle: fraction of the steps until the peak
+START, END = 1 / 25, 1 / 250_000  # learning rates, as fractions of the peak
+SLOW, FAST = 0.95, 0.85  # beta1 at both ends, and at the peak
 EASY = Fraction(9, 10)  # of the images have a loss below the mean, on MNIST
 
 
@@ -22,8 +28,8 @@ class Learner:
     """A network in training, with its optimizer, parameters, class weights and precision.
 
     losses: float32 (N,), the last loss of every training image, weighted as train.class_weights says; infinite before
-    the first. group: the processes that share the parts of every batch. Raise UserError if there are fewer than two
-    training images for each part.
+    the first. group: the processes that share the shards of every batch. Raise UserError if there are fewer than two
+    training images for each shard.
     """
 
     def __init__(
@@ -71,7 +77,7 @@ class Learner:
         """Update the weights with their gradients."""
         beta1 = BETA1
         if self.params.schedule == "one_cycle":
-            step, steps = (self._planned_steps(epochs) for epochs in (progress, Fraction(self.params.epochs)))
+            step, steps = self._planned_steps(progress), self._planned_steps(Fraction(self.params.epochs))
             self.learning_rate, beta1 = one_cycle(step, steps, self.params.learning_rate)
         self.optimizer.step(self.learning_rate, beta1)
 
@@ -111,3 +117,70 @@ def _balanced_weights(labels: Tensor) -> Tensor:
     """Return weights float32 (K,) of which the mean over all images is 1; every class must have images."""
     counts = torch.bincount(labels)
     return len(labels) / (len(counts) * counts)
+
+
+class AdamW:
+    """AdamW for float32 parameters on one device; the results are those of torch.optim.AdamW with fused=True.
+
+    Importing torch.optim.Optimizer would also import PyTorch's compiler, which takes a second and is not used here.
+    Source: Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2019.
+    """
+
+    def __init__(self, parameters: Iterable[Tensor], weight_decay: float) -> None:
+        self.parameters = list(parameters)
+        self.weight_decay = weight_decay
+        self.means = [torch.zeros_like(parameter) for parameter in self.parameters]
+        self.squares = [torch.zeros_like(parameter) for parameter in self.parameters]
+        self.steps = [torch.zeros((), device=parameter.device) for parameter in self.parameters]
+
+    @torch.no_grad()
+    def step(self, learning_rate: float, beta1: float) -> None:
+        """Update the parameters with their gradients, then discard the gradients."""
+        gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+        adamw(
+            self.parameters,
+            gradients,
+            self.means,
+            self.squares,
+            [],
+            self.steps,
+            fused=True,
+            amsgrad=False,
+            beta1=beta1,
+            beta2=BETA2,
+            lr=learning_rate,
+            weight_decay=self.weight_decay,
+            eps=EPSILON,
+            maximize=False,
+        )
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the tensors that step updates, besides the parameters."""
+        return {"means": self.means, "squares": self.squares, "steps": self.steps}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what state_dict returned."""
+        self.means, self.squares, self.steps = state["means"], state["squares"], state["steps"]
+
+
+def one_cycle(step: float, steps: float, peak: float) -> tuple[float, float]:
+    """Return the learning rate and beta1 at a step.
+
+    The learning rate rises to the peak and falls to almost zero, like a cosine; beta1 does the opposite. step: 0 to
+    steps; both may be fractions, because the number of steps is only an estimate where images are left out. For whole
+    numbers, the values are those of PyTorch's OneCycleLR for steps + 1.
+    Source: Smith and Topin, Super-Convergence: Very Fast Training of Neural Networks Using Large Learning Rates, 2018.
+    """
+    top = RISE * (steps + 1) - 1
+    if step <= top:
+        position = step / top
+        return _cosine(peak * START, peak, position), _cosine(SLOW, FAST, position)
+    position = (step - top) / (steps - top)
+    return _cosine(peak, peak * END, position), _cosine(FAST, SLOW, position)
+
+
+def _cosine(start: float, end: float, position: float) -> float:
+    """Interpolate from start, at position 0, to end, at position 1, like a cosine."""
+    return end + (start - end) / 2 * (math.cos(math.pi * position) + 1)

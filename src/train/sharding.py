@@ -1,8 +1,8 @@
-"""A training step on a batch that is cut into parts, with the same result however many processes share them.
+"""A training step on a batch that is cut into shards, with the same result however many processes share them.
 
-Each part is a batch of its own for everything random and for BatchNorm; only the gradients and the running statistics
-of the parts are combined, in the order of the parts.
-Source: Hoffer et al., Train Longer, Generalize Better, 2017, for the statistics of parts ("ghost batches").
+Each shard is a batch of its own for everything random and for BatchNorm; only the gradients and the running statistics
+of the shards are combined, in the order of the shards.
+Source: Hoffer et al., Train Longer, Generalize Better, 2017, for the statistics of shards ("ghost batches").
 """
 
 from collections.abc import Callable
@@ -11,12 +11,11 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
-from src.train.data import LabelledImages
+from src.train.data import LabelledImages, derive_seed
 from src.train.learner import Learner
-from src.train.seeds import derive_seed
 
 
-def step_in_parts(
+def step_in_shards(
     learner: Learner,
     data: LabelledImages,
     rows: Tensor,
@@ -26,23 +25,23 @@ def step_in_parts(
 ) -> Tensor:
     """Update the weights from the images in rows (N,), and return the loss of each image, float32 (N,).
 
-    transform is applied to each part's images. progress: as for Learner.step. seed: the numbers of
+    transform is applied to each shard's images. progress: as for Learner.step. seed: the numbers of
     network, epoch and step.
     """
     network, group = learner.network, learner.group
-    parts = list(enumerate(rows.tensor_split(learner.params.shards), start=1))
-    longest = len(parts[0][1])
+    shards = list(enumerate(rows.tensor_split(learner.params.shards), start=1))
+    longest = len(shards[0][1])
     buffers = list(network.buffers())  # BatchNorm's running statistics, and its counters of batches
     averages = [buffer for buffer in buffers if buffer.is_floating_point()]
     before = [buffer.clone() for buffer in buffers]
     computed = []
     # Afterwards, the generator has to be the same in all processes.
     with torch.random.fork_rng(devices=[]):
-        for number, part in group.share(parts):
+        for number, shard in group.share(shards):
             torch.manual_seed(derive_seed(*seed, number))
             for buffer, value in zip(buffers, before, strict=True):  # the counters, too: a batch counts once
                 buffer.copy_(value)
-            images, labels = data.select(part)
+            images, labels = data.select(shard)
             losses = learner.add_gradients(transform(images), labels, len(rows))
             padding = losses.new_zeros(longest - len(losses))
             gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
@@ -53,11 +52,12 @@ def step_in_parts(
     total = results[0].clone()
     for result in results[1:]:  # one by one: the order of a sum over an axis is PyTorch's choice
         total += result
-    values = iter(total.split([value.numel() for value in (*network.parameters(), *averages)] + [longest]))
-    for parameter in network.parameters():
+    parameters = list(network.parameters())
+    values = total[:-longest].split([value.numel() for value in (*parameters, *averages)])
+    for parameter, value in zip(parameters, values, strict=False):
         # With the layout of the parameter, which the optimizer takes for granted.
-        parameter.grad = torch.empty_like(parameter).copy_(next(values).view(parameter.shape))
-    for average in averages:
-        average.copy_(next(values).view(average.shape).div_(len(parts)))
+        parameter.grad = torch.empty_like(parameter).copy_(value.view(parameter.shape))
+    for average, value in zip(averages, values[len(parameters) :], strict=True):
+        average.copy_(value.view(average.shape).div_(len(shards)))
     learner.update(progress)
-    return torch.cat([result[-longest:][: len(part)] for result, (_, part) in zip(results, parts, strict=True)])
+    return torch.cat([result[-longest:][: len(shard)] for result, (_, shard) in zip(results, shards, strict=True)])

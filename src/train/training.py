@@ -8,25 +8,23 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from src.common.artifacts import EpochMetrics
 from src.common.errors import UserError
 from src.network.convnet import ConvNet
 from src.train.augmentation import augment
-from src.train.batch_norm import recompute_statistics
-from src.train.calibration import apply_temperature
 from src.train.checkpoint import Checkpoint
-from src.train.data import SHORT_EPOCH, TrainingData
-from src.train.epoch import train_epoch, validate
-from src.train.history import EpochMetrics, best_epoch, is_out_of_patience
+from src.train.data import SHORT_EPOCH, TrainingData, derive_seed
+from src.train.epoch import train_epoch
 from src.train.learner import Learner
-from src.train.params import TrainStageParams
+from src.train.params import AugmentParams, TrainSections
 from src.train.processes import ALONE, Group
-from src.train.seeds import derive_seed
+from src.train.validation import apply_temperature, recompute_statistics, validate
 
 
 def train(
     network: ConvNet,
     data: TrainingData,
-    params: TrainStageParams,
+    params: TrainSections,
     precision: torch.dtype,
     checkpoint: Checkpoint,
     on_epoch: Callable[[list[EpochMetrics]], None],
@@ -40,41 +38,52 @@ def train(
     after every epoch, and once after resuming. All processes of the group train the same network. Raise UserError when
     a loss is not finite, OSError when the checkpoint cannot be written.
     """
-    settings = params.train
-    learner = Learner(network, data.training, settings, precision, group)
+    train_params = params.train
+    learner = Learner(network, data.training, train_params, precision, group)
     history: list[EpochMetrics] = []
     best_weights: dict[str, Tensor] = {}
     if state := checkpoint.load(data.training.images.device):
         learner.load_state_dict(state["learner"])
-        history = [EpochMetrics(*row) for row in state["history"]]
+        history = [EpochMetrics(**row) for row in state["history"]]
         best_weights = state["best_weights"]
         print(f"train: resuming after epoch {len(history)} from {checkpoint.path}", flush=True)
         on_epoch(history)
-    while len(history) < settings.epochs and not is_out_of_patience(history, settings.patience):
+    while len(history) < train_params.epochs and not is_out_of_patience(history, train_params.patience):
         epoch = _run_epoch(learner, data, params, history)
         history.append(epoch)
         if best_epoch(history) is epoch:
             best_weights = copy.deepcopy(network.state_dict())
-        rows = [tuple(row) for row in history]
+        rows = list(map(vars, history))
         checkpoint.save({"learner": learner.state_dict(), "history": rows, "best_weights": best_weights})
         on_epoch(history)
-        _print_epoch(epoch, settings.epochs)
-    if len(history) < settings.epochs:
-        print(f"train: stopped early: no lower validation loss for {settings.patience} epochs")
+        _print_epoch(epoch, train_params.epochs)
+    if len(history) < train_params.epochs:
+        print(f"train: stopped early: no lower validation loss for {train_params.patience} epochs")
     network.load_state_dict(best_weights)
     apply_temperature(network, best_epoch(history).temperature)
     return history
 
 
+def best_epoch(history: list[EpochMetrics]) -> EpochMetrics:
+    """Return the first epoch with the lowest validation loss; without validation, the last epoch."""
+    if math.isnan(history[-1].validation_loss):
+        return history[-1]
+    return min(history, key=lambda epoch: epoch.validation_loss)
+
+
+def is_out_of_patience(history: list[EpochMetrics], patience: int) -> bool:
+    """Return whether the last `patience` epochs have not lowered the validation loss; False if patience is 0."""
+    return bool(patience and history) and history[-1].epoch - best_epoch(history).epoch >= patience
+
+
 def _run_epoch(
-    learner: Learner, data: TrainingData, params: TrainStageParams, history: list[EpochMetrics]
+    learner: Learner, data: TrainingData, params: TrainSections, history: list[EpochMetrics]
 ) -> EpochMetrics:
     number = len(history) + 1
     torch.manual_seed(derive_seed(params.train.seed, number))
     augmented = number <= params.train.epochs - params.augment.clean_epochs
-    transform = partial(augment, params=params.augment) if augmented else _identity
-    previous_loss = history[-1].validation_loss if history else math.nan
-    images = train_epoch(learner, data.training, number, transform, previous_loss)
+    transform = partial(augment, params=params.augment if augmented else AugmentParams())
+    images = train_epoch(learner, data.training, number, transform, history[-1].validation_loss if history else None)
     if learner.steps_per_epoch < SHORT_EPOCH:
         recompute_statistics(learner, data.training)
     loss, accuracy, temperature = validate(learner, data.validation) if data.validation else (math.nan, math.nan, 1.0)
@@ -94,7 +103,3 @@ def _print_epoch(epoch: EpochMetrics, epochs: int) -> None:
         f"epoch {epoch.epoch}/{epochs}: training loss {epoch.train_loss:.4f} ({epoch.images:,} images){validation}",
         flush=True,
     )
-
-
-def _identity(images: Tensor) -> Tensor:
-    return images

@@ -9,8 +9,8 @@ import pytest
 from huggingface_hub import ModelCard
 from PIL import Image
 
+from src.common.dataset import InputFit, read_picture
 from src.common.files import load_arrays, read_csv
-from src.common.pictures import InputFit, read_picture
 from src.export.loader import loader_code
 from src.export.onnx_model import to_onnx
 from tests.builders import make_classifier, make_sensitive_network

@@ -9,8 +9,7 @@ from benchmarks.accuracy import FIGURES, TABLE, override
 from benchmarks.accuracy_table import render_table
 from src.common.errors import UserError
 from src.common.files import read_json
-from src.settings.all_params import default_values
-from src.settings.recipes import read_recipe
+from src.params.params import default_values, read_recipe
 from tests.helpers import ROOT
 
 MEASURED = sorted((ROOT / FIGURES).glob("*.json"))

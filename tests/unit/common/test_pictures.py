@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops
 
+from src.common.dataset import Fit
 from src.common.errors import UserError
-from src.common.pictures import Fit, fit_picture, read_picture
+from src.pictures.pictures import fit_picture, read_picture
 from tests.unit.predict.drawings import draw_seven, ink_distance
 
 

@@ -18,11 +18,11 @@ import pytest
 from PIL import Image
 
 from src.common.errors import UserError
-from src.common.pictures import fit_picture
 from src.download import folder as folder_module
 from src.download.class_folders import list_class_folders
 from src.download.dataset import Dataset
 from src.download.folder import load_folder
+from src.pictures.pictures import fit_picture
 from tests.builders import make_download_params
 from tests.helpers import ROOT
 from tests.unit.download.hostile_files import make_pictures, write_ignored, write_useless

@@ -4,7 +4,7 @@ import torch
 from src.common.errors import UserError
 from src.network.device import choose_device, choose_precision, describe_environment
 from src.network.params import ModelParams
-from src.settings.all_params import default_values
+from src.params.params import default_values
 
 CPU = torch.device("cpu")
 MODEL = ModelParams.model_validate(default_values()["model"])

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
-from src.predict.framing import frame_character
+from src.pictures.framing import frame_character
 
 SHAPE = (1, 28, 28)
 SEVEN = [(60, 50), (160, 45), (100, 210)]

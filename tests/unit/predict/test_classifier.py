@@ -5,8 +5,8 @@ import onnx
 import pytest
 
 from src.common.errors import UserError
+from src.export.classifier import BATCH, decode_classifier, load_classifier
 from src.export.onnx_model import to_onnx
-from src.predict.classifier import BATCH, decode_classifier, load_classifier
 from tests.builders import make_classifier, make_tiny_network
 
 PATH = Path("data/export/model.onnx")

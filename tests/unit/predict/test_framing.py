@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw
 from scipy.ndimage import center_of_mass
 
 from src.common.errors import UserError
-from src.predict.framing import frame_character
+from src.pictures.framing import frame_character
 from tests.unit.predict.drawings import SHAPE, draw_seven, from_brightness, ink_distance
 
 

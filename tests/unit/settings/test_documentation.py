@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from src.common.params import read_yaml
-from src.settings.all_params import AllParams, default_values, list_parameters
-from src.settings.documentation import comment_lines, render_params, render_reference
+from src.params.documentation import comment_lines, render_params, render_reference
+from src.params.params import AllParams, default_values, list_parameters
 from tests.helpers import ROOT
 
 

@@ -6,8 +6,7 @@ import pytest
 
 from src.common.errors import UserError
 from src.common.params import read_yaml
-from src.settings.all_params import default_values
-from src.settings.recipes import read_recipe
+from src.params.params import default_values, read_recipe
 from tests.helpers import ROOT
 
 RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 from src.common.params import read_yaml
-from src.settings.all_params import default_values
-from src.settings.documentation import render_params, render_reference
+from src.params.documentation import render_params, render_reference
+from src.params.params import default_values
 from tests.helpers import ROOT
 
 

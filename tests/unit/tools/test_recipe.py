@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from src.common.params import read_yaml
-from src.settings.all_params import default_values
-from src.settings.documentation import render_params
+from src.params.documentation import render_params
+from src.params.params import default_values
 from tests.helpers import ROOT
 
 EPOCHS = default_values()["train"]["epochs"]

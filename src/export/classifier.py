@@ -8,10 +8,10 @@ import onnxruntime
 from PIL import Image
 from pydantic import BaseModel
 
+from src.common.dataset import InputFit
 from src.common.errors import UserError, damaged
 from src.common.files import read_bytes
-from src.common.pictures import InputFit
-from src.predict.framing import make_input
+from src.pictures.framing import make_input
 
 METADATA_KEY = "classifier"
 INPUT, OUTPUT = "images", "probabilities"
@@ -22,15 +22,15 @@ FATAL = 4  # of ONNX Runtime's log levels; it also raises what it would log as a
 class Description(BaseModel):
     """What an exported model says about itself, as JSON in its metadata.
 
-    image_shape: (C, H, W); fit: how a picture becomes an image; networks: how many are averaged; shift: test-time
-    augmentation averages over all shifts of up to this many pixels; trained_model_md5: the hash of
+    image_shape: (C, H, W); fit: how a picture becomes an image; members: how many networks are averaged; shift:
+    test-time augmentation averages over all shifts of up to this many pixels; trained_model_md5: the hash of
     data/train/model.safetensors, by which the commit that trained the model can be found in the history of dvc.lock.
     """
 
     classes: list[str]
     image_shape: tuple[int, int, int]
     fit: InputFit
-    networks: int
+    members: int
     shift: int
     trained_model_md5: str
 

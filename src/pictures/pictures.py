@@ -1,22 +1,22 @@
-"""What a picture file means: how it is read, and how it becomes an image of the size that a network takes.
-
-`download` and `predict` share this module, so that a file gives the same image in both.
-"""
+"""Read a picture file, and fit the whole picture to an image of the size that a network takes."""
 
 import math
+import re
 import warnings
+from fnmatch import translate
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps
 
+from src.common.dataset import Fit
 from src.common.errors import UserError
 
+# What systems and editors leave behind. It includes all that .dvcignore lists: DVC does not rerun the stage for those.
+IGNORED = (".*", "*~", "#*#", "*.partial", "*.pyc", "__pycache__", "__MACOSX", "[Tt]humbs.db", "[Dd]esktop.ini")
+is_ignored = re.compile("|".join(map(translate, IGNORED))).match
 FORMATS = ["PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF"]  # those that Pillow recognises reliably, by their first bytes
-
-Fit = Literal["crop", "pad", "stretch"]
-InputFit = Literal[Fit, "character"]  # character: isolated and framed by src/predict, as MNIST frames its digits
 
 
 def read_picture(file: Path | str | BinaryIO) -> Image.Image:

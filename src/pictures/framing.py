@@ -6,8 +6,9 @@ from scipy.ndimage import binary_dilation, center_of_mass, label
 from skimage.filters import gaussian, threshold_otsu
 from skimage.morphology import dilation, disk, skeletonize
 
+from src.common.dataset import InputFit
 from src.common.errors import UserError
-from src.common.pictures import InputFit, fit_picture
+from src.pictures.pictures import fit_picture
 
 DARK_BORDER = 32  # of 255; a picture with light ink on black has a darker border than this
 MAX_SIDE = 256  # pixels; larger pictures are reduced first

@@ -1,0 +1,105 @@
+"""The types of the rows in CSV artifacts and of the JSON artifacts, for the stages and tools that share them."""
+
+from dataclasses import dataclass
+
+from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt
+
+
+@dataclass(frozen=True)
+class PictureName:
+    """A row of files.csv: the file of an image; part is train or test, index the image's row in it."""
+
+    part: str
+    index: int
+    file: str
+
+
+@dataclass(frozen=True)
+class EpochMetrics:
+    """A row of history.csv. Losses are means over images, and learning_rate is that of the epoch's last step.
+
+    images: the number of images trained on. train_loss counts the last loss of every training image, which is from an
+    earlier epoch if the image was left out. The validation columns are NaN in a refit, which has no validation images;
+    they are measured before the logits are divided by the temperature, which is 1 if no images are left out.
+    """
+
+    epoch: int
+    images: float
+    train_loss: float
+    validation_loss: float
+    validation_accuracy: float
+    learning_rate: float
+    temperature: float
+
+
+@dataclass(frozen=True)
+class LayerSize:
+    """A row of layers.csv: a layer, the shape of its output, as in 32x14x14, and its trainable parameters."""
+
+    layer: str
+    shape: str
+    parameters: int
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A row of predictions.csv: the label of a test image, the predicted class, and the probability of that class."""
+
+    index: int
+    actual: str
+    predicted: str
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Error:
+    """A row of errors.csv: the prediction of a misclassified test image, its loss, and the most probable classes."""
+
+    index: int
+    actual: str
+    predicted: str
+    confidence: float
+    loss: float
+    likeliest: str
+
+
+class Members(BaseModel):
+    """The accuracy of an ensemble's members."""
+
+    mean_accuracy: float
+    deviation: float
+    accuracy: dict[str, float]
+
+
+class Metrics(BaseModel):
+    """The metrics on the test set; rates are fractions, and the loss is a mean over images."""
+
+    loss: float
+    accuracy: float
+    balanced_accuracy: float
+    errors: NonNegativeInt
+    images: PositiveInt
+    macro_f1: float
+    calibration_error: float
+    recall: dict[str, float] = Field(min_length=1)
+    members: Members | None = None
+
+
+class MetricsFile(BaseModel):
+    """The contents of evaluate's metrics.json; DVC shows `test.accuracy` and so on."""
+
+    test: Metrics
+
+
+class Environment(BaseModel):
+    """The contents of environment.json: what results depend on besides code, data and parameters."""
+
+    python: str
+    torch: str
+    numpy: str
+    safetensors: str
+    platform: str
+    processor: str
+    device: str
+    threads: int
+    precision: str

@@ -1,0 +1,63 @@
+"""Labelled images, and the split of the training set: what the stages pass to each other, and its files."""
+
+from pathlib import Path
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+
+from src.common.errors import damaged
+from src.common.files import load_arrays, save_arrays
+
+Fit = Literal["crop", "pad", "stretch"]
+InputFit = Literal[Fit, "character"]  # character: isolated and framed, as MNIST frames its digits
+
+
+class Dataset(NamedTuple):
+    """Labelled images.
+
+    images: uint8 (N, C, H, W), N at least 1. labels: int64 (N,), indices into the names in classes. fit: how any other
+    picture becomes an image like these.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    classes: list[str]
+    fit: InputFit
+
+    def select(self, rows: np.ndarray | slice) -> "Dataset":
+        """Return the images of some rows, with their labels."""
+        return self._replace(images=self.images[rows], labels=self.labels[rows])
+
+    def save(self, path: Path) -> None:
+        """Write an .npz file."""
+        classes, fit = np.array(self.classes), np.array(self.fit)
+        save_arrays(path, images=self.images, labels=self.labels, classes=classes, fit=fit)
+
+    @classmethod
+    def load(cls, path: Path) -> "Dataset":
+        """Read the file; raise UserError if it is missing or damaged, or its arrays do not fit each other."""
+        arrays = load_arrays(path, images=(np.uint8, 4), labels=(np.int64, 1), classes=(np.str_, 1), fit=(np.str_, 0))
+        images, labels, classes, fit = arrays.values()
+        if len(images) != len(labels):
+            raise damaged(path, f"{len(images):,} images, but {len(labels):,} labels")
+        if not len(labels) or labels.min() < 0 or labels.max() >= len(classes):
+            raise damaged(path, f"every label must be from 0 to {len(classes) - 1}, and there must be at least one")
+        if fit not in get_args(InputFit):
+            raise damaged(path, f"unknown fit {fit.item()!r}")
+        return cls(images, labels, classes.tolist(), fit.item())
+
+
+class Split(NamedTuple):
+    """The rows of the training set to train on and those to validate on: int64, sorted, disjoint."""
+
+    train: np.ndarray
+    validation: np.ndarray
+
+    def save(self, path: Path) -> None:
+        """Write an .npz file."""
+        save_arrays(path, train=self.train, validation=self.validation)
+
+    @classmethod
+    def load(cls, path: Path) -> "Split":
+        """Read the file; raise UserError if it is missing or damaged."""
+        return cls(**load_arrays(path, train=(np.int64, 1), validation=(np.int64, 1)))

@@ -1,0 +1,1 @@
+"""All parameters together, and their documentation."""

@@ -1,0 +1,132 @@
+"""All parameters together: how params.yaml and recipes are read and checked."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+
+from src.common.errors import UserError
+from src.common.params import PARAMS, Section, read_yaml
+from src.download.params import DownloadParams
+from src.evaluate.params import EvaluateParams
+from src.network.params import ModelParams
+from src.report.params import ReportParams
+from src.split.params import SplitParams
+from src.train.params import AugmentParams, TrainParams
+
+
+class Params(BaseModel):
+    """The contents of params.yaml, one field per section, in the order of the file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    download: DownloadParams
+    split: SplitParams
+    model: ModelParams
+    augment: AugmentParams
+    train: TrainParams
+    evaluate: EvaluateParams
+    report: ReportParams
+
+    @model_validator(mode="after")
+    def _check_clean_epochs(self) -> "Params":
+        clean, epochs = self.augment.clean_epochs, self.train.epochs
+        if self.augment.enabled and clean >= epochs:
+            raise ValueError(
+                f"augment.clean_epochs = {clean}: must be less than train.epochs = {epochs}, otherwise no epoch would"
+                " be augmented"
+            )
+        return self
+
+
+SECTIONS: dict[str, type[Section]] = get_type_hints(Params)
+
+
+def read_params() -> Params:
+    """Read and check params.yaml; raise UserError naming each invalid key.
+
+    Every stage checks all sections, because a mistake in `report` must not come to light after training. The other
+    sections only decide whether a stage starts, not what it writes, so a stage does not depend on their code.
+    """
+    return check_params(read_yaml(PARAMS), PARAMS)
+
+
+def check_params(document: dict[str, Any], path: Path) -> Params:
+    """Convert the parsed contents of a file, in which no key may be missing, so that the file shows what DVC tracks.
+
+    Raise UserError naming the file, and each invalid key with its value and what is allowed.
+    """
+    errors = list(_find_missing(document))
+    try:
+        params = Params.model_validate(document)
+    except ValidationError as error:
+        errors += [_describe(details) for details in error.errors() if details["type"] != "missing"]
+    if errors:
+        title = f"{path} has {len(errors)} invalid parameter{'s' if len(errors) > 1 else ''}:"
+        raise UserError("\n  ".join([title, *errors]))
+    return params
+
+
+def list_parameters() -> Iterator[tuple[str, str, FieldInfo]]:
+    """Yield section, key and field of every parameter, in the order of params.yaml."""
+    for section, model in SECTIONS.items():
+        for key, field in model.model_fields.items():
+            yield section, key, field
+
+
+def default_values() -> dict[str, dict[str, Any]]:
+    """Return the contents of params.yaml with every parameter at its default."""
+    return {section: model().model_dump() for section, model in SECTIONS.items()}
+
+
+def read_recipe(path: Path) -> dict[str, Any]:
+    """Read a recipe, a file with the parameters that differ from the defaults, and fill in the others.
+
+    Raise UserError for invalid parameters or a download section.
+    """
+    recipe = read_yaml(path)
+    if "download" in recipe:
+        raise UserError(f"{path}: a recipe must not set the download section, which is the user's choice of data")
+    return fill_in_defaults(recipe, path)
+
+
+def fill_in_defaults(document: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Return all parameters, with the default of every one that is missing; raise UserError for invalid ones.
+
+    path: the file that the document comes from.
+    """
+    values: dict[str, Any] = default_values()
+    for section, keys in document.items():
+        values[section] = values.get(section, {}) | keys if isinstance(keys, dict) else keys
+    check_params(values, path)
+    return values
+
+
+def _find_missing(document: dict[str, Any]) -> Iterator[str]:
+    for section, model in SECTIONS.items():
+        if section not in document:
+            yield f"{section}: missing"
+        elif isinstance(document[section], dict):
+            yield from (f"{section}.{key}: missing" for key in model.model_fields if key not in document[section])
+
+
+def _describe(details: Any) -> str:
+    """Describe one of pydantic's errors."""
+    section, *keys = details["loc"] or [""]
+    message = details["msg"].removeprefix("Value error, ")
+    if not keys and details["type"] == "value_error":  # a check of several keys, which it names itself
+        return str(message)
+    if not keys and details["type"] == "extra_forbidden":
+        return f"{section}: unknown section; known: {_join(SECTIONS)}"
+    found = f"{'.'.join(map(str, details['loc']))} = {details['input']!r}"
+    if details["type"] == "model_type":
+        return f"{found}: must hold the keys {_join(SECTIONS[section].model_fields)}"
+    if details["type"] == "extra_forbidden":
+        return f"{found}: unknown key; known: {_join(SECTIONS[section].model_fields)}"
+    return f"{found}: {message}"
+
+
+def _join(names: Iterable[str]) -> str:
+    return ", ".join(names)

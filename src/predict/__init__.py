@@ -1,1 +1,0 @@
-"""Turn pictures into images like those of the training set, and classify them with an exported model."""

@@ -1,1 +1,0 @@
-"""The whole of params.yaml: all sections together, their documentation, and recipes."""

@@ -1,0 +1,84 @@
+"""What follows an epoch: precise BatchNorm statistics, validation, and the temperature that calibrates the network."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from src.network.convnet import ConvNet
+from src.train.data import LabelledImages, split_into_batches
+from src.train.learner import Learner
+
+BATCH = 250  # images; small enough for the processor's caches: 1.7 times as fast as 1,000
+
+
+@torch.no_grad()
+def recompute_statistics(learner: Learner, data: LabelledImages) -> None:
+    """Set the running mean and variance of all BatchNorm layers to those of the training images.
+
+    Everything else is as in prediction: no dropout, centred crops. The images are shuffled, so that every batch mixes
+    the classes; all batches are of the same size, because they count equally.
+    Source: Wu and Johnson, Rethinking "Batch" in BatchNorm, 2021, section 3.
+    """
+    layers = [layer for layer in learner.network.modules() if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d)]
+    momenta = [layer.momentum for layer in layers]
+    learner.network.eval()
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # average over all batches
+        layer.train()
+    order = torch.randperm(len(data.labels)).to(data.labels.device)
+    for rows in order.tensor_split(math.ceil(len(order) / BATCH)):
+        learner.predict(data.select(rows)[0])
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum
+
+
+@torch.inference_mode()
+def validate(learner: Learner, data: LabelledImages) -> tuple[float, float, float]:
+    """Return the mean loss over images, weighted as in training, the accuracy, and a temperature.
+
+    The temperature is the one that calibrates the network if easy images are left out of training, and otherwise 1.
+    """
+    learner.network.eval()
+    log_probabilities = _predict_all(learner, data)
+    loss = learner.image_losses(log_probabilities, data.labels).double().mean().item()
+    accuracy = (log_probabilities.argmax(1) == data.labels).double().mean().item()
+    return loss, accuracy, fit_temperature(log_probabilities, data.labels) if learner.skip_easy else 1.0
+
+
+def _predict_all(learner: Learner, data: LabelledImages) -> Tensor:
+    """Compute log-probabilities float32 (N, K) of all images, sharing whole batches among the processes."""
+    device, group = data.labels.device, learner.group
+    batches = split_into_batches(torch.arange(len(data.labels), device=device), BATCH)
+    predicted = [learner.predict(data.select(rows)[0]) for rows in group.share(batches)]
+    if group.size > 1:
+        shares = group.gather_objects([values.cpu() for values in predicted])
+        predicted = [values.to(device) for share in shares for values in share]
+    return torch.cat(predicted)
+
+
+def fit_temperature(log_probabilities: Tensor, labels: Tensor) -> float:
+    """Return the divisor of log-probabilities (N, K) that minimises their mean loss, between 0.1 and 10.
+
+    It restores the confidence of a network that has been trained mostly on hard images. The loss is convex in the
+    inverse of the temperature, so bisection finds where its derivative is zero.
+    Source: Guo et al., On Calibration of Modern Neural Networks, 2017.
+    """
+    values = log_probabilities.double()
+    targets = values.gather(1, labels[:, None])[:, 0]
+    low, high = 0.1, 10.0
+    for _ in range(40):  # to twelve digits
+        middle = math.sqrt(low * high)
+        expected = (torch.softmax(values * middle, dim=1) * values).sum(1)
+        low, high = (middle, high) if (expected - targets).mean() < 0 else (low, middle)
+    return 1 / low
+
+
+@torch.no_grad()
+def apply_temperature(network: ConvNet, temperature: float) -> None:
+    """Divide the logits by the temperature, by way of the last layer's weights."""
+    last = network.layers[-1]
+    assert isinstance(last, nn.Linear)
+    for parameter in (last.weight, last.bias):
+        parameter /= temperature
