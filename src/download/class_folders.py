@@ -30,8 +30,8 @@ class ClassFolders(NamedTuple):
 def list_class_folders(folder: Path) -> ClassFolders:
     """List `train/<class>/*` and, if it exists, `test/<class>/*`; without a folder train, list `<class>/*`.
 
-    Hidden files, leftovers of programs and README.md at the top are left out. Raise UserError if the folder is missing or not laid
-    out like this, or there are not at least two classes with pictures, the same in both parts.
+    Hidden files, leftovers of programs and README.md at the top are left out. Raise UserError if the folder is missing
+    or not laid out like this, or there are not at least two classes with pictures, the same in both parts.
     """
     if not folder.is_dir():
         problem = "is not a folder" if folder.exists() else "does not exist"

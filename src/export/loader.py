@@ -20,8 +20,8 @@ class Loader(NamedTuple):
 LOADERS: dict[InputFit, Loader] = {
     "character": Loader(
         "An image of the dataset is used unchanged. The code turns a photo of one character, in dark ink on light"
-        " paper, into such an image. `python -m tools.predict`, in the repository of the training, also handles light ink,"
-        " specks, and strokes of any width.",
+        " paper, into such an image. `python -m tools.predict`, in the repository of the training, also handles light"
+        " ink, specks, and strokes of any width.",
         """\
 if picture.size != size:  # a photo: turn dark ink on light paper into light ink on black, and centre it
     picture.thumbnail((256, 256))
