@@ -4,12 +4,28 @@ from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict
 
 from src.common.errors import damaged
 from src.common.files import load_arrays, save_arrays
 
 Fit = Literal["crop", "pad", "stretch"]
 InputFit = Literal[Fit, "character"]  # character: isolated and framed, as MNIST frames its digits
+
+
+class Preprocessing(BaseModel):
+    """How a picture becomes an image for the network: stored with the data, and in the model.
+
+    fit: how it gets the image's shape. background: what is behind transparent pixels; `paper` is black behind light ink
+    and white behind dark ink. bits: how many bits of an integer sample of more than 8 bits are used; with n bits,
+    2**n - 1 is white.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    fit: InputFit
+    background: Literal["white", "black", "paper"] = "white"
+    bits: int = 16
 
 
 class Dataset(NamedTuple):

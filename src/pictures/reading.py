@@ -1,0 +1,224 @@
+"""Read picture files: what a file holds, however it is stored, and its samples as 8-bit grey or RGB."""
+
+import re
+import struct
+import sys
+import warnings
+from fnmatch import translate
+from hashlib import blake2b
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION, TiffImageFile
+
+from src.common.dataset import Preprocessing
+from src.common.errors import UserError
+
+# What systems and editors leave behind. It includes all that .dvcignore lists: DVC does not rerun the stage for those.
+IGNORED = (".*", "*~", "#*#", "*.partial", "*.pyc", "__pycache__", "__MACOSX", "[Tt]humbs.db", "[Dd]esktop.ini")
+is_ignored = re.compile("|".join(map(translate, IGNORED))).match
+FORMATS = ["PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF"]  # those that Pillow recognises reliably, by their first bytes
+ORIENTATION = 0x0112  # in EXIF
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# The chunks of a PNG that decide what it shows; others may be as long, or as damaged, as they like.
+PNG_SIGNATURE, PNG_CHUNKS = b"\x89PNG\r\n\x1a\n", (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"eXIf", b"IEND")
+# Of 16-bit samples in colour, Pillow keeps only the high byte. Decoded with the opposite byte order, it keeps the low one.
+SWAPPED = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
+LOW_BYTES = {f"{bands};16{order}": f"{bands};16{SWAPPED[order]}" for bands in ("RGB", "RGBA") for order in "BLN"}
+LOW_BYTES["LA;16B"] = "RGBA"
+WHITE_IS_ZERO = 0  # of TIFF's photometric interpretations
+# The first bytes of other files that people take for pictures, as a regular expression.
+KINDS = (
+    (rb"$", "an empty file"),
+    (rb"....ftyp(hei|hev|mif|msf).*", "a HEIC picture; convert it to JPEG or PNG"),
+    (rb"....ftypavi[fs].*", "an AVIF picture; convert it to JPEG or PNG"),
+    (rb"....ftyp.*", "a video"),
+    (rb"P[1-7]\s.*", "a PPM, PGM or PBM picture; convert it to PNG"),
+    (rb"(\x00\x00\x00\x0cJXL |\xff\x0a).*", "a JPEG XL picture; convert it to JPEG or PNG"),
+    (rb"(\x00\x00\x00\x0cjP  |\xff\x4f\xff\x51).*", "a JPEG 2000 picture; convert it to PNG"),
+    (rb"version https://git-lfs.*", "a Git LFS pointer, not the picture itself; run `git lfs pull`"),
+    (rb"\s*(<!DOCTYPE html|<html|<head).*", "an HTML page"),
+    (rb"\s*(<\?xml.*)?<svg.*", "an SVG drawing; convert it to PNG"),
+    (rb"8BPS.*", "a Photoshop file; export it as PNG"),
+    (rb"%PDF.*", "a PDF file"),
+    (rb"\x00\x00[\x01\x02]\x00.*", "a Windows icon; convert it to PNG"),
+    (rb"PK\x03\x04.*", "a ZIP archive"),
+)
+
+
+class Picture(NamedTuple):
+    """The decoded samples of a picture, upright.
+
+    samples: uint8, uint16 or float32 (H, W, B), where the B bands are grey, grey and opacity, RGB, or RGB and opacity.
+    """
+
+    samples: np.ndarray
+
+    def digest(self) -> bytes:
+        """Hash the samples into 16 bytes; grey is hashed as RGB, and a picture without transparency as one of three bands.
+
+        This identifies a picture everywhere. No parameter changes it, because it is taken before anything is converted.
+        """
+        samples = self.samples
+        height, width, bands = samples.shape
+        colours = samples[:, :, : bands - 1] if bands in (2, 4) else samples
+        contents = np.broadcast_to(colours, (height, width, 3)).tobytes()
+        if bands in (2, 4) and (samples[:, :, -1] != opaque(samples.dtype)).any():
+            contents += samples[:, :, -1].tobytes()
+        depth = "" if samples.dtype == np.uint8 else samples.dtype.name
+        return blake2b(repr((width, height)).encode() + depth.encode() + contents, digest_size=16).digest()
+
+    def to_image(self, preprocessing: Preprocessing) -> Image.Image:
+        """Convert to 8 bits, and replace transparency by the background; return a picture in mode L or RGB."""
+        samples = self.samples
+        if samples.dtype != np.uint8:
+            white = 1.0 if samples.dtype == np.float32 else 2**preprocessing.bits - 1
+            scaled = np.nan_to_num(samples.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0) / white
+            if samples.shape[2] in (2, 4):
+                scaled[:, :, -1] = samples[:, :, -1] / opaque(samples.dtype)
+            samples = (scaled.clip(0, 1) * 255).round().astype(np.uint8)
+        if samples.shape[2] in (1, 3):
+            return Image.fromarray(samples.squeeze(2) if samples.shape[2] == 1 else samples)
+        picture = Image.fromarray(samples).convert("RGBA")
+        background = preprocessing.background
+        if background == "paper":  # black behind light ink, white behind dark ink
+            opacity = samples[:, :, -1]
+            light_ink = opacity.any() and np.average(np.asarray(picture.convert("L")), weights=opacity) > 127
+            background = "black" if light_ink else "white"
+        return Image.alpha_composite(Image.new("RGBA", picture.size, background), picture).convert("RGB")
+
+
+def opaque(dtype: np.dtype[Any]) -> int:
+    """Return the opacity of an opaque pixel."""
+    return 1 if dtype == np.float32 else int(np.iinfo(dtype).max)
+
+
+def read_picture(file: Path | str | BinaryIO) -> Picture:
+    """Read a PNG, JPEG, BMP, TIFF, WebP or GIF file, whatever its name; of several frames or pages, the first.
+
+    Raise UserError, which says what the file is, if it is missing, damaged, too large or not such a picture.
+    """
+    data = b""
+    try:
+        data = Path(file).read_bytes() if isinstance(file, Path | str) else file.read()
+        with warnings.catch_warnings(action="ignore"):  # about large pictures
+            return Picture(_read_samples(data))
+    except (Image.DecompressionBombError, MemoryError):
+        raise UserError("too many pixels; reduce the picture's size") from None
+    except UserError:
+        raise
+    except Exception as error:  # Pillow's decoders raise all kinds of exceptions on damaged files
+        raise UserError(getattr(error, "strerror", None) or _identify(data, error)) from None
+
+
+def _read_samples(data: bytes) -> np.ndarray:
+    """Decode the first frame, turn it upright, and return the samples (H, W, B) of a Picture."""
+    if data.startswith(PNG_SIGNATURE):
+        data = _keep_chunks(data)
+    picture = _open(data)
+    raw_mode = _raw_mode(picture)
+    try:
+        picture.load()
+    except OSError:
+        if picture.format != "JPEG":
+            raise
+        picture = _load_without_end(data)
+    turn = TURNS.get(_read_orientation(picture))
+
+    def upright(layer: Image.Image) -> np.ndarray:
+        return np.ascontiguousarray(np.atleast_3d(np.asarray(layer.transpose(turn) if turn else layer)))
+
+    if picture.mode.startswith(("I", "F")):
+        samples = upright(picture)
+        if picture.mode != "F":
+            samples = samples.clip(0, 2**16 - 1).astype(np.uint16)
+        if isinstance(picture, TiffImageFile) and picture.tag_v2.get(PHOTOMETRIC_INTERPRETATION, 0) == WHITE_IS_ZERO:
+            samples = opaque(samples.dtype) - samples
+        return samples
+    if raw_mode in LOW_BYTES:
+        low = _open(data)
+        low.tile = [tile._replace(args=_replace_raw_mode(tile.args, LOW_BYTES[raw_mode])) for tile in low.tile]
+        if raw_mode == "LA;16B":  # the four bytes of a pixel, as if they were the four bands of an 8-bit picture
+            both = upright(low).astype(np.uint16)
+            return both[:, :, [0, 2]] << 8 | both[:, :, [1, 3]]
+        return upright(picture).astype(np.uint16) << 8 | upright(low)
+    return upright(_simplify(picture))
+
+
+def _open(data: bytes) -> ImageFile.ImageFile:
+    return Image.open(BytesIO(data), formats=FORMATS)
+
+
+def _keep_chunks(data: bytes) -> bytes:
+    """Keep the chunks of a PNG that decide what it shows; others may be too long or damaged."""
+    kept, position = [PNG_SIGNATURE], len(PNG_SIGNATURE)
+    while position + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, position)
+        end = position + length + 12
+        if kind in PNG_CHUNKS:
+            kept.append(data[position:end])
+        position = end
+    return b"".join(kept)
+
+
+def _load_without_end(data: bytes) -> ImageFile.ImageFile:
+    """Decode a JPEG that lacks only its end marker; raise UserError if pixels are missing.
+
+    If none are missing, the decoder ignores further bytes; otherwise, it takes them for pixels.
+    """
+    body = data.rstrip(b"\xff")
+    picture, other = (_open(body + more + b"\xff\xd9") for more in (b"", b"\x5a" * 64))
+    if not np.array_equal(np.asarray(picture), np.asarray(other)):
+        raise UserError("a JPEG picture whose end is missing")
+    return picture
+
+
+def _read_orientation(picture: Image.Image) -> int:
+    try:
+        return int(picture.getexif().get(ORIENTATION, 1))
+    except Exception:  # EXIF data may be damaged in any way, and is then ignored
+        return 1
+
+
+def _raw_mode(picture: ImageFile.ImageFile) -> str:
+    """Return how the samples are stored, in Pillow's terms."""
+    arguments = picture.tile[0].args if len(picture.tile) else ""
+    return str(arguments[0] if isinstance(arguments, tuple) else arguments)
+
+
+def _replace_raw_mode(arguments: Any, raw_mode: str) -> Any:
+    return (raw_mode, *arguments[1:]) if isinstance(arguments, tuple) else raw_mode
+
+
+def _simplify(picture: Image.Image) -> Image.Image:
+    """Convert a picture of 8 bits in any of Pillow's modes to L, LA, RGB or RGBA."""
+    if picture.mode == "RGBA" and picture.format == "BMP" and not picture.getextrema()[3][1]:
+        return picture.convert("RGB")  # all pixels would be transparent: the fourth band is not used
+    if picture.mode in ("L", "LA", "RGB", "RGBA"):
+        return picture.convert("RGBA") if picture.has_transparency_data else picture
+    if picture.mode == "1":
+        return picture.convert("L")
+    return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+
+
+def _identify(data: bytes, error: Exception) -> str:
+    """Say what a file is that cannot be read."""
+    for pattern, kind in KINDS:
+        if re.match(pattern, data[:1000], re.DOTALL | re.IGNORECASE):
+            return kind
+    if isinstance(error, UnidentifiedImageError):
+        if data.startswith((b"II*\0", b"MM\0*")):
+            return "a TIFF picture of an unusual kind; convert it to PNG"
+        return "not a PNG, JPEG, BMP, TIFF, WebP or GIF picture"
+    return f"a damaged picture ({error})"
