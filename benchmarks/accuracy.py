@@ -6,6 +6,7 @@ benchmarks/accuracy/, and the table in benchmarks/accuracy.md is made from all o
 """
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -19,12 +20,13 @@ from ruamel.yaml.error import YAMLError
 
 from benchmarks.accuracy_table import render_table
 from benchmarks.copying import copy_data, copy_project
+from src.common.artifacts import Environment, Error, MetricsFile
 from src.common.cli import run_cli
 from src.common.errors import UserError
 from src.common.files import read_csv, read_json, write_bytes, write_json
-from src.common.params import PARAMS, read_yaml, validate_params
+from src.common.params import PARAMS, read_yaml
 from src.compare.revisions import TEST_SET
-from src.params.params import AllParams, read_recipe
+from src.params.params import check_params, read_recipe
 
 WORK = Path(".accuracy")  # one copy of the project per unfinished measurement
 FIGURES = Path("benchmarks/accuracy")
@@ -37,7 +39,7 @@ def main() -> None:
     recipe = read_recipe(path)
     recipe["download"] = read_yaml(PARAMS).get("download", recipe["download"])  # which recipes leave to the user
     params = override(recipe, arguments.set)
-    validate_params(AllParams, params, path)  # before anything is written
+    check_params(params, path)  # before anything is written
     seeds = arguments.seeds or max(5, params["train"]["members"])
     params["train"]["members"] = seeds
     name = ",".join([arguments.recipe, *arguments.set]).replace("/", "_")
@@ -49,11 +51,11 @@ def main() -> None:
     minutes = (time.perf_counter() - start) / 60
     run_dvc(project, "repro", "--allow-missing", "evaluate")
 
-    metrics = read_json(project / "data/evaluate/metrics.json")["test"]
-    environment = read_json(project / "data/train/environment.json")
-    device = environment["device"]
+    metrics = read_json(project / "data/evaluate/metrics.json", MetricsFile).test
+    environment = read_json(project / "data/train/environment.json", Environment)
+    device = environment.device
     if device == "cpu":
-        device = f"{environment['processor']}, {environment['threads']} threads"
+        device = f"{environment.processor}, {environment.threads} threads"
     outs = read_yaml(project / "dvc.lock")["stages"]["download"]["outs"]
     settings = f" SET='{' '.join(arguments.set)}'" if arguments.set else ""
     figures = {
@@ -61,18 +63,18 @@ def main() -> None:
         "recipe": arguments.recipe,
         "set": arguments.set,
         "seed": params["train"]["seed"],  # of the first network
-        "accuracy": list(metrics["members"]["accuracy"].values()) if seeds > 1 else [metrics["accuracy"]],
-        "images": metrics["images"],
-        "wrong": [int(row["index"]) for row in read_csv(project / "data/evaluate/errors.csv")],  # of the ensemble
-        "minutes": None
-        if resumed
-        else minutes / seeds,  # per network; unknown if an earlier run did part of the training
-        "machine": f"{device}, {environment['precision']}",
+        "accuracy": list(metrics.members.accuracy.values()) if metrics.members else [metrics.accuracy],
+        "images": metrics.images,
+        "wrong": [error.index for error in read_csv(project / "data/evaluate/errors.csv", Error)],  # of the ensemble
+        "minutes": None if resumed else minutes / seeds,  # per network; unknown if an earlier run did part of it
+        "machine": f"{device}, {environment.precision}",
         "test_set": next(out["md5"] for out in outs if out["path"] == TEST_SET),
         "params": params,
     }
     write_json(FIGURES / f"{name}.json", figures)
-    write_bytes(TABLE, render_table({path.stem: read_json(path) for path in FIGURES.glob("*.json")}).encode())
+    write_bytes(
+        TABLE, render_table({path.stem: json.loads(path.read_text()) for path in FIGURES.glob("*.json")}).encode()
+    )
     shutil.rmtree(project)
     print(TABLE.read_text())
 

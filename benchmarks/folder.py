@@ -79,13 +79,13 @@ def use_folder(project: Path, folder: Path) -> None:
 
 def write_pictures(idx: Path, photos: Path, few: Path) -> int:
     """Write the training images to photos, and two per class to few; return the bytes of the decoded images."""
-    data = load_idx_folder(make_params(idx))
+    data, _ = load_idx_folder(make_params(idx))
     for label in range(len(data.classes)):
         for folder, count in ((photos, None), (few, 2)):
             (folder / str(label)).mkdir(parents=True)
-            for number in np.flatnonzero(data.train_labels == label)[:count]:
-                Image.fromarray(data.train_images[number, 0]).save(folder / str(label) / f"{number:05}.png")
-    return data.train_images.nbytes
+            for number in np.flatnonzero(data.labels == label)[:count]:
+                Image.fromarray(data.images[number, 0]).save(folder / str(label) / f"{number:05}.png")
+    return data.images.nbytes
 
 
 def measure(photos: Path, name: str) -> float:
@@ -94,7 +94,7 @@ def measure(photos: Path, name: str) -> float:
         start = time.perf_counter()
         load_folder(make_params(photos))
         return time.perf_counter() - start
-    import src.download.torchvision_datasets  # noqa: F401, I001  # makes torchvision importable
+    import src.download.idx_datasets  # noqa: F401, I001  # makes torchvision importable
     import torch
     from torch.utils.data import DataLoader
     from torchvision.datasets import ImageFolder

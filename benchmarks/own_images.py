@@ -29,19 +29,18 @@ from sklearn.svm import SVC
 
 from benchmarks.accuracy import override
 from src.common.cli import run_cli
-from src.common.params import read_yaml, validate_params
-from src.download.dataset import Dataset
-from src.download.digits import load_small_digits
+from src.common.dataset import Dataset
+from src.common.params import read_yaml
+from src.download.sources import load_small_digits
 from src.download.folder import load_folder
 from src.download.idx_folder import load_idx_folder
 from src.download.params import DownloadParams
 from src.evaluate.evaluation import evaluate
-from src.params.params import AllParams
-from src.params.params import read_recipe
+from src.params.params import Params, check_params, read_recipe
 from src.split.stratified import split_rows
 from src.train.checkpoint import Checkpoint
 from src.train.ensemble import TrainedEnsemble, train_ensemble
-from src.train.params import TrainStageParams
+from src.train.params import TrainSections
 from src.train.runtime import set_up_runtime
 from src.common.errors import UserError
 
@@ -73,6 +72,7 @@ TEST_FONTS = (
     " Vollkorn-Regular.ttf YanoneKaffeesatz-Bold.otf YanoneKaffeesatz-Regular.otf"
 )
 LETTER_SIZE = 64  # pixels
+PARTS = ("train", "test")
 
 Pictures = Iterator[tuple[str, Image.Image]]  # each with its class
 
@@ -96,10 +96,8 @@ class Figures(NamedTuple):
 
 def write_digits(folder: Path) -> None:
     """Write scikit-learn's 1,797 digits: 1,437 for training."""
-    data = load_small_digits()
-    names = [str(name) for name in range(10)]
-    write_pictures(folder / "train", to_pictures(data.train_images, data.train_labels, names))
-    write_pictures(folder / "test", to_pictures(data.test_images, data.test_labels, names))
+    for part, data in zip(PARTS, load_small_digits(), strict=True):
+        write_pictures(folder / part, to_pictures(data))
 
 
 def write_fashion(folder: Path) -> None:
@@ -107,19 +105,15 @@ def write_fashion(folder: Path) -> None:
     if not FASHION.is_dir():
         raise UserError(missing_packages(str(FASHION)))
     values = read_yaml(Path("params.yaml"))["download"] | {"dataset": "idx", "folder": str(FASHION)}
-    data = load_idx_folder(DownloadParams.model_validate(values))
     draw = np.random.default_rng(0)
-    for part, images, labels in (
-        ("train", data.train_images, data.train_labels),
-        ("test", data.test_images, data.test_labels),
-    ):
-        rows = draw.choice(len(labels), 2000, replace=False)
-        write_pictures(folder / part, to_pictures(images[rows], labels[rows], data.classes.tolist()))
+    for part, data in zip(PARTS, load_idx_folder(DownloadParams.model_validate(values)), strict=True):
+        rows = draw.choice(len(data.labels), 2000, replace=False)
+        write_pictures(folder / part, to_pictures(data.select(rows)))
 
 
-def to_pictures(images: np.ndarray, labels: np.ndarray, names: list[str]) -> Pictures:
-    for image, label in zip(images, labels, strict=True):
-        yield names[label], Image.fromarray(image[0])
+def to_pictures(data: Dataset) -> Pictures:
+    for image, label in zip(data.images, data.labels, strict=True):
+        yield data.classes[label], Image.fromarray(image[0])
 
 
 def write_letters(folder: Path, per_class: int) -> None:
@@ -173,17 +167,15 @@ def main() -> None:
         parent = arguments.folder or Path(temporary)
         print("| data set | images | classifier | accuracy | validation loss | seconds |\n|---|---|---|---|---|---|")
         for name in arguments.data or DATA_SETS:
-            data = load(DATA_SETS[name], parent)
-            for label, figures in measure_all(data, arguments):
-                images = f"{len(data.train_labels):,}" + (
-                    "" if arguments.validation else f" + {len(data.test_labels):,}"
-                )
+            train, test = load(DATA_SETS[name], parent)
+            for label, figures in measure_all(train, test, arguments):
+                images = f"{len(train.labels):,}" + ("" if arguments.validation else f" + {len(test.labels):,}")
                 losses = describe(figures.losses, "{:.3f}") if figures.losses else ""
                 accuracy = describe([100 * value for value in figures.accuracies], "{:.2f}")
                 print(f"| {name} | {images} | {label} | {accuracy} | {losses} | {figures.seconds:.0f} |", flush=True)
 
 
-def load(data_set: DataSet, parent: Path) -> Dataset:
+def load(data_set: DataSet, parent: Path) -> tuple[Dataset, Dataset]:
     """Write a data set unless it is there, and decode it as the download stage does."""
     folder = parent / data_set.folder
     if not folder.exists():
@@ -192,65 +184,57 @@ def load(data_set: DataSet, parent: Path) -> Dataset:
         partial_folder.rename(folder)
     values = read_yaml(Path("params.yaml"))["download"] | {"dataset": "folder", "folder": str(folder), "fit": "crop"}
     size = {"image_size": data_set.image_size, "channels": data_set.channels}
-    return load_folder(DownloadParams.model_validate(values | size))
+    train, test, _ = load_folder(DownloadParams.model_validate(values | size))
+    return train, test
 
 
-def measure_all(data: Dataset, arguments: argparse.Namespace) -> Iterator[tuple[str, Figures]]:
+def measure_all(train: Dataset, test: Dataset, arguments: argparse.Namespace) -> Iterator[tuple[str, Figures]]:
     """Measure every classifier, each with its name."""
     for recipe in arguments.recipes:
         path = Path("recipes", f"{recipe}.yaml")
         values = override(read_recipe(path), arguments.set)
-        figures = measure_recipe(data, values, path, arguments.seeds, arguments.validation)
+        figures = measure_recipe(train, None if arguments.validation else test, values, path, arguments.seeds)
         yield " ".join([recipe, *arguments.set]), figures
     if not arguments.validation:
-        yield "SVC", measure_scikit(data, SVC())
-        yield "logistic regression", measure_scikit(data, LogisticRegression(max_iter=1000))
+        yield "SVC", measure_scikit(train, test, SVC())
+        yield "logistic regression", measure_scikit(train, test, LogisticRegression(max_iter=1000))
 
 
-def measure_recipe(data: Dataset, values: dict[str, Any], path: Path, seeds: int, validation: bool) -> Figures:
-    """Train with each seed; the accuracies are of the test images, or of the validation images."""
+def measure_recipe(train: Dataset, test: Dataset | None, values: dict[str, Any], path: Path, seeds: int) -> Figures:
+    """Train with each seed; the accuracies are of the test images or, without them, of the validation images."""
     accuracies, losses, start = [], [], time.perf_counter()
     for seed in range(seeds):
-        params = validate_params(AllParams, values | {"train": values["train"] | {"seed": seed}}, path)
-        trained = train_one(data, params)
+        params = check_params(values | {"train": values["train"] | {"seed": seed}}, path)
+        trained = train_one(train, params)
         if not params.train.refit:
             losses.append(trained.best.validation_loss)
-        if validation:
+        if test is None:
             accuracies.append(trained.best.validation_accuracy)
         else:
-            test = {"images": data.test_images, "labels": data.test_labels, "classes": data.classes}
-            accuracies.append(evaluate(trained.networks, test, params.evaluate).metrics["accuracy"])
+            accuracies.append(evaluate(trained.networks, test, params.evaluate).metrics.accuracy)
     return Figures(accuracies, losses, (time.perf_counter() - start) / seeds)
 
 
-def train_one(data: Dataset, params: AllParams) -> TrainedEnsemble:
+def train_one(data: Dataset, params: Params) -> TrainedEnsemble:
     """Split and train as the stages do, without their output."""
-    train, held_out = split_rows(data.train_labels, data.classes, params.split)
-    arrays = {
-        "images": data.train_images,
-        "labels": data.train_labels,
-        "classes": data.classes,
-        "fit": np.array(data.fit),
-    }
-    stage = TrainStageParams(model=params.model, augment=params.augment, train=params.train)
     with TemporaryDirectory() as checkpoints, redirect_stdout(io.StringIO()):
         return train_ensemble(
-            arrays,
-            {"train": train, "validation": held_out},
-            stage,
+            data,
+            split_rows(data, params.split),
+            TrainSections(params.model, params.augment, params.train),
             set_up_runtime(params.train, params.model),
             partial(Checkpoint, Path(checkpoints), "key"),
             lambda history: None,
         )
 
 
-def measure_scikit(data: Dataset, classifier: SVC | LogisticRegression) -> Figures:
+def measure_scikit(train: Dataset, test: Dataset, classifier: SVC | LogisticRegression) -> Figures:
     """Fit one classifier, which has no seed, to all training images, and measure it on the test images."""
     start = time.perf_counter()
-    train, test = (images.reshape(len(images), -1) / 255 for images in (data.train_images, data.test_images))
+    train_pixels, test_pixels = (data.images.reshape(len(data.images), -1) / 255 for data in (train, test))
     with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
-        classifier.fit(train, data.train_labels)
-    accuracy = classifier.score(test, data.test_labels)
+        classifier.fit(train_pixels, train.labels)
+    accuracy = classifier.score(test_pixels, test.labels)
     return Figures([accuracy], [], time.perf_counter() - start)
 
 

@@ -36,11 +36,12 @@ from benchmarks.rivals import (
     train_one_epoch,
 )
 from benchmarks.speed import USERS_ENVIRONMENT, train_recipe
-from src.common.files import load_arrays, read_json, write_bytes, write_json
+from src.common.dataset import Dataset, Split
+from src.common.files import write_bytes, write_json
 from src.report.plots import to_png
 from stages.download import TRAIN
 from stages.evaluate import TEST
-from stages.split import INDICES
+from stages.split import SPLIT
 
 RESULTS, PLOT = Path("benchmarks/peers.json"), Path("docs/img/peers.png")
 KERAS = "Keras's simple convnet"
@@ -48,7 +49,7 @@ Scores = Iterator[tuple[float, float]]  # seconds of training so far, and test a
 
 
 def main() -> None:
-    results = read_json(RESULTS) if RESULTS.exists() else {}
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for name in sys.argv[1:] or PROGRAMS:
         command = [sys.executable, "-m", "benchmarks.peers", "--measure", name]
         turn = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=USERS_ENVIRONMENT)
@@ -63,13 +64,13 @@ def recipe(name: str) -> Scores:
     """Time the train stage from start to finish; the accuracy is the mean over seeds that `make accuracy` measured."""
     with TemporaryDirectory() as folder:
         minutes = train_recipe(name, Path(folder))
-    yield 60 * minutes, statistics.mean(read_json(FIGURES / f"{name}.json")["accuracy"])
+    yield 60 * minutes, statistics.mean(json.loads((FIGURES / f"{name}.json").read_text())["accuracy"])
 
 
 def notebook() -> Scores:
     """Time one of the 43 epochs after which the notebook's patience ended its training, in one run elsewhere."""
     images, labels = tensors(TRAIN)
-    rows = torch.from_numpy(load_arrays(INDICES, "train")["train"])
+    rows = torch.from_numpy(Split.load(SPLIT).train)
     network = notebook_network()
     ((seconds, _),) = epochs_of(network, torch.optim.Adam(network.parameters()), 128, 1, (images[rows], labels[rows]))
     yield NOTEBOOK_EPOCHS * seconds, NOTEBOOK_ACCURACY
@@ -127,8 +128,8 @@ def estimator(make: Callable[[], MLPClassifier | SVC | HistGradientBoostingClass
 
 def tensors(path: Path) -> tuple[Tensor, Tensor]:
     """Load float images (N, 1, 28, 28) in [0, 1] and labels (N,)."""
-    data = load_arrays(path, "images", "labels")
-    return torch.from_numpy(data["images"]).float() / 255, torch.from_numpy(data["labels"])
+    data = Dataset.load(path)
+    return torch.from_numpy(data.images).float() / 255, torch.from_numpy(data.labels)
 
 
 PROGRAMS: dict[str, Callable[[], Scores]] = {

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from benchmarks.spread import spread
-from src.common.files import load_arrays
+from src.common.dataset import Dataset
 from src.export.classifier import load_classifier
 from stages.download import TRAIN
 from tools.predict import MODEL
@@ -25,7 +25,7 @@ MATRIX = 2_048
 
 def main() -> None:
     classifier = load_classifier(MODEL)
-    images = load_arrays(TRAIN, "images")["images"][:IMAGES]
+    images = Dataset.load(TRAIN).images[:IMAGES]
     matrix = np.random.default_rng(0).random((MATRIX, MATRIX), np.float32)
     command = [sys.executable, "-m", "tools.predict", PICTURE]
     starts, bulk, products = [], [], []

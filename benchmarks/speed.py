@@ -7,6 +7,7 @@ train stage with two recipes, from start to finish. Writes benchmarks/speed.md; 
 """
 
 import json
+import math
 import os
 import resource
 import statistics
@@ -37,18 +38,16 @@ from benchmarks.rivals import (
     validate_one_epoch,
 )
 from benchmarks.spread import spread
-from src.common.files import load_arrays, read_json
+from src.common.dataset import Dataset, Split
 from src.download.idx import FILES
-from src.download.torchvision_datasets import MNIST
 from src.network.convnet import Architecture, ConvNet
-from src.network.device import describe_environment
-from src.params.params import AllParams, read_recipe
+from src.params.params import Params, read_recipe
 from src.train.augmentation import augment
 from src.train.data import LabelledImages
 from src.train.epoch import train_epoch
 from src.train.learner import Learner
-from src.train.runtime import set_up_runtime
-from stages.train import IMAGES, INDICES
+from src.train.runtime import describe_environment, set_up_runtime
+from stages.train import IMAGES, SPLIT
 
 TABLE = Path("benchmarks/speed.md")
 CPU = torch.device("cpu")
@@ -113,7 +112,7 @@ def prepare_matrix_multiplication(name: str) -> tuple[float, Callable[[], Any]]:
 
 def prepare_rival(name: str) -> tuple[float, Callable[[], Any]]:
     with TemporaryDirectory() as folder:
-        dataset = torchvision_mnist(Path(folder), load_arrays(IMAGES, "images", "labels"))
+        dataset = torchvision_mnist(Path(folder), Dataset.load(IMAGES))
     optimizer: torch.optim.Optimizer
     if name == NOTEBOOK:
         network, size = notebook_network(), 128
@@ -130,13 +129,13 @@ def prepare_ours(name: str) -> tuple[float, Callable[[], Any]]:
     params = recipe_params("default")
     augmentation = recipe_params("accurate").augment if augmented else params.augment
     changes = {"device": "cpu", "precision": PRECISIONS[dtype], "schedule": "constant", "skip_easy": 0.0}
-    settings = params.train.model_copy(update=changes)
-    runtime = set_up_runtime(settings, params.model)
-    data = load_arrays(IMAGES, "images", "labels")
-    count = BATCHES * settings.batch_size
-    images = LabelledImages(*(torch.from_numpy(data[key][:count]) for key in ("images", "labels")))
-    learner = Learner(our_network(crop), images, settings, runtime.precision)
-    return count, partial(train_epoch, learner, images, 1, partial(augment, params=augmentation), 0.0)
+    train = params.train.model_copy(update=changes)
+    runtime = set_up_runtime(train, params.model)
+    count = BATCHES * train.batch_size
+    data = Dataset.load(IMAGES).select(slice(count))
+    images = LabelledImages(torch.from_numpy(data.images), torch.from_numpy(data.labels))
+    learner = Learner(our_network(crop), images, train, runtime.precision)
+    return count, partial(train_epoch, learner, images, 1, partial(augment, params=augmentation))
 
 
 def measure_whole_training(name: str) -> tuple[float, float]:
@@ -144,9 +143,8 @@ def measure_whole_training(name: str) -> tuple[float, float]:
     with TemporaryDirectory() as folder:
         if name in RECIPES:
             return train_recipe(RECIPES[name], Path(folder)), peak_memory(resource.RUSAGE_CHILDREN)
-        dataset = torchvision_mnist(Path(folder), load_arrays(IMAGES, "images", "labels"))
-    rows = load_arrays(INDICES, "train", "validation")
-    training, validation = (DataLoader(Subset(dataset, rows[side].tolist()), 128, shuffle=True) for side in rows)
+        dataset = torchvision_mnist(Path(folder), Dataset.load(IMAGES))
+    training, validation = (DataLoader(Subset(dataset, rows.tolist()), 128, shuffle=True) for rows in Split.load(SPLIT))
     network = notebook_network()
     start = time.perf_counter()
     train_one_epoch(network, torch.optim.Adam(network.parameters()), training)
@@ -168,8 +166,8 @@ def peak_memory(whose: int) -> float:
     return resource.getrusage(whose).ru_maxrss / 2**20
 
 
-def recipe_params(recipe: str) -> AllParams:
-    return AllParams.model_validate(read_recipe(recipe_path(recipe)))
+def recipe_params(recipe: str) -> Params:
+    return Params.model_validate(read_recipe(recipe_path(recipe)))
 
 
 def recipe_path(recipe: str) -> Path:
@@ -182,16 +180,19 @@ def our_network(crop: int) -> ConvNet:
     return ConvNet(Architecture(model=model, image_shape=(1, 28, 28), classes=classes, fit="character"))
 
 
-def torchvision_mnist(folder: Path, data: dict[str, np.ndarray]) -> Any:
+def torchvision_mnist(folder: Path, data: Dataset) -> Any:
     """Build torchvision's MNIST, with ToTensor, from the downloaded training images."""
     raw = folder / "MNIST/raw"
     raw.mkdir(parents=True)
-    for name, array in (("train_images", data["images"][:, 0]), ("train_labels", data["labels"].astype(np.uint8))):
+    for name, array in (("train_images", data.images[:, 0]), ("train_labels", data.labels.astype(np.uint8))):
         sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
         (raw / FILES[name]).write_bytes(bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes())
     for name in ("test_images", "test_labels"):
         (raw / FILES[name]).touch()  # torchvision requires these files; nothing here reads the test images
-    from torchvision.transforms import ToTensor  # after MNIST: see src/download/torchvision_datasets.py
+    from torchvision.datasets import MNIST
+    from torchvision.transforms import ToTensor
+
+    import src.download.idx_datasets  # noqa: F401  # makes torchvision importable
 
     return MNIST(folder, train=True, transform=ToTensor())
 
@@ -199,8 +200,8 @@ def torchvision_mnist(folder: Path, data: dict[str, np.ndarray]) -> Any:
 def flop_per_image(network: ConvNet) -> float:
     """Count the FLOP per image: forward, and backward to the weights and, after the first layer, to the inputs."""
     products = [
-        layer.weight.numel() * int(np.prod(size.shape[1:], initial=1))
-        for layer, size in zip(network.layers, network.sizes, strict=True)
+        layer.weight.numel() * math.prod(map(int, size.shape.split("x")[1:]))
+        for layer, size in zip(network.layers, network.layer_sizes()[1:-1], strict=True)
         if isinstance(layer, nn.Conv2d | nn.Linear)
     ]
     return 2.0 * (3 * sum(products) - products[0])
@@ -211,7 +212,7 @@ def render_table(rates: dict[str, list[float]], whole: dict[str, list[tuple[floa
     lines = [
         f"Generated by `python -m benchmarks.speed`: medians of {ROUNDS} rounds of {BATCHES} batches each, with"
         " the minimum and maximum in parentheses.",
-        f"{environment['processor']}, {environment['threads']} threads, PyTorch {environment['torch']}.",
+        f"{environment.processor}, {environment.threads} threads, PyTorch {environment.torch}.",
         "",
         "| program | images per second | speed relative to the notebook's loop"
         " | fraction of the matrix-multiplication rate |",
@@ -253,7 +254,7 @@ def describe_accuracy(name: str) -> str:
     """Return what was measured over seeds for a recipe, or once for the notebook."""
     if name not in RECIPES:
         return f"{NOTEBOOK_ACCURACY:.2%}"
-    scores = read_json(FIGURES / f"{RECIPES[name]}.json")["accuracy"]
+    scores = json.loads((FIGURES / f"{RECIPES[name]}.json").read_text())["accuracy"]
     return f"{statistics.mean(scores):.3%} ± {100 * statistics.stdev(scores):.3f} ({len(scores)} seeds)"
 
 

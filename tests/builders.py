@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
 
-from src.common.dataset import InputFit
+from src.common.artifacts import Environment, EpochMetrics, Error, LayerSize, Members, Metrics, PictureName, Prediction
+from src.common.dataset import Dataset, InputFit
 from src.common.sprites import make_sprite_sheet
 from src.compare.comparison import Mistake, Result
 from src.download.params import DownloadParams
@@ -21,7 +22,7 @@ from src.network.params import ModelParams
 from src.params.params import default_values
 from src.report.results import Results
 from src.train.data import LabelledImages
-from src.train.params import TrainStageParams
+from src.train.params import AugmentParams, TrainParams, TrainSections
 
 DEFAULTS = default_values()
 NOTEBOOK_MODEL = DEFAULTS["model"] | {"crop": 0, "pool_first": False}  # the notebook's network with dropout
@@ -37,6 +38,14 @@ TRAIN = DEFAULTS["train"] | {
     "device": "cpu",
     "precision": "fp32",
 }
+
+
+class Downloaded(NamedTuple):
+    """What a source returns."""
+
+    train: Dataset
+    test: Dataset
+    files: Sequence[PictureName] = ()
 
 
 def make_download_params(**changes: Any) -> DownloadParams:
@@ -76,16 +85,20 @@ def make_classifier(networks: Sequence[ConvNet], shift: int = 0) -> Classifier:
     """Export networks and load the result."""
     description = Description(
         **networks[0].architecture.model_dump(include={"classes", "image_shape", "fit"}),
-        networks=len(networks),
+        members=len(networks),
         shift=shift,
         trained_model_md5="0123abcd",
     )
     return decode_classifier(to_onnx(networks, description), Path("model.onnx"))
 
 
-def make_train_params(augment: dict[str, float] = NO_AUGMENTATION, **train: Any) -> TrainStageParams:
+def make_train_params(augment: dict[str, float] = NO_AUGMENTATION, **train: Any) -> TrainSections:
     """Parameters of the train stage for the tiny network."""
-    return TrainStageParams.model_validate({"model": TINY_MODEL, "augment": augment, "train": TRAIN | train})
+    return TrainSections(
+        ModelParams.model_validate(TINY_MODEL),
+        AugmentParams.model_validate(augment),
+        TrainParams.model_validate(TRAIN | train),
+    )
 
 
 def make_images(count: int, seed: int = 0) -> LabelledImages:
@@ -122,48 +135,70 @@ def make_result(name: str, wrong: set[int], params: dict[str, Any] | None = None
     return Result(name, params or {}, [], metrics, mistakes, test_set, code={}, images_md5="")
 
 
-def make_report_results(count: int, classes: list[str], members: int = 1) -> Results:
-    """What the report shows of the given number of mistakes in 20,000 images; an ensemble also has augmented images."""
+def make_epochs(*validation_losses: float) -> list[EpochMetrics]:
+    """A history with these validation losses."""
+    return [
+        EpochMetrics(number, 100, 1.0, loss, 0.5, 0.1, 1.0) for number, loss in enumerate(validation_losses, start=1)
+    ]
+
+
+def make_errors(count: int, classes: Sequence[str]) -> list[Error]:
+    """Errors of random classes, on every second image."""
     rng = np.random.default_rng(0)
     actual = rng.integers(0, len(classes), count)
     predicted = (actual + rng.integers(1, len(classes), count)) % len(classes)
-    errors = [
-        {
-            "index": str(2 * place),
-            "actual": classes[actual[place]],
-            "predicted": classes[predicted[place]],
-            "confidence": f"{rng.uniform(0.4, 1):.6f}",
-            "loss": f"{rng.uniform(0.5, 9):.6f}",
-            "likeliest": f"{classes[predicted[place]]}: 60.0% · {classes[actual[place]]}: 30.0%",
-        }
+    return [
+        Error(
+            index=2 * place,
+            actual=classes[actual[place]],
+            predicted=classes[predicted[place]],
+            confidence=rng.uniform(0.4, 1),
+            loss=rng.uniform(0.5, 9),
+            likeliest=f"{classes[predicted[place]]}: 60.0% · {classes[actual[place]]}: 30.0%",
+        )
         for place in range(count)
     ]
-    metrics: dict[str, Any] = {
-        "loss": 0.1,
-        "accuracy": 1 - count / 20_000,
-        "balanced_accuracy": 0.98,
-        "errors": count,
-        "images": 20_000,
-        "macro_f1": 0.9,
-        "calibration_error": 0.01,
-        "recall": dict.fromkeys(classes, 0.99),
-    }
+
+
+def make_report_results(count: int, classes: list[str], members: int = 1) -> Results:
+    """What the report shows of the given number of errors in 20,000 images; an ensemble also has augmented images."""
+    errors = make_errors(count, classes)
+    metrics = Metrics(
+        loss=0.1,
+        accuracy=1 - count / 20_000,
+        balanced_accuracy=0.98,
+        errors=count,
+        images=20_000,
+        macro_f1=0.9,
+        calibration_error=0.01,
+        recall=dict.fromkeys(classes, 0.99),
+    )
     if members > 1:
         accuracy = {str(member): 0.991 for member in range(members)}
-        metrics["members"] = {"mean_accuracy": 0.991, "deviation": 0.0002, "accuracy": accuracy}
-    sheet = make_sprite_sheet(rng.integers(0, 256, (count, 1, 28, 28), np.uint8))
-    correct = [{"index": "1", "actual": name, "predicted": name, "confidence": "0.99"} for name in classes]
-    losses = {"train_loss": "0.3", "validation_loss": "0.2", "validation_accuracy": "0.9"}
+        metrics.members = Members(mean_accuracy=0.991, deviation=0.0002, accuracy=accuracy)
+    sheet = make_sprite_sheet(np.random.default_rng(0).integers(0, 256, (count, 1, 28, 28), np.uint8))
+    correct = [Prediction(1, name, name, 0.99) for name in classes]
+    wrong = [Prediction(error.index, error.actual, error.predicted, error.confidence) for error in errors]
     return Results(
         errors=errors,
         error_images=sheet,
-        predictions=[*99 * correct, *errors],
+        predictions=[*99 * correct, *wrong],
         metrics=metrics,
-        history=[{"epoch": str(epoch), **losses} for epoch in (1, 2)],
-        layers=[{"layer": "Conv2d", "shape": "32x28x28", "parameters": "320"}],
+        history=make_epochs(0.3, 0.2),
+        layers=[LayerSize("Conv2d", "32x28x28", 320)],
         augmented=sheet,
-        environment={"torch": "2", "processor": "P"},
+        environment=make_environment(),
         files={},
         params=DEFAULTS | {"augment": AUGMENTATION if members > 1 else NO_AUGMENTATION},
         result_id="0123abcd",
     )
+
+
+def make_environment(**changes: Any) -> Environment:
+    names = ("python", "torch", "numpy", "safetensors", "platform", "processor", "device", "precision")
+    return Environment(**(dict.fromkeys(names, "2") | {"threads": 1} | changes))
+
+
+def make_dataset(data: LabelledImages) -> Dataset:
+    """The images of make_images as the stages store them."""
+    return Dataset(data.images.numpy(), data.labels.numpy(), ["left", "right"], "stretch")

@@ -48,7 +48,7 @@ def train_all(group: Group) -> list[str]:
             TemporaryDirectory() as folder,
             patch("src.train.learner.SHORT_EPOCH", short_epoch),
             patch("src.train.training.SHORT_EPOCH", short_epoch),
-            patch("src.train.epoch.VALIDATION_BATCH", VALIDATION_BATCH),
+            patch("src.train.validation.BATCH", VALIDATION_BATCH),
         ):
             checkpoint = Checkpoint(Path(folder), "test", group=group)
             data = TrainingData(images, held_out)

@@ -7,7 +7,7 @@ STAGE = (sys.executable, "-m", "stages.train")
 OUTPUTS = ("model.safetensors", "history.csv", "layers.csv", "augmented.png", "metrics.json", "environment.json")
 # Runs the stage and acts at the n-th call of a function, so that the moment does not depend on timing.
 AT_CALL = """
-import os, runpy, signal, sys, src.train.optimizer
+import os, runpy, signal, sys, src.train.learner
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell starts with it ignored
 owner, name, number, act = {owner}, {name!r}, {number}, lambda: {act}
 original, calls = getattr(owner, name), 0

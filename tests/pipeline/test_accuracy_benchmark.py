@@ -1,9 +1,9 @@
 """benchmarks.accuracy on a small project: real training runs in a copy, which leave the project as it was."""
 
+import json
 import sys
 from pathlib import Path
 
-from src.common.files import read_json
 from tests.helpers import run, stages_run
 
 SMALL = ["download.dataset=digits", "model.conv_channels=[[4],[8]]", "model.hidden_units=[16]", "train.epochs=2"]
@@ -14,8 +14,8 @@ def test_the_networks_of_an_ensemble_are_those_that_their_seeds_give_alone(proje
     command = [sys.executable, "-m", "benchmarks.accuracy", "default", "2"]
     output = run(*command, *(item for setting in settings for item in ("-S", setting)), cwd=project)
     assert stages_run(output) == ["train", "evaluate"]
-    figures = read_json(project / f"benchmarks/accuracy/{','.join(['default', *settings])}.json")
-    alone = read_json(project / "data/evaluate/metrics.json")["test"]["accuracy"]
+    figures = json.loads((project / f"benchmarks/accuracy/{','.join(['default', *settings])}.json").read_text())
+    alone = json.loads((project / "data/evaluate/metrics.json").read_text())["test"]["accuracy"]
     assert figures["accuracy"][0] == alone != figures["accuracy"][1]
     assert figures["set"] == settings
     assert not list(project.glob(".accuracy/*"))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from src.common.params import SECTIONS
+from src.params.params import SECTIONS
 from tests.helpers import ROOT, STAGES, run
 
 PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")
@@ -38,13 +38,13 @@ def run_on_import(name: str) -> Iterator[Path]:
 def imported_files(name: str) -> set[Path]:
     """The files of this project that importing a dotted name runs, directly or indirectly.
 
-    src/settings is left out: there, stages validate all sections, which only decides whether they start.
+    src/params is left out: there, stages validate all sections, which only decides whether they start.
     """
     found: set[Path] = set()
     waiting = [*run_on_import(name)]
     while waiting:
         path = waiting.pop()
-        if path not in found and not path.is_relative_to(ROOT / "src/settings"):
+        if path not in found and not path.is_relative_to(ROOT / "src/params"):
             found.add(path)
             waiting += [file for imported in imported_names(path) for file in run_on_import(imported)]
     return found

@@ -17,7 +17,7 @@ def test_an_interrupt_ends_it_with_one_line(
 ) -> None:
     act = 'print("blocked", flush=True) or sys.stdin.read()'
     with subprocess.Popen(
-        at_call("src.train.optimizer.AdamW", "step", 13, act),  # in the second epoch
+        at_call("src.train.learner.AdamW", "step", 13, act),  # in the second epoch
         cwd=prepared_project,
         env=ENVIRONMENT,
         stdin=subprocess.PIPE,

@@ -21,11 +21,11 @@ def test_killed_at_every_kind_of_moment_it_gives_the_same_bytes(
 ) -> None:
     """Kill one training seven times, each time resuming from what the previous attempt left."""
     for owner, name, number, epochs_kept in (
-        ("src.train.optimizer.AdamW", "step", 4, 0),  # in the first epoch
+        ("src.train.learner.AdamW", "step", 4, 0),  # in the first epoch
         ("os", "fsync", 1, 0),  # while the first checkpoint is written
         ("os", "fsync", 2, 0),  # while history.csv is written, after the first checkpoint
         ("os", "fsync", 2, 1),  # while the second checkpoint replaces the first
-        ("src.train.optimizer.AdamW", "step", 4, 1),  # in an epoch after a completed one
+        ("src.train.learner.AdamW", "step", 4, 1),  # in an epoch after a completed one
         ("os", "fsync", 6, 1),  # between the last epoch and the outputs
         ("os", "fsync", 4, 3),  # with some of the outputs written
     ):

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from src.common.artifacts import PictureName, Prediction
 from src.common.files import read_csv
 from tests.helpers import STAGES, commit, make_project, run, stages_run
 from tests.loader import classify, code_of, make_bare_environment
@@ -71,13 +72,13 @@ def test_the_network_reads_fonts_that_it_has_never_seen(letters: Path) -> None:
 
 def test_the_model_card_reproduces_every_prediction_from_the_original_files(letters: Path, tmp_path: Path) -> None:
     export = letters / "data/export"
-    rows = read_csv(letters / "data/evaluate/predictions.csv")
-    files = [row["file"] for row in read_csv(letters / "data/download/files.csv") if row["part"] == "test"]
+    rows = read_csv(letters / "data/evaluate/predictions.csv", Prediction)
+    files = [row.file for row in read_csv(letters / "data/download/files.csv", PictureName) if row.part == "test"]
     python = make_bare_environment(tmp_path / "bare")
     code = code_of((export / "model.md").read_text())
     found = classify(python, code, export / "model.onnx", [letters / file for file in files], tmp_path / "loader")
-    assert [LETTERS[index] for index in found.argmax(1)] == [row["predicted"] for row in rows]
-    assert np.abs(found.max(1) - [float(row["confidence"]) for row in rows]).max() < 1e-5
+    assert [LETTERS[index] for index in found.argmax(1)] == [row.predicted for row in rows]
+    assert np.abs(found.max(1) - [row.confidence for row in rows]).max() < 1e-5
 
 
 def test_larger_images_and_another_class(letters: Path) -> None:
@@ -85,7 +86,7 @@ def test_larger_images_and_another_class(letters: Path) -> None:
     output = run("dvc", "exp", "run", *LARGE, "-S", "train.epochs=1", "report", cwd=letters)
     assert stages_run(output) == STAGES[:-1]
     assert "648 training and 216 test images of 64x64 pixels, 27 classes" in output
-    assert "3x60x60" in output
+    assert re.search(r"input +3x64x64\n +crop +3x60x60", output)
     page = (letters / "data/report/index.html").read_text()
     assert "&amp;" in page
-    assert re.search("photos/test/[A-Z]/cm(r|ss)10 [0-3].png", page)  # the file of a mistake
+    assert re.search("photos/test/[A-Z]/cm(r|ss)10 [0-3].png", page)  # the file of an error

@@ -13,7 +13,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from src.common.files import load_arrays, read_csv
+from src.common.artifacts import Prediction
+from src.common.dataset import Dataset, Split
+from src.common.files import read_csv
 from tests.helpers import ROOT, attempt, make_project, run, start
 from tests.loader import classify, code_of, make_bare_environment
 
@@ -38,11 +40,11 @@ def test_one_epoch_reaches_98_5_percent(mnist: Path) -> None:
 
 
 def test_photographs_of_digits_are_classified_correctly(mnist: Path, tmp_path: Path) -> None:
-    rows = load_arrays(mnist / "data/split/indices.npz", "validation")["validation"][:PICTURES]
-    data = load_arrays(mnist / "data/download/train.npz", "images", "labels")
+    rows = Split.load(mnist / "data/split/indices.npz").validation[:PICTURES]
+    data = Dataset.load(mnist / "data/download/train.npz")
     paper = 0.9 - 0.4 * np.linspace(0, 1, 300)[:, None] * np.linspace(0, 1, 400)
     generator = np.random.default_rng(0)
-    for number, image in enumerate(data["images"][rows, 0]):
+    for number, image in enumerate(data.images[rows, 0]):
         photo = paper + generator.normal(0, 0.02, paper.shape)
         top, left = generator.integers(0, (300 - 196, 400 - 196))
         photo[top : top + 196, left : left + 196] *= (
@@ -52,7 +54,7 @@ def test_photographs_of_digits_are_classified_correctly(mnist: Path, tmp_path: P
     pictures = [str(path) for path in sorted(tmp_path.glob("*.jpg"))]
     results = json.loads(run(sys.executable, "-m", "tools.predict", "--json", *pictures, cwd=mnist))
     assert [result["picture"] for result in results] == pictures
-    correct = np.array([int(result["predicted"]) for result in results]) == data["labels"][rows]
+    correct = np.array([int(result["predicted"]) for result in results]) == data.labels[rows]
     assert correct.mean() >= 0.95
 
     (tmp_path / "empty.png").write_bytes(b"")
@@ -76,12 +78,12 @@ def test_photographs_of_digits_are_classified_correctly(mnist: Path, tmp_path: P
 
 
 def test_predict_agrees_with_evaluate_on_a_test_image(mnist: Path, tmp_path: Path) -> None:
-    image = load_arrays(mnist / "data/download/test.npz", "images")["images"][7, 0]
+    image = Dataset.load(mnist / "data/download/test.npz").images[7, 0]
     Image.fromarray(image).save(tmp_path / "image.png")
     (result,) = json.loads(run(sys.executable, "-m", "tools.predict", "--json", f"{tmp_path}/image.png", cwd=mnist))
-    row = read_csv(mnist / "data/evaluate/predictions.csv")[7]
-    assert result["predicted"] == row["predicted"]
-    assert abs(result["probabilities"][row["predicted"]] - float(row["confidence"])) < 1e-5
+    row = read_csv(mnist / "data/evaluate/predictions.csv", Prediction)[7]
+    assert result["predicted"] == row.predicted
+    assert abs(result["probabilities"][row.predicted] - row.confidence) < 1e-5
 
 
 def test_the_model_card_reads_photographs(mnist: Path, tmp_path: Path) -> None:

@@ -9,10 +9,12 @@ import pytest
 from huggingface_hub import ModelCard
 from PIL import Image
 
-from src.common.dataset import InputFit, read_picture
-from src.common.files import load_arrays, read_csv
+from src.common.artifacts import Prediction
+from src.common.dataset import Dataset, InputFit
+from src.common.files import read_csv
 from src.export.loader import loader_code
 from src.export.onnx_model import to_onnx
+from src.pictures.pictures import read_picture
 from tests.builders import make_classifier, make_sensitive_network
 from tests.helpers import ROOT, attempt, commit, run
 from tests.loader import classify, code_of, make_bare_environment
@@ -63,16 +65,16 @@ def test_the_code_agrees_with_predict(
 
 def test_the_code_in_the_card_reproduces_every_prediction(reproduced: Path, bare_python: Path, tmp_path: Path) -> None:
     export = reproduced / "data/export"
-    images = load_arrays(reproduced / "data/download/test.npz", "images")["images"]
+    images = Dataset.load(reproduced / "data/download/test.npz").images
     pictures = [tmp_path / f"{index:03}.png" for index in range(len(images))]
     for path, image in zip(pictures, images, strict=True):
         Image.fromarray(image[0]).save(path)
     code = code_of((export / "model.md").read_text())
     assert code == code_of((ROOT / "docs/using-the-model.md").read_text().split("## PyTorch")[0])
     found = classify(bare_python, code, export / "model.onnx", pictures, tmp_path / "loader")
-    rows = read_csv(reproduced / "data/evaluate/predictions.csv")
-    assert [str(index) for index in found.argmax(1)] == [row["predicted"] for row in rows]
-    assert np.abs(found.max(1) - [float(row["confidence"]) for row in rows]).max() < 1e-5
+    rows = read_csv(reproduced / "data/evaluate/predictions.csv", Prediction)
+    assert [str(index) for index in found.argmax(1)] == [row.predicted for row in rows]
+    assert np.abs(found.max(1) - [row.confidence for row in rows]).max() < 1e-5
 
 
 def test_a_model_hub_can_read_the_card(reproduced: Path) -> None:

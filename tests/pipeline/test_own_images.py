@@ -10,19 +10,18 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from src.common.files import load_arrays
-from src.download.digits import load_small_digits
+from src.common.dataset import Dataset
+from src.download.sources import load_small_digits
 from tests.helpers import SMALL, STAGES, attempt, commit, make_project, run, set_params, stages_run
 from tests.unit.download.test_idx_datasets import encode_idx
 
-SETS = {"train": ("train_images", "train_labels"), "test": ("test_images", "test_labels")}
+PARTS = ("train", "test")
 
 
 def write_digits(folder: Path) -> None:
     """Write scikit-learn's digits, as the dataset digits has them, as PNG files."""
-    digits = load_small_digits()._asdict()
-    for part, (images, labels) in SETS.items():
-        for number, (image, label) in enumerate(zip(digits[images], digits[labels], strict=True)):
+    for part, digits in zip(PARTS, load_small_digits(), strict=True):
+        for number, (image, label) in enumerate(zip(digits.images, digits.labels, strict=True)):
             path = folder / part / f"digit {label}" / f"{number:04}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(image[0]).save(path)
@@ -43,25 +42,24 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_digits_as_files_give_the_arrays_of_the_dataset_digits(own: Path) -> None:
-    digits = load_small_digits()._asdict()
-    for part, (images, labels) in SETS.items():
-        data = load_arrays(own / f"data/download/{part}.npz", "images", "labels", "classes")
-        assert data["classes"].tolist() == [f"digit {label}" for label in range(10)]
+    for part, digits in zip(PARTS, load_small_digits(), strict=True):
+        data = Dataset.load(own / f"data/download/{part}.npz")
+        assert data.classes == [f"digit {label}" for label in range(10)]
         for label in range(10):
-            expected = {image.tobytes() for image in digits[images][digits[labels] == label]}
-            assert {image.tobytes() for image in data["images"][data["labels"] == label]} == expected
+            expected = {image.tobytes() for image in digits.images[digits.labels == label]}
+            assert {image.tobytes() for image in data.images[data.labels == label]} == expected
 
 
 def test_predict_sees_a_picture_exactly_as_download_did(own: Path) -> None:
     pictures = sorted((own / "photos/test/digit 3").iterdir())[:20]
     command = [sys.executable, "-m", "tools.predict", "--json", "--seen", "seen.png", *map(str, pictures)]
     results = json.loads(run(*command, cwd=own))
-    data = load_arrays(own / "data/download/test.npz", "images", "labels")
-    stored = data["images"][data["labels"] == 3][:20, 0]
+    data = Dataset.load(own / "data/download/test.npz")
+    stored = data.images[data.labels == 3][:20, 0]
     seen = np.asarray(Image.open(io.BytesIO((own / "seen.png").read_bytes())))
     assert np.array_equal(seen.reshape(28, 20, 28).transpose(1, 0, 2), stored)
     rows = (own / "data/evaluate/predictions.csv").read_text().splitlines()[1:]
-    evaluated = [row.split(",")[2] for row, label in zip(rows, data["labels"], strict=True) if label == 3]
+    evaluated = [row.split(",")[2] for row, label in zip(rows, data.labels, strict=True) if label == 3]
     assert [result["predicted"] for result in results] == evaluated[:20]
 
 
@@ -113,10 +111,9 @@ def test_a_file_name_that_is_not_utf_8_is_named_without_a_traceback(own: Path, t
 
 def test_idx_files_of_your_own(tmp_path: Path) -> None:
     project = make_project(tmp_path, SMALL | {"download": {"dataset": "idx", "fit": "stretch"}})
-    digits = load_small_digits()._asdict()
-    for part, (images, labels) in {"train": SETS["train"], "t10k": SETS["test"]}.items():
-        (project / f"images/{part}-images-idx3-ubyte").write_bytes(encode_idx(digits[images][:, 0]))
-        (project / f"images/{part}-labels-idx1-ubyte").write_bytes(encode_idx(digits[labels].astype(np.uint8)))
+    for part, digits in zip(("train", "t10k"), load_small_digits(), strict=True):
+        (project / f"images/{part}-images-idx3-ubyte").write_bytes(encode_idx(digits.images[:, 0]))
+        (project / f"images/{part}-labels-idx1-ubyte").write_bytes(encode_idx(digits.labels.astype(np.uint8)))
     (project / "images/classes.txt").write_text("".join(f"digit {label}\n" for label in range(10)))
     assert stages_run(run("dvc", "repro", cwd=project)) == STAGES
     assert "digit 7" in json.loads((project / "data/evaluate/metrics.json").read_text())["test"]["recall"]

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
-from src.download.digits import load_small_digits
+from src.download.sources import load_small_digits
 from tests.helpers import ROOT, STAGES, make_project, run, stages_run
 
 CLASSES = {"cat": 3, "dog": 4}  # digits that look like neither
@@ -46,13 +46,13 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, s
     link_environment(project)
     shorten(project / "recipes/own.yaml")
     run("git", "commit", "--quiet", "--all", "--message", "shorter", cwd=project)
-    digits = load_small_digits()
+    train, test = load_small_digits()
     for name, digit in CLASSES.items():
         (project / "photos" / name).mkdir(parents=True)
-        images = digits.train_images[digits.train_labels == digit][:PER_CLASS]
+        images = train.images[train.labels == digit][:PER_CLASS]
         for number, image in enumerate(images, start=1):
             Image.fromarray(image[0]).save(project / f"photos/{name}/{number}.jpg")
-        new = digits.test_images[digits.test_labels == digit][0]
+        new = test.images[test.labels == digit][0]
         Image.fromarray(new[0]).save(project / f"another-{name}.jpg")
     return project, {command: run("bash", "-c", command, cwd=project) for command in guide_commands()}
 

@@ -16,9 +16,9 @@ from src.compare.comparison import Mistake, Result, compare
 from src.compare.page import comparison_page
 from src.report.page import Chart, report_page
 from src.report.plots import curves_plot, to_svg
-from tests.builders import make_report_results
+from tests.builders import make_epochs, make_report_results
 
-SVG = to_svg(curves_plot([dict.fromkeys(("epoch", "train_loss", "validation_loss", "validation_accuracy"), "0.5")], 1))
+SVG = to_svg(curves_plot(make_epochs(0.5), 1))
 DIGITS = [str(digit) for digit in range(10)]
 CLASSES = ["0", "<script>alert(1)</script>", "T-shirt & 'top' \"x\""]
 
@@ -48,11 +48,11 @@ def show(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Page]]:
 
 
 def page_text(count: int, classes: list[str] = CLASSES, members: int = 1) -> str:
-    """The report page of the given number of mistakes; that of an ensemble also shows augmented images."""
+    """The report page of the given number of errors; that of an ensemble also shows augmented images."""
     return report_page(make_report_results(count, classes, members), (28, 28), [Chart(SVG, "a chart")])
 
 
-def test_mistakes_are_filtered_and_sorted(show: Callable[..., Page]) -> None:
+def test_errors_are_filtered_and_sorted(show: Callable[..., Page]) -> None:
     page = show(page_text(60))
     entries = page.locator("#gallery li")
     assert entries.count() == 50
@@ -118,9 +118,9 @@ def test_the_page_fits_a_phone_in_light_and_dark_mode(show: Callable[..., Page],
     assert (background == "rgb(255, 255, 255)") == (scheme == "light")
 
 
-def test_possible_label_errors_are_the_confident_mistakes(show: Callable[..., Page]) -> None:
+def test_possible_label_errors_are_the_confident_errors(show: Callable[..., Page]) -> None:
     errors = make_report_results(60, CLASSES).errors
-    confident = [f"image {row['index']}\n" for row in errors if float(row["confidence"]) > 0.9]
+    confident = [f"image {error.index}\n" for error in errors if error.confidence > 0.9]
     page = show(page_text(60))
     page.select_option("#confidence", label="above 90%: possible label errors")
     texts = page.locator("#gallery li").all_inner_texts()

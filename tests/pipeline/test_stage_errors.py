@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from src.common.dataset import Dataset
 from src.common.errors import UserError
-from src.common.files import load_arrays, save_arrays, write_csv
+from src.common.files import write_bytes
 from tests.helpers import STAGES, attempt, run, set_params
 
 
@@ -105,8 +106,8 @@ def test_a_stage_whose_input_is_missing_names_the_stage_that_creates_it(
 def test_no_source_for_the_data(prepared_project: Path) -> None:
     nowhere = str(prepared_project / "nowhere")
     set_params(prepared_project, {"download": {"dataset": "kmnist", "mirrors": [nowhere]}})
-    datasets = prepared_project / "src/download/torchvision_datasets.py"
-    datasets.write_text(f"{datasets.read_text()}\nKMNIST.mirrors = ['http://127.0.0.1:9/']\n")
+    datasets = prepared_project / "src/download/idx_datasets.py"
+    datasets.write_text(f"{datasets.read_text()}\ntorchvision.datasets.KMNIST.mirrors = ['http://127.0.0.1:9/']\n")
     refused = "http://127.0.0.1:9/: [Errno 111] Connection refused"
     assert_fails(prepared_project, "download", nowhere, refused, "download.mirrors, or set download.dataset to digits")
 
@@ -128,10 +129,10 @@ def test_a_split_that_leaves_out_a_class(prepared_project: Path) -> None:
 
 def test_a_split_with_a_rare_class(prepared_project: Path) -> None:
     assert "warning" not in run(sys.executable, "-m", "stages.split", cwd=prepared_project)
-    data = load_arrays(prepared_project / "data/download/train.npz", "images", "labels", "classes", "fit")
-    rare = np.flatnonzero(data["labels"] == 7)[5:]
-    data |= {key: np.delete(data[key], rare, axis=0) for key in ("images", "labels")}
-    save_arrays(prepared_project / "data/download/train.npz", **data)
+    path = prepared_project / "data/download/train.npz"
+    data = Dataset.load(path)
+    rare = np.flatnonzero(data.labels == 7)[5:]
+    data.select(np.delete(np.arange(len(data.labels)), rare)).save(path)
     output = run(sys.executable, "-m", "stages.split", cwd=prepared_project)
     assert "split: warning: class 7 has only 4 training images, class " in output
 
@@ -140,12 +141,11 @@ def test_training_needs_no_test_set_and_evaluate_rejects_one_that_does_not_fit(p
     test_set = prepared_project / "data/download/test.npz"
     test_set.unlink()
     run(sys.executable, "-m", "stages.train", cwd=prepared_project)
-    images, classes = np.zeros((3, 1, 8, 8), np.uint8), np.array(list("abc"))
-    save_arrays(test_set, images=images, labels=np.arange(3), classes=classes)
+    Dataset(np.zeros((3, 1, 8, 8), np.uint8), np.arange(3), list("abc"), "crop").save(test_set)
     assert_fails(prepared_project, "evaluate", "the model expects images of shape 1x28x28, but the data has 1x8x8")
     model = prepared_project / "data/train/model.safetensors"
     model.write_bytes(model.read_bytes()[:500])
-    assert_fails(prepared_project, "evaluate", "not a model file of this project")
+    assert_fails(prepared_project, "evaluate", "data/train/model.safetensors is damaged or not the expected file")
 
 
 def test_an_output_folder_that_cannot_be_written(prepared_project: Path) -> None:
@@ -156,7 +156,7 @@ def test_an_output_folder_that_cannot_be_written(prepared_project: Path) -> None
 
 def test_damaged_results(prepared_project: Path) -> None:
     for path in ("evaluate/errors.csv", "train/history.csv"):
-        write_csv(prepared_project / "data" / path, ["epoch", "index"], [(1, 2, 3)])
+        write_bytes(prepared_project / "data" / path, b"epoch,index\n1,2,3\n")
     assert_fails(prepared_project, "report", "errors.csv is damaged", "run `dvc repro evaluate` to recreate it")
     result = attempt(sys.executable, "-m", "tools.plots", cwd=prepared_project)
     assert result.returncode == 1

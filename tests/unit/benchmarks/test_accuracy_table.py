@@ -1,5 +1,6 @@
 """The table of accuracies, and that its figures are those of the recipes as they are now."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,6 @@ import pytest
 from benchmarks.accuracy import FIGURES, TABLE, override
 from benchmarks.accuracy_table import render_table
 from src.common.errors import UserError
-from src.common.files import read_json
 from src.params.params import default_values, read_recipe
 from tests.helpers import ROOT
 
@@ -68,7 +68,7 @@ def test_assignments_override_parameters() -> None:
 
 @pytest.mark.parametrize("path", MEASURED, ids=lambda path: path.stem)
 def test_figures_belong_to_the_recipe_as_it_is(path: Path) -> None:
-    measured = read_json(path)
+    measured = json.loads(path.read_text())
     params = override(read_recipe(ROOT / f"recipes/{measured['recipe']}.yaml"), measured["set"])
     params["train"]["members"] = len(measured["accuracy"])
     # Parameters that were added since the measurement do not count against it.
@@ -77,4 +77,4 @@ def test_figures_belong_to_the_recipe_as_it_is(path: Path) -> None:
 
 
 def test_the_committed_table_is_made_from_the_figures() -> None:
-    assert (ROOT / TABLE).read_text() == render_table({path.stem: read_json(path) for path in MEASURED})
+    assert (ROOT / TABLE).read_text() == render_table({path.stem: json.loads(path.read_text()) for path in MEASURED})

@@ -9,5 +9,5 @@ def test_pipes_in_table_cells_are_escaped() -> None:
 
 def test_the_most_probable_classes_are_listed_in_order() -> None:
     probabilities = np.array([[0.1, 0.7, 0.2], [0.5, 0.5, 0.0]])
-    texts = describe_top_classes(probabilities, ["a", "b", "c"], count=2)
+    texts = describe_top_classes(probabilities, ["a", "b", "c"], shown=2)
     assert texts == ["b: 70.0% · c: 20.0%", "a: 50.0% · b: 50.0%"]

@@ -20,18 +20,17 @@ from PIL import Image
 from src.common.errors import UserError
 from src.download import folder as folder_module
 from src.download.class_folders import list_class_folders
-from src.download.dataset import Dataset
 from src.download.folder import load_folder
 from src.pictures.pictures import fit_picture
-from tests.builders import make_download_params
+from tests.builders import Downloaded, make_download_params
 from tests.helpers import ROOT
 from tests.unit.download.hostile_files import make_pictures, write_ignored, write_useless
 
 SIDE = 8
 
 
-def load(folder: Path, **changes: Any) -> Dataset:
-    return load_folder(make_download_params(**{"folder": str(folder), "image_size": SIDE} | changes))
+def load(folder: Path, **changes: Any) -> Downloaded:
+    return Downloaded(*load_folder(make_download_params(**{"folder": str(folder), "image_size": SIDE} | changes)))
 
 
 def draw(seed: int) -> Image.Image:
@@ -67,41 +66,41 @@ FLAT = {"cat": range(60), "dog": range(100, 160)}
 
 def test_the_test_set_can_be_given(tmp_path: Path) -> None:
     data = load(write(tmp_path, GIVEN))
-    assert data.classes.tolist() == ["cat", "dog"]
-    assert data.train_images.shape == (8, 1, SIDE, SIDE)
-    assert data.train_images.dtype == np.uint8
-    assert data.train_labels.dtype == np.int64
-    assert data.train_labels.tolist() == [0] * 4 + [1] * 4
-    assert seeds_of(data.train_images) == [*range(4), *range(10, 14)]
-    assert (seeds_of(data.test_images), data.test_labels.tolist()) == ([20, 21, 22], [0, 1, 1])
-    assert data.fit == "crop"
+    assert data.train.classes == ["cat", "dog"]
+    assert data.train.images.shape == (8, 1, SIDE, SIDE)
+    assert data.train.images.dtype == np.uint8
+    assert data.train.labels.dtype == np.int64
+    assert data.train.labels.tolist() == [0] * 4 + [1] * 4
+    assert seeds_of(data.train.images) == [*range(4), *range(10, 14)]
+    assert (seeds_of(data.test.images), data.test.labels.tolist()) == ([20, 21, 22], [0, 1, 1])
+    assert data.train.fit == "crop"
 
 
 @pytest.mark.parametrize("prefix", ["", "train/"])
 def test_without_one_a_fraction_of_each_class_is_set_aside(tmp_path: Path, prefix: str) -> None:
     data = load(write(tmp_path, {prefix + name: seeds for name, seeds in FLAT.items()}), test_fraction=0.3)
-    train, test = seeds_of(data.train_images), seeds_of(data.test_images)
+    train, test = seeds_of(data.train.images), seeds_of(data.test.images)
     assert sorted(train + test) == [*range(60), *range(100, 160)]
     for label in range(2):
-        assert 8 <= (data.test_labels == label).sum() <= 28
+        assert 8 <= (data.test.labels == label).sum() <= 28
     assert train == sorted(train)
-    assert [seed >= 100 for seed in train] == data.train_labels.astype(bool).tolist()
+    assert [seed >= 100 for seed in train] == data.train.labels.astype(bool).tolist()
 
 
 def test_new_pictures_and_other_parameters_move_no_picture_between_training_and_test(tmp_path: Path) -> None:
-    before = set(seeds_of(load(write(tmp_path, FLAT)).test_images))
+    before = set(seeds_of(load(write(tmp_path, FLAT)).test.images))
     write(tmp_path, {"cat": range(60, 100), "dog": range(160, 200), "bird": range(200, 240)})
     (tmp_path / "cat/000.png").rename(tmp_path / "cat/renamed.png")
     after = load(tmp_path)
-    assert {seed for seed in seeds_of(after.test_images) if seed in {*range(60), *range(100, 160)}} == before
-    higher = set(seeds_of(load(tmp_path, test_fraction=0.4).test_images))
-    assert higher > set(seeds_of(after.test_images))
+    assert {seed for seed in seeds_of(after.test.images) if seed in {*range(60), *range(100, 160)}} == before
+    higher = set(seeds_of(load(tmp_path, test_fraction=0.4).test.images))
+    assert higher > set(seeds_of(after.test.images))
     for changes in ({"fit": "pad"}, {"channels": 3}):
-        assert load(tmp_path, **changes).test_labels.tolist() == after.test_labels.tolist()
+        assert load(tmp_path, **changes).test.labels.tolist() == after.test.labels.tolist()
     shutil.rmtree(tmp_path / "bird")
     for seed in range(30, 100):
         (tmp_path / f"cat/{seed:03}.png").unlink()
-    assert {seed for seed in seeds_of(load(tmp_path).test_images) if 0 < seed < 30} == {s for s in before if 0 < s < 30}
+    assert {seed for seed in seeds_of(load(tmp_path).test.images) if 0 < seed < 30} == {s for s in before if 0 < s < 30}
 
 
 @pytest.mark.parametrize("fraction", [1e-9, 1 - 1e-9])
@@ -109,12 +108,12 @@ def test_a_small_class_has_a_picture_on_each_side_and_that_is_the_one_closest_to
     tmp_path: Path, fraction: float
 ) -> None:
     data = load(write(tmp_path, {"cat": range(5), "dog": range(10, 12)}), test_fraction=fraction)
-    smaller = data.test_labels if fraction < 0.5 else data.train_labels
+    smaller = data.test.labels if fraction < 0.5 else data.train.labels
     assert smaller.tolist() == [0, 1]
     if fraction < 0.5:  # the cat in the test set stays there when the fraction is raised
-        (cat, _) = seeds_of(data.test_images)
+        (cat, _) = seeds_of(data.test.images)
         fractions = [load(tmp_path, test_fraction=percent / 100) for percent in range(4, 100, 12)]
-        assert all(cat in seeds_of(other.test_images) for other in fractions)
+        assert all(cat in seeds_of(other.test.images) for other in fractions)
 
 
 def test_a_class_with_a_single_picture_is_an_error(tmp_path: Path) -> None:
@@ -135,9 +134,9 @@ def test_the_arrays_depend_on_contents_and_names_alone(tmp_path: Path, monkeypat
     scandir = os.scandir
     monkeypatch.setattr(os, "scandir", lambda path: nullcontext(reversed(list(scandir(path)))))
     again = load(second)
-    names = [path.replace("/first/", "/second/") for path in (*first.train_files, *first.test_files)]
-    assert names == [*again.train_files, *again.test_files]
-    assert all(np.array_equal(one, other) for one, other in zip(first[:6], again[:6], strict=True))
+    assert [row.file.replace("/first/", "/second/") for row in first.files] == [row.file for row in again.files]
+    for one, other in zip(first[:2], again[:2], strict=True):
+        assert all(np.array_equal(array, same) for array, same in zip(one, other, strict=True))
 
 
 def test_hostile_files_are_used_or_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -167,7 +166,7 @@ def test_hostile_files_are_used_or_named(tmp_path: Path, capsys: pytest.CaptureF
     output = capsys.readouterr().out
     assert f"{len(useless)} files cannot be used and are left out" in output
     assert all(str(hostile / name) in output for name in useless)
-    used = dict(zip(sorted(pictures), data.train_images[data.train_labels == 0], strict=True))
+    used = dict(zip(sorted(pictures), data.train.images[data.train.labels == 0], strict=True))
     for name, (_, (shown, error_allowed)) in pictures.items():
         difference = np.abs(used[name].astype(float) - fit_picture(shown, "crop", shape)).mean()
         assert difference <= error_allowed, f"{name!r} differs by {difference}"
@@ -187,10 +186,10 @@ def test_a_link_inside_the_folder_is_followed(tmp_path: Path) -> None:
     write(tmp_path, GIVEN)
     write(tmp_path, {".store": [7]})
     (tmp_path / "train/cat/link.png").symlink_to("../../.store/007.png")
-    assert seeds_of(load(tmp_path).train_images)[4] == 7
+    assert seeds_of(load(tmp_path).train.images)[4] == 7
     other = tmp_path.with_name("link to the whole")
     other.symlink_to(tmp_path)
-    assert len(load(other).train_labels) == 9
+    assert len(load(other).train.labels) == 9
 
 
 def test_links_to_folders_and_stray_files_are_named(tmp_path: Path) -> None:
@@ -202,7 +201,7 @@ def test_links_to_folders_and_stray_files_are_named(tmp_path: Path) -> None:
         load(tmp_path)
     for name, reason in (("bird", "a link to a folder"), ("loop", "a link to a folder"), ("labels.csv", "not in the")):
         assert f"{tmp_path / name}: {reason}" in str(error.value)
-    assert len(load(tmp_path, skip_unreadable=True).classes) == 2
+    assert len(load(tmp_path, skip_unreadable=True).train.classes) == 2
     shutil.rmtree(tmp_path / "dog")
     (tmp_path / "cat").rename(tmp_path / "cats")
     (tmp_path / "train").symlink_to("cats")
@@ -238,8 +237,8 @@ def test_copies_are_used_once_and_for_testing_if_they_are_there(
     write(tmp_path, {"test/cat": [0, 1]})
     draw(2).convert("RGB").save(tmp_path / "train/cat/same pixels.bmp")
     data = load(tmp_path)
-    assert seeds_of(data.train_images) == [2, 3, 10, 11, 12, 13]
-    assert seeds_of(data.test_images) == [0, 1, 20, 21, 22]
+    assert seeds_of(data.train.images) == [2, 3, 10, 11, 12, 13]
+    assert seeds_of(data.test.images) == [0, 1, 20, 21, 22]
     output = capsys.readouterr().out
     assert "3 copies left out" in output
     for one, other in (

@@ -1,5 +1,6 @@
 import gzip
 import hashlib
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -7,13 +8,14 @@ import numpy as np
 import pytest
 
 from src.common.errors import UserError
-from src.download import idx_datasets, torchvision_datasets
+from src.download import idx_datasets
 from src.download.idx import FILES
 from src.download.idx_datasets import fetch_idx_dataset
 from src.download.params import DownloadParams
-from tests.builders import make_download_params
+from tests.builders import Downloaded, make_download_params
 
 NAMES = list(FILES.values())
+datasets = importlib.import_module("torchvision.datasets")  # after src.download.idx_datasets, which makes it importable
 
 
 def encode_idx(array: np.ndarray) -> bytes:
@@ -39,7 +41,7 @@ def write_mirror(path: Path, files: dict[str, bytes], compressed: bool = True) -
 @pytest.fixture(autouse=True)
 def no_public_sources(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave no public mirror and no npm, and take the small files above for MNIST."""
-    for dataset in (torchvision_datasets.MNIST, torchvision_datasets.KMNIST, torchvision_datasets.FashionMNIST):
+    for dataset in (datasets.MNIST, datasets.KMNIST, datasets.FashionMNIST):
         monkeypatch.setattr(dataset, "mirrors", [])
     monkeypatch.setenv("PATH", "")
     checksums = {name: hashlib.sha256(data).hexdigest() for name, data in make_files().items()}
@@ -54,18 +56,18 @@ def make_params(*mirrors: str, dataset: str = "mnist") -> DownloadParams:
 def test_a_mirror_is_a_folder_or_file_url_with_compressed_or_plain_files(tmp_path: Path, compressed: bool) -> None:
     mirror = write_mirror(tmp_path / "mirror with space", make_files(), compressed)
     for name in (mirror, Path(mirror).as_uri()):
-        data = fetch_idx_dataset(make_params(name))
-        assert data.train_images.shape == (20, 1, 28, 28)
-        assert data.train_images.dtype == np.uint8
-        assert data.test_labels.dtype == np.int64
-        assert data.test_labels.tolist() == list(range(10))
-        assert data.classes.tolist() == list("0123456789")
+        data = Downloaded(*fetch_idx_dataset(make_params(name)))
+        assert data.train.images.shape == (20, 1, 28, 28)
+        assert data.train.images.dtype == np.uint8
+        assert data.test.labels.dtype == np.int64
+        assert data.test.labels.tolist() == list(range(10))
+        assert data.train.classes == list("0123456789")
 
 
 def test_the_next_source_is_tried_when_one_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bad = write_mirror(tmp_path / "bad", make_files() | {NAMES[3]: encode_idx(np.zeros(10, np.uint8))})
     good = write_mirror(tmp_path / "good", make_files())
-    assert len(fetch_idx_dataset(make_params(bad, str(tmp_path / "missing"), good)).train_labels) == 20
+    assert len(fetch_idx_dataset(make_params(bad, str(tmp_path / "missing"), good))[0].labels) == 20
     assert capsys.readouterr().out == f"download: mnist from {Path(good).as_uri()}/\n"
 
 
@@ -104,7 +106,7 @@ def test_a_damaged_compressed_file_is_named_and_the_next_source_tried(tmp_path: 
     path.write_bytes(data[:10] + b"\xff" * 20 + data[30:])  # after gzip's header
     with pytest.raises(UserError, match=f"{NAMES[0]}.gz: Error -3 while decompressing"):
         fetch_idx_dataset(make_params(damaged))
-    assert len(fetch_idx_dataset(make_params(damaged, good)).train_labels) == 20
+    assert len(fetch_idx_dataset(make_params(damaged, good))[0].labels) == 20
 
 
 def test_all_failures_and_remedies_are_listed(tmp_path: Path) -> None:
@@ -117,10 +119,10 @@ def test_all_failures_and_remedies_are_listed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("dataset", "known", "checksum", "first_class", "fit"),
     [
-        ("kmnist", torchvision_datasets.KMNIST, "bdb82020997e1d708af4cf47b453dcf7", "o", "character"),
+        ("kmnist", datasets.KMNIST, "bdb82020997e1d708af4cf47b453dcf7", "o", "character"),
         (
             "fashion_mnist",
-            torchvision_datasets.FashionMNIST,
+            datasets.FashionMNIST,
             "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
             "T-shirt/top",
             "stretch",
@@ -135,5 +137,5 @@ def test_datasets_other_than_mnist_are_verified_with_torchvisions_checksums(
         fetch_idx_dataset(make_params(mirror, dataset=dataset))
     checksums = {path.name: hashlib.md5(path.read_bytes()).hexdigest() for path in Path(mirror).iterdir()}
     monkeypatch.setattr(known, "resources", list(checksums.items()))
-    data = fetch_idx_dataset(make_params(mirror, dataset=dataset))
-    assert (data.classes[0], data.fit) == (first_class, fit)
+    data = Downloaded(*fetch_idx_dataset(make_params(mirror, dataset=dataset)))
+    assert (data.train.classes[0], data.train.fit) == (first_class, fit)

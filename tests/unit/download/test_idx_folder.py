@@ -5,18 +5,17 @@ import numpy as np
 import pytest
 
 from src.common.errors import UserError
-from src.download.dataset import Dataset
 from src.download.idx import FILES
 from src.download.idx_folder import load_idx_folder
-from tests.builders import make_download_params
+from tests.builders import Downloaded, make_download_params
 from tests.unit.download.test_idx_datasets import encode_idx, make_files, write_mirror
 
 NAMES = list(FILES.values())
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 
 
-def load(folder: Path | str, **changes: Any) -> Dataset:
-    return load_idx_folder(make_download_params(dataset="idx", folder=str(folder), **changes))
+def load(folder: Path | str, **changes: Any) -> Downloaded:
+    return Downloaded(*load_idx_folder(make_download_params(dataset="idx", folder=str(folder), **changes)))
 
 
 def with_labels(*labels: int) -> dict[str, bytes]:
@@ -28,29 +27,29 @@ def with_labels(*labels: int) -> dict[str, bytes]:
 @pytest.mark.parametrize("compressed", [True, False])
 def test_files_are_plain_or_compressed(tmp_path: Path, compressed: bool) -> None:
     data = load(write_mirror(tmp_path / "idx", make_files(), compressed), fit="pad")
-    assert data.train_images.shape == (20, 1, 28, 28)
-    assert data.train_images[3, 0, 1].tobytes() == make_files()[NAMES[0]][16 + 3 * 784 + 28 : 16 + 3 * 784 + 56]
-    assert data.test_labels.dtype == np.int64
-    assert data.test_labels.tolist() == list(range(10))
-    assert data.classes.tolist() == list("0123456789")
-    assert data.fit == "pad"
+    assert data.train.images.shape == (20, 1, 28, 28)
+    assert data.train.images[3, 0, 1].tobytes() == make_files()[NAMES[0]][16 + 3 * 784 + 28 : 16 + 3 * 784 + 56]
+    assert data.test.labels.dtype == np.int64
+    assert data.test.labels.tolist() == list(range(10))
+    assert data.train.classes == list("0123456789")
+    assert data.train.fit == "pad"
 
 
 def test_classes_can_be_named(tmp_path: Path) -> None:
     folder = Path(write_mirror(tmp_path / "idx", with_labels(2, 0, 1)))
     (folder / "classes.txt").write_bytes("\ufeffAnkle boot\r\nBücher\r\ndog \r\nunused\r\n".encode())
     data = load(folder)
-    assert data.classes.tolist() == ["Ankle boot", "Bücher", "dog"]
-    assert data.train_labels.tolist()[:4] == [2, 0, 1, 2]
+    assert data.train.classes == ["Ankle boot", "Bücher", "dog"]
+    assert data.train.labels.tolist()[:4] == [2, 0, 1, 2]
 
 
 def test_labels_that_do_not_occur_are_left_out(tmp_path: Path) -> None:
     folder = Path(write_mirror(tmp_path / "idx", with_labels(1, 4)))
     data = load(folder)
-    assert data.classes.tolist() == ["1", "4"]
-    assert data.test_labels.tolist() == [0, 1] * 5
+    assert data.train.classes == ["1", "4"]
+    assert data.test.labels.tolist() == [0, 1] * 5
     (folder / "classes.txt").write_text("none\na\nb\nc\nd\n")
-    assert load(folder).classes.tolist() == ["a", "d"]
+    assert load(folder).train.classes == ["a", "d"]
 
 
 @pytest.mark.parametrize(
@@ -104,9 +103,9 @@ def test_wrong_class_names_are_rejected(tmp_path: Path, text: bytes, message: st
 @pytest.mark.skipif(not FASHION_MNIST.is_dir(), reason="Debian's package dataset-fashion-mnist is not installed")
 def test_the_real_files_of_fashion_mnist_are_loaded() -> None:
     data = load(FASHION_MNIST)
-    assert data.train_images.shape == (60_000, 1, 28, 28)
-    assert np.bincount(data.train_labels).tolist() == [6000] * 10
-    assert np.bincount(data.test_labels).tolist() == [1000] * 10
+    assert data.train.images.shape == (60_000, 1, 28, 28)
+    assert np.bincount(data.train.labels).tolist() == [6000] * 10
+    assert np.bincount(data.test.labels).tolist() == [1000] * 10
     # the mean and deviation of the training images that are published for normalisation
-    assert data.train_images.mean() / 255 == pytest.approx(0.2860, abs=1e-4)
-    assert data.train_images.std() / 255 == pytest.approx(0.3530, abs=1e-4)
+    assert data.train.images.mean() / 255 == pytest.approx(0.2860, abs=1e-4)
+    assert data.train.images.std() / 255 == pytest.approx(0.3530, abs=1e-4)

@@ -4,20 +4,20 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from src.download.params import normalise_mirror
+from src.download.params import mirror_url
 from tests.builders import make_download_params
 
 
 @pytest.mark.parametrize("url", ["https://example.com/mnist", "http://example.com/mnist/", "file:///data//"])
 def test_a_url_ends_in_one_slash(url: str) -> None:
-    assert normalise_mirror(url) == url.rstrip("/") + "/"
+    assert mirror_url(url) == url.rstrip("/") + "/"
 
 
 def test_a_folder_becomes_a_file_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     for folder in ("my files", "~/my files", str(tmp_path / "my files")):
-        assert normalise_mirror(folder) == f"{tmp_path.as_uri()}/my%20files/"
+        assert mirror_url(folder) == f"{tmp_path.as_uri()}/my%20files/"
 
 
 @pytest.mark.parametrize(

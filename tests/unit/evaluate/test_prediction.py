@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import torch
 
+from src.common.dataset import Dataset
 from src.common.errors import UserError
-from src.evaluate.prediction import average_networks, check_compatible, predict_probabilities
+from src.evaluate.prediction import average_networks, check_compatible, predict_probabilities, shifted_views
 from tests.builders import make_evaluate_params, make_tiny_network
 
 CPU = torch.device("cpu")
@@ -45,9 +46,24 @@ def test_an_ensemble_averages_the_probabilities_of_its_networks() -> None:
 
 def test_a_network_trained_on_other_data_is_rejected() -> None:
     network = make_tiny_network(classes=3)
-    images, classes = np.zeros((1, 1, 8, 8), np.uint8), np.array(["0", "1", "2"])
-    check_compatible(network, images, classes)
+    data = Dataset(np.zeros((1, 1, 8, 8), np.uint8), np.zeros(1, np.int64), ["0", "1", "2"], "character")
+    check_compatible(network, data)
     with pytest.raises(UserError, match="expects images of shape 1x8x8, but the data has 3x8x9"):
-        check_compatible(network, np.zeros((1, 3, 8, 9), np.uint8), classes)
+        check_compatible(network, data._replace(images=np.zeros((1, 3, 8, 9), np.uint8)))
     with pytest.raises(UserError, match="knows the classes 0, 1, 2, but the data has 0, 1, d"):
-        check_compatible(network, images, np.array(["0", "1", "d"]))
+        check_compatible(network, data._replace(classes=["0", "1", "d"]))
+
+
+def test_no_shift_gives_the_image_alone() -> None:
+    images = torch.rand(2, 1, 3, 4)
+    (view,) = shifted_views(images, 0)
+    assert torch.equal(view, images)
+
+
+def test_a_shift_by_one_pixel_gives_nine_views_filled_with_zeros() -> None:
+    images = torch.arange(1.0, 7.0).view(1, 1, 2, 3)
+    views = [view[0, 0].tolist() for view in shifted_views(images, 1)]
+    assert len(views) == 9
+    assert [[1, 2, 3], [4, 5, 6]] in views
+    assert [[0, 0, 0], [0, 1, 2]] in views  # down and to the right
+    assert [[5, 6, 0], [0, 0, 0]] in views  # up and to the left

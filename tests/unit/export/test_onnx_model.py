@@ -6,8 +6,7 @@ import torch
 from src.common.errors import UserError
 from src.evaluate.prediction import average_networks, predict_probabilities
 from src.export.classifier import Classifier, Description
-from src.export.onnx_model import to_onnx
-from src.export.verification import verify
+from src.export.onnx_model import to_onnx, verify
 from src.network.convnet import ConvNet
 from tests.builders import make_classifier, make_evaluate_params, make_sensitive_network
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from src.common.artifacts import LayerSize
 from src.common.errors import UserError
-from src.network.convnet import output_size
 from tests.builders import NOTEBOOK_MODEL, make_network
 
 WITHOUT_DROPOUT = NOTEBOOK_MODEL | {
@@ -19,9 +19,13 @@ WITHOUT_DROPOUT = NOTEBOOK_MODEL | {
 def test_the_notebooks_networks_have_its_shapes_and_parameter_counts(model: dict[str, Any], parameters: int) -> None:
     network = make_network(**model)
     assert sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad) == parameters
-    pooled = [size.shape for size in network.sizes if size.layer in ("MaxPool2d", "Flatten")]
-    assert pooled == [(32, 14, 14), (64, 7, 7), (128, 3, 3), (1152,)]
-    assert f"{parameters:,}" in network.summary().splitlines()[-1]
+    pooled = [size.shape for size in network.layer_sizes() if size.layer in ("MaxPool2d", "Flatten")]
+    assert pooled == ["32x14x14", "64x7x7", "128x3x3", "1152"]
+    assert sum(size.parameters for size in network.layer_sizes()) == parameters
+    lines = [line.split() for line in network.summary().splitlines()]
+    assert lines[0] == ["input", "1x28x28"]
+    assert [line[2] for line in lines if line[0] == "block"] == pooled[:3]
+    assert lines[-1] == ["parameters", f"{parameters:,}"]
 
 
 def test_layers_are_in_the_notebooks_order() -> None:
@@ -30,13 +34,12 @@ def test_layers_are_in_the_notebooks_order() -> None:
     pool = ["MaxPool2d", "Dropout"]
     expected = block * 2 + pool + block * 2 + pool + block + pool + head
     network = make_network()
-    assert [size.layer for size in network.sizes] == expected
-    assert [layer for layer, *_ in network.layer_rows()] == ["input", *expected, "LogSoftmax"]
+    assert [size.layer for size in network.layer_sizes()] == ["input", *expected, "LogSoftmax"]
 
 
 def test_pooling_first_changes_the_order_but_not_what_the_network_can_compute() -> None:
     first, last = (make_network(pool_first=pool_first).eval() for pool_first in (True, False))
-    assert [size.layer for size in first.sizes][3:7] == ["Conv2d", "MaxPool2d", "LeakyReLU", "BatchNorm2d"]
+    assert [size.layer for size in first.layer_sizes()][4:8] == ["Conv2d", "MaxPool2d", "LeakyReLU", "BatchNorm2d"]
     images = torch.rand(4, 1, 28, 28)
     assert torch.allclose(first(images), last(images), atol=1e-6)  # increasing functions commute with the maximum
 
@@ -45,18 +48,12 @@ def test_pooling_first_changes_the_order_but_not_what_the_network_can_compute() 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 33, 47), (1, 8, 9)])
 def test_sizes_are_the_shapes_that_the_layers_return(shape: tuple[int, int, int], pool_first: bool) -> None:
     network = make_network(shape, pool_first=pool_first)
-    seen: list[tuple[int, ...]] = []
+    sizes = [size.shape for size in network.layer_sizes()]
+    seen: list[str] = []
     for layer in network.layers:
-        layer.register_forward_hook(lambda _module, _inputs, output: seen.append(tuple(output.shape[1:])))
+        layer.register_forward_hook(lambda _module, _inputs, output: seen.append("x".join(map(str, output.shape[1:]))))
     network(torch.rand(2, *shape))
-    assert seen == [size.shape for size in network.sizes]
-
-
-def test_output_size_agrees_with_pytorch() -> None:
-    for size in (5, 28, 31):
-        for kernel, stride, padding, dilation in ((3, 1, 1, 1), (2, 2, 0, 1), (3, 2, 1, 2), (5, 3, 2, 1)):
-            layer = nn.Conv1d(1, 1, kernel, stride, padding, dilation)
-            assert layer(torch.rand(1, 1, size)).shape[-1] == output_size(size, kernel, stride, padding, dilation)
+    assert seen == sizes[1:-1]
 
 
 def test_the_output_is_log_probabilities() -> None:
@@ -67,8 +64,8 @@ def test_the_output_is_log_probabilities() -> None:
 
 def test_a_crop_to_24_pixels_keeps_the_notebooks_features() -> None:
     network = make_network(crop=4)
-    assert [size.shape for size in network.sizes if size.layer == "Flatten"] == [(1152,)]
-    assert network.sizes[0] == ("Crop", (1, 24, 24), 0)
+    assert [size.shape for size in network.layer_sizes() if size.layer == "Flatten"] == ["1152"]
+    assert network.layer_sizes()[1] == LayerSize("Crop", "1x24x24", 0)
     with pytest.raises(UserError, match=r"model.crop = 28 leaves nothing of images of 28x28"):
         make_network(crop=28)
 

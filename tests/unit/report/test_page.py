@@ -1,7 +1,13 @@
 import re
 
-from src.report.page import Chart, report_page
+import pytest
+
+from src.common.artifacts import Prediction
+from src.report.page import Chart, build_report, report_page
+from src.report.params import ReportParams
 from tests.builders import make_report_results
+
+PARAMS = ReportParams(max_images=10, columns=5, order="index")
 
 
 def make_page(count: int, members: int = 1) -> str:
@@ -39,7 +45,7 @@ def test_augmented_images_are_shown_only_if_training_used_augmentation() -> None
 def test_the_recall_of_a_class_has_its_interval_and_number_of_images() -> None:
     results = make_report_results(0, ["rare", "single", "empty"])
     rows = [("rare", "rare")] * 15 + [("rare", "single")] * 5 + [("single", "single")]
-    predictions = [{"actual": actual, "predicted": predicted} for actual, predicted in rows]
+    predictions = [Prediction(0, actual, predicted, 0.9) for actual, predicted in rows]
     page = report_page(results._replace(predictions=predictions), (28, 28), [])
     shown = re.findall("<li>(.*?)</li>", page, flags=re.DOTALL)
     expected = [
@@ -52,3 +58,21 @@ def test_the_recall_of_a_class_has_its_interval_and_number_of_images() -> None:
         assert all(text in row for text in texts)
     assert "%" not in shown[2]
     assert "The bars start at 20%" in page
+
+
+@pytest.mark.parametrize(("count", "members"), [(7, 1), (0, 3)])
+def test_the_report_is_four_plots_and_a_page_that_loads_nothing(count: int, members: int) -> None:
+    files = build_report(make_report_results(count, ["cat", "dog"], members), PARAMS)
+    assert files.keys() == {"errors.png", "confusion.png", "curves.png", "reliability.png", "index.html"}
+    assert all(data.startswith(b"\x89PNG") for name, data in files.items() if name != "index.html")
+    page = files["index.html"].decode()
+    assert "http://" not in page
+    assert "https://" not in page
+    assert f"<dd>{count}<small>of 20,000 test images" in page
+    assert page.count("<svg") == 2
+    assert ("mean of 3 networks" in page) == (members == 3)
+
+
+def test_equal_results_give_equal_bytes() -> None:
+    one, other = (build_report(make_report_results(7, ["cat", "dog"]), PARAMS) for _ in range(2))
+    assert one == other

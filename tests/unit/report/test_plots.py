@@ -1,5 +1,6 @@
 import io
 import re
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -7,31 +8,38 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from src.common.artifacts import EpochMetrics, Prediction
 from src.common.metrics import wilson_interval
 from src.report.params import ReportParams
 from src.report.plots import confusion_plot, curves_plot, error_plot, reliability_plot, to_svg
-from src.report.results import Mistakes
+from tests.builders import make_errors
 
 DIGITS = list("0123456789")
 
 
-def make_mistakes(count: int, channels: int = 1, classes: list[str] = DIGITS) -> Mistakes:
-    rng = np.random.default_rng(0)
-    actual = rng.integers(0, len(classes), count)
-    predicted = (actual + rng.integers(1, len(classes), count)) % len(classes)
-    images = rng.integers(0, 256, (count, channels, 28, 28), np.uint8)
-    return Mistakes(images, actual, predicted, rng.random(count), np.array(classes))
+def make_images(count: int, channels: int = 1) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, channels, 28, 28), np.uint8)
+
+
+def plot_errors(count: int, channels: int = 1, classes: list[str] = DIGITS, **params: Any) -> Figure:
+    return error_plot(make_errors(count, classes), make_images(count, channels), make_params(**params))
 
 
 def make_params(**changes: Any) -> ReportParams:
     return ReportParams.model_validate({"max_images": 100, "columns": 10, "order": "index"} | changes)
 
 
-def make_history(train: list[float], validation: list[float], accuracy: list[float]) -> list[dict[str, str]]:
-    """Rows of history.csv."""
+def make_history(train: list[float], validation: list[float], accuracy: list[float]) -> list[EpochMetrics]:
     return [
-        {"epoch": str(epoch), "train_loss": str(t), "validation_loss": str(v), "validation_accuracy": str(a)}
-        for epoch, (t, v, a) in enumerate(zip(train, validation, accuracy, strict=True), start=1)
+        EpochMetrics(epoch, 100, *values, learning_rate=0.1, temperature=1.0)
+        for epoch, values in enumerate(zip(train, validation, accuracy, strict=True), start=1)
+    ]
+
+
+def make_predictions(confidence: Sequence[float], correct: Sequence[bool]) -> list[Prediction]:
+    return [
+        Prediction(index, "a", "a" if right else "b", value)
+        for index, (value, right) in enumerate(zip(confidence, correct, strict=True))
     ]
 
 
@@ -48,49 +56,47 @@ def draw(figure: Figure) -> bytes:
 
 
 @pytest.mark.parametrize(("count", "shown", "rows"), [(0, 0, 1), (1, 1, 1), (7, 7, 1), (47, 47, 5), (1000, 100, 10)])
-def test_the_error_plot_draws_at_most_max_images_mistakes(count: int, shown: int, rows: int) -> None:
-    figure = error_plot(make_mistakes(count), make_params())
+def test_the_error_plot_draws_at_most_max_images_errors(count: int, shown: int, rows: int) -> None:
+    figure = plot_errors(count)
     assert len(titles(figure)) == shown
     assert figure.get_size_inches()[1] == 2 * rows
 
 
 @pytest.mark.parametrize("count", [0, 1, 7])
 def test_equal_error_plots_have_equal_bytes(count: int) -> None:
-    one, other = (draw(error_plot(make_mistakes(count), make_params())) for _ in range(2))
+    one, other = (draw(plot_errors(count)) for _ in range(2))
     assert one == other
 
 
 def test_the_error_plot_looks_like_the_notebooks() -> None:
-    mistakes = make_mistakes(100)
-    figure = error_plot(mistakes, make_params())
+    figure, error = plot_errors(100), make_errors(100, DIGITS)[0]
     assert figure.get_size_inches().tolist() == [18, 20]
-    assert titles(figure)[0] == f"Pred{mistakes.predicted[0]}({mistakes.actual[0]})"
+    assert titles(figure)[0] == f"Pred{error.predicted}({error.actual})"
     axes = figure.axes[0]
     assert axes.title.get_color() == "red"
     assert not axes.axison
     image = axes.get_images()[0]
     assert image.get_cmap().name == "gray"
-    assert np.array_equal(np.asarray(image.get_array()), mistakes.images[0, 0])
+    assert np.array_equal(np.asarray(image.get_array()), make_images(100)[0, 0])
 
 
-def test_the_error_plot_can_start_with_the_most_confident_mistakes() -> None:
-    mistakes = make_mistakes(30)
-    figure = error_plot(mistakes, make_params(order="confidence", max_images=3))
-    expected = np.argsort(-mistakes.confidence)[:3]
-    assert titles(figure) == [f"Pred{mistakes.predicted[i]}({mistakes.actual[i]})" for i in expected]
+def test_the_error_plot_can_start_with_the_most_confident_errors() -> None:
+    figure = plot_errors(30, order="confidence", max_images=3)
+    expected = sorted(make_errors(30, DIGITS), key=lambda error: error.confidence)[:-4:-1]
+    assert titles(figure) == [f"Pred{error.predicted}({error.actual})" for error in expected]
 
 
 def test_colour_images_and_class_names_with_markup_are_drawn() -> None:
-    mistakes = make_mistakes(5, channels=3, classes=["$\\frac", "T-shirt/top", "<b>"])
-    figure = error_plot(mistakes, make_params())
+    classes = ["$\\frac", "T-shirt/top", "<b>"]
+    figure = plot_errors(5, channels=3, classes=classes)
     assert np.asarray(figure.axes[0].get_images()[0].get_array()).shape == (28, 28, 3)
     draw(figure)
-    draw(confusion_plot(mistakes))
+    draw(confusion_plot(make_errors(5, classes), classes))
 
 
 @pytest.mark.parametrize("count", [0, 1, 7, 1000])
-def test_the_confusion_plot_counts_every_mistake(count: int) -> None:
-    figure = confusion_plot(make_mistakes(count))
+def test_the_confusion_plot_counts_every_error(count: int) -> None:
+    figure = confusion_plot(make_errors(count, DIGITS), DIGITS)
     draw(figure)
     if count:
         assert sum(int(text.get_text()) for text in figure.axes[0].texts) == count
@@ -115,9 +121,8 @@ def test_the_curves_of_a_refit_have_no_validation() -> None:
 
 
 def test_the_reliability_plot_shows_accuracy_interval_and_images_per_bin_of_confidence() -> None:
-    confidence = np.array([0.95, 0.95, 0.95, 0.95, 0.55, 1.0])
-    correct = np.array([True, True, True, False, False, True])
-    figure = reliability_plot(confidence, correct)
+    confidence, correct = [0.95, 0.95, 0.95, 0.95, 0.55, 1.0], [True, True, True, False, False, True]
+    figure = reliability_plot(make_predictions(confidence, correct))
     draw(figure)
     upper, lower = figure.axes
     points, _, (bars,) = upper.containers[0]
@@ -130,8 +135,9 @@ def test_the_reliability_plot_shows_accuracy_interval_and_images_per_bin_of_conf
 
 
 def test_the_numbers_of_images_do_not_overlap() -> None:
-    confidence = np.tile(np.linspace(0.05, 0.95, 10), 123_450)
-    figure = reliability_plot(confidence, confidence > 0.5)
+    figure = reliability_plot(
+        [*map(Prediction, range(10), "aaaaaaaaaa", "bbbbbaaaaa", np.linspace(0.05, 0.95, 10))] * 12_345
+    )
     figure.draw_without_rendering()
     boxes = [text.get_window_extent() for text in figure.axes[1].texts]
     assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
@@ -144,7 +150,7 @@ def test_svg_takes_the_colour_of_the_page() -> None:
     assert one.startswith("<svg")
     assert "currentColor" in one
     assert not re.search("#0{6}|#f{6}|https?://|<metadata", one)
-    reliability = to_svg(reliability_plot(np.array([0.95, 0.95]), np.array([True, False])))
+    reliability = to_svg(reliability_plot(make_predictions([0.95, 0.95], [True, False])))
     ids = [set(re.findall(r' id="([^"]+)"', svg)) for svg in (one, reliability)]
     assert all(re.fullmatch("[a-z][0-9a-f]{10}", name) for name in set.union(*ids))  # hashes of what they name
 

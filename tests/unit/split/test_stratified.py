@@ -1,11 +1,16 @@
 import numpy as np
 import pytest
 
+from src.common.dataset import Dataset
 from src.common.errors import UserError
 from src.split.params import SplitParams
 from src.split.stratified import describe_imbalance, split_rows
 
-CLASSES = np.array(["a", "b"])
+
+def make_data(*counts: int) -> Dataset:
+    """A training set with these numbers of images of the classes a and b."""
+    labels = np.repeat([0, 1], counts)
+    return Dataset(np.zeros((len(labels), 1, 1, 1), np.uint8), labels, ["a", "b"], "crop")
 
 
 def make_params(fraction: float = 0.2, seed: int = 0) -> SplitParams:
@@ -13,8 +18,9 @@ def make_params(fraction: float = 0.2, seed: int = 0) -> SplitParams:
 
 
 def test_fractions_are_equal_in_every_class() -> None:
-    labels = np.repeat([0, 1], [100, 50])
-    train, validation = split_rows(labels, CLASSES, make_params())
+    data = make_data(100, 50)
+    train, validation = split_rows(data, make_params())
+    labels = data.labels
     assert np.bincount(labels[train]).tolist() == [80, 40]
     assert np.bincount(labels[validation]).tolist() == [20, 10]
     assert train.dtype == validation.dtype == np.int64
@@ -24,8 +30,8 @@ def test_fractions_are_equal_in_every_class() -> None:
 
 
 def test_the_split_depends_on_the_seed() -> None:
-    labels = np.repeat([0, 1], [100, 50])
-    first, again, other = (split_rows(labels, CLASSES, make_params(seed=seed))[1] for seed in (0, 0, 1))
+    data = make_data(100, 50)
+    first, again, other = (split_rows(data, make_params(seed=seed)).validation for seed in (0, 0, 1))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
@@ -33,7 +39,7 @@ def test_the_split_depends_on_the_seed() -> None:
 @pytest.mark.parametrize("count", [0, 1])
 def test_a_class_needs_an_image_on_each_side(count: int) -> None:
     with pytest.raises(UserError, match=r"at least two training images of every class .*; add some of b"):
-        split_rows(np.repeat([0, 1], [10, count]), CLASSES, make_params())
+        split_rows(make_data(10, count), make_params())
 
 
 @pytest.mark.parametrize(
@@ -46,11 +52,11 @@ def test_a_class_needs_an_image_on_each_side(count: int) -> None:
 )
 def test_a_split_that_would_leave_out_a_class_is_rejected(counts: list[int], fraction: float, message: str) -> None:
     with pytest.raises(UserError, match=rf"split.validation_fraction = {fraction} {message}"):
-        split_rows(np.repeat([0, 1], counts), CLASSES, make_params(fraction))
+        split_rows(make_data(*counts), make_params(fraction))
 
 
 def test_a_class_with_less_than_a_tenth_of_the_largest_one_is_named() -> None:
-    classes = np.array(["cat", "dog", "owl"])
+    classes = ["cat", "dog", "owl"]
     assert describe_imbalance(np.array([1000, 500, 100]), classes) == ""
     assert describe_imbalance(np.array([1000, 500, 99]), classes) == (
         "warning: class owl has only 99 training images, class cat 1,000; consider train.class_weights: balanced"

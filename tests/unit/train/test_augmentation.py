@@ -6,7 +6,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from src.common.errors import ValueError
 from src.train.augmentation import augment, draw_examples
 from src.train.params import AugmentParams
 from tests.builders import AUGMENTATION, NO_AUGMENTATION

@@ -10,7 +10,8 @@ import torch
 
 from src.common.files import write_bytes
 from src.train.checkpoint import MAX_RUNS, Checkpoint, checkpoint_folder, checkpoint_key
-from tests.builders import AUGMENTATION, make_train_params
+from src.train.params import TrainSections
+from tests.builders import AUGMENTATION, make_environment, make_train_params
 
 CPU = torch.device("cpu")
 STATE = {"network": {"weight": torch.arange(5.0)}, "history": [(1, 0.5)], "best": {"a": torch.tensor(2)}}
@@ -112,6 +113,10 @@ def test_a_full_disk_keeps_the_previous_state(tmp_path: Path, monkeypatch: pytes
     assert loaded.keys() == STATE.keys()
 
 
+def make_key(params: TrainSections, inputs: list[Path]) -> str:
+    return checkpoint_key(params, make_environment(), inputs)
+
+
 @pytest.fixture
 def one(tmp_path: Path) -> Path:
     """An input file."""
@@ -123,18 +128,18 @@ def one(tmp_path: Path) -> Path:
     "changes", [{"seed": 1}, {"epochs": 4}, {"learning_rate": 0.02}, {"patience": 1}, {"precision": "bf16"}]
 )
 def test_the_key_depends_on_the_training_parameters(one: Path, changes: dict[str, Any]) -> None:
-    assert checkpoint_key(make_train_params(**changes), {}, [one]) != checkpoint_key(make_train_params(), {}, [one])
+    assert make_key(make_train_params(**changes), [one]) != make_key(make_train_params(), [one])
 
 
 def test_the_key_depends_on_model_augmentation_environment_and_inputs(one: Path, tmp_path: Path) -> None:
-    params, environment = make_train_params(), {"torch": "2"}
-    wider = params.model_copy(update={"model": params.model.model_copy(update={"hidden_units": [8]})})
+    params, environment = make_train_params(), make_environment()
+    wider = params._replace(model=params.model.model_copy(update={"hidden_units": [8]}))
     write_bytes(tmp_path / "two", b"2")
     keys = [
         checkpoint_key(params, environment, [one]),
         checkpoint_key(wider, environment, [one]),
         checkpoint_key(make_train_params(AUGMENTATION), environment, [one]),
-        checkpoint_key(params, {"torch": "3"}, [one]),
+        checkpoint_key(params, make_environment(torch="3"), [one]),
         checkpoint_key(params, environment, [tmp_path / "two"]),
     ]
     assert len(set(keys)) == len(keys)
@@ -142,15 +147,15 @@ def test_the_key_depends_on_model_augmentation_environment_and_inputs(one: Path,
 
 
 def test_the_key_does_not_depend_on_the_number_of_members(one: Path) -> None:
-    assert checkpoint_key(make_train_params(members=5), {}, [one]) == checkpoint_key(make_train_params(), {}, [one])
+    assert make_key(make_train_params(members=5), [one]) == make_key(make_train_params(), [one])
 
 
 def test_the_key_depends_on_the_imported_code(one: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    keys = [checkpoint_key(make_train_params(), {}, [one])]
+    keys = [make_key(make_train_params(), [one])]
     module = types.ModuleType("src.train.imported")
     module.__file__ = str(tmp_path / "imported.py")
     monkeypatch.setitem(sys.modules, "src.train.imported", module)
     for code in (b"a = 1", b"a = 2"):
         write_bytes(tmp_path / "imported.py", code)
-        keys.append(checkpoint_key(make_train_params(), {}, [one]))
+        keys.append(make_key(make_train_params(), [one]))
     assert len(set(keys)) == 3

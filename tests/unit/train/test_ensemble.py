@@ -7,25 +7,24 @@ import numpy as np
 import pytest
 import torch
 
+from src.common.artifacts import EpochMetrics
+from src.common.dataset import Split
 from src.train.checkpoint import Checkpoint
-from src.train.ensemble import TrainedEnsemble, train_ensemble
-from src.train.history import EpochMetrics, best_epoch, mean_history
+from src.train.ensemble import TrainedEnsemble, mean_metrics, train_ensemble
 from src.train.runtime import Runtime
-from tests.builders import make_images, make_train_params
+from src.train.training import best_epoch
+from tests.builders import make_dataset, make_environment, make_images, make_train_params
 
-RUNTIME = Runtime(torch.device("cpu"), torch.float32, {"precision": "float32"})
+RUNTIME = Runtime(torch.device("cpu"), torch.float32, make_environment())
 
 
 def fit_ensemble(folder: Path, seen: list[list[EpochMetrics]] | None = None, **changes: Any) -> TrainedEnsemble:
     """Train on 100 of 160 images; seen collects what on_epoch is called with."""
-    data = make_images(160)
-    names, fit = np.array(["left", "right"]), np.array("stretch")
-    arrays = {"images": data.images.numpy(), "labels": data.labels.numpy(), "classes": names, "fit": fit}
-    rows = {"train": np.arange(100), "validation": np.arange(100, 160)}
+    data, split = make_dataset(make_images(160)), Split(np.arange(100), np.arange(100, 160))
     histories: list[list[EpochMetrics]] = [] if seen is None else seen
     return train_ensemble(
-        arrays,
-        rows,
+        data,
+        split,
         make_train_params(**changes),
         RUNTIME,
         partial(Checkpoint, folder, "test"),
@@ -39,7 +38,8 @@ def test_the_members_are_the_networks_that_consecutive_seeds_give_alone(tmp_path
     for member, single in zip(ensemble.networks, alone, strict=True):
         expected = single.networks[0].state_dict()
         assert all(torch.equal(value, expected[name]) for name, value in member.state_dict().items())
-    assert ensemble.history == mean_history([single.history for single in alone])
+    means = [mean_metrics(epochs) for epochs in zip(*(single.history for single in alone), strict=True)]
+    assert ensemble.history == means
     assert ensemble.best.validation_loss == pytest.approx(np.mean([single.best.validation_loss for single in alone]))
 
 
@@ -82,3 +82,12 @@ def test_the_checkpoints_hold_the_state_until_they_are_removed(
     for checkpoint in resumed.checkpoints:
         checkpoint.remove()
     assert not any(tmp_path.iterdir())
+
+
+def test_the_history_of_an_ensemble_is_the_mean_over_the_epochs_that_all_members_completed(tmp_path: Path) -> None:
+    one, other = EpochMetrics(1, 100, 4.0, 2.0, 0.5, 0.1, 1.0), EpochMetrics(1, 50, 2.0, 4.0, 0.25, 0.1, 1.0)
+    assert mean_metrics([one, other]) == EpochMetrics(1, 75, 3.0, 3.0, 0.375, 0.1, 1.0)
+    alone = [fit_ensemble(tmp_path, seed=seed, epochs=20, patience=1).history for seed in (0, 1)]
+    assert len(alone[0]) != len(alone[1])
+    ensemble = fit_ensemble(tmp_path, members=2, epochs=20, patience=1)
+    assert len(ensemble.history) == min(map(len, alone))

@@ -1,14 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from tests.builders import AUGMENTATION, NO_AUGMENTATION, make_train_params
-
-
-def test_clean_epochs_must_leave_an_augmented_epoch() -> None:
-    assert make_train_params(AUGMENTATION | {"clean_epochs": 2}, epochs=3).augment.clean_epochs == 2
-    message = "augment.clean_epochs = 3: must be less than train.epochs = 3, otherwise no epoch would be augmented"
-    with pytest.raises(ValidationError, match=message):
-        make_train_params(AUGMENTATION | {"clean_epochs": 3}, epochs=3)
+from tests.builders import NO_AUGMENTATION, make_train_params
 
 
 def test_clean_epochs_do_not_matter_without_augmentation() -> None:

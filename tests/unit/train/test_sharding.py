@@ -7,9 +7,9 @@ from torch import Tensor
 
 from src.common.errors import UserError
 from src.network.convnet import ConvNet
+from src.train.data import derive_seed
 from src.train.learner import Learner
-from src.train.seeds import derive_seed
-from src.train.sharding import step_in_parts
+from src.train.sharding import step_in_shards
 from tests.builders import make_images, make_imbalanced, make_tiny_network, make_train_params
 
 
@@ -42,7 +42,7 @@ def test_the_update_is_that_of_the_mean_over_images_with_statistics_per_part() -
     learner.optimizer.step = lambda *_: gradients.extend(  # type: ignore[method-assign]
         parameter.grad for parameter in learner.optimizer.parameters if parameter.grad is not None
     )
-    losses = step_in_parts(learner, data, rows, add_noise, Fraction(0), (7, 1, 1))
+    losses = step_in_shards(learner, data, rows, add_noise, Fraction(0), (7, 1, 1))
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.allclose(losses, torch.cat(expected))
     for gradient, *singles in zip(gradients, *(network.parameters() for network in networks), strict=True):
@@ -64,7 +64,7 @@ def test_each_part_has_its_own_random_numbers() -> None:
         return images
 
     for seed in ((0, 1, 1), (0, 1, 2), (0, 1, 1)):
-        step_in_parts(learner, data, torch.arange(4), record, Fraction(0), seed)
+        step_in_shards(learner, data, torch.arange(4), record, Fraction(0), seed)
     assert len({tuple(numbers.tolist()) for numbers in seen}) == 4
     assert torch.equal(torch.cat(seen[:2]), torch.cat(seen[4:]))
 

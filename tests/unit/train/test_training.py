@@ -8,18 +8,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from src.common.artifacts import EpochMetrics
 from src.common.errors import UserError
 from src.network.convnet import ConvNet
 from src.train import learner, training
 from src.train.checkpoint import Checkpoint
-from src.train.data import LabelledImages, TrainingData
-from src.train.history import EpochMetrics, best_epoch
+from src.train.data import LabelledImages, TrainingData, derive_seed
 from src.train.params import AugmentParams
-from src.train.seeds import derive_seed
-from src.train.training import train
+from src.train.training import best_epoch, is_out_of_patience, train
 from tests.builders import (
     AUGMENTATION,
     NO_AUGMENTATION,
+    make_epochs,
     make_images,
     make_imbalanced,
     make_tiny_network,
@@ -95,7 +95,7 @@ def test_the_last_epochs_are_not_augmented(tmp_path: Path, monkeypatch: pytest.M
     after_epoch: list[int] = []
 
     def count(images: Tensor, params: AugmentParams) -> Tensor:
-        augmented.append(len(images))
+        augmented.append(len(images) if params.enabled else 0)
         return images
 
     monkeypatch.setattr(training, "augment", count)
@@ -281,3 +281,28 @@ def test_on_epoch_gets_the_history_after_every_epoch_and_after_resuming(tmp_path
     seen.clear()
     train(make_tiny_network(), make_data(), params, torch.float32, Checkpoint(tmp_path, "other"), record)
     assert seen == [[1], [1, 2], [1, 2, 3]]
+
+
+def test_the_first_of_equally_good_epochs_is_the_best() -> None:
+    assert best_epoch(make_epochs(0.3, 0.2, 0.2)).epoch == 2
+
+
+def test_without_validation_the_last_epoch_is_the_best() -> None:
+    assert best_epoch(make_epochs(math.nan, math.nan)).epoch == 2
+
+
+@pytest.mark.parametrize(
+    ("losses", "patience", "expected"),
+    [
+        ((), 1, False),
+        ((0.3, 0.2), 1, False),
+        ((0.2, 0.3), 1, True),
+        ((0.2, 0.3), 2, False),
+        ((0.2, 0.3, 0.2), 2, True),
+        ((0.2, 0.3, 0.1), 2, False),
+        ((0.2, 0.3, 0.4, 0.5), 0, False),
+        ((math.nan, math.nan), 1, False),
+    ],
+)
+def test_patience_counts_the_epochs_since_the_best(losses: tuple[float, ...], patience: int, expected: bool) -> None:
+    assert is_out_of_patience(make_epochs(*losses), patience) is expected

@@ -1,27 +1,24 @@
 """The generated documentation of the parameters, and that the committed copies are current."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from src.common.params import read_yaml
-from src.params.documentation import comment_lines, render_params, render_reference
-from src.params.params import AllParams, default_values, list_parameters
+from src.params.documentation import render_params, render_reference
+from src.params.params import Params, default_values, list_parameters
 from tests.helpers import ROOT
 
 
-def test_every_field_is_documented() -> None:
-    documented = {(section, key) for section, key, _ in list_parameters()}
-    fields = {
-        (section, key)
-        for section, field in AllParams.model_fields.items()
-        for key in field.annotation.model_fields  # type: ignore[union-attr]
-    }
-    assert documented == fields
+def test_every_parameter_is_documented() -> None:
+    for section, key, field in list_parameters():
+        assert field.description, f"{section}.{key}"
+        assert field.description.endswith("."), f"{section}.{key}"
 
 
 def test_defaults_are_valid_and_survive_rendering(tmp_path: Path) -> None:
-    AllParams.model_validate(default_values())
+    Params.model_validate(default_values())
     path = tmp_path / "params.yaml"
     path.write_text(render_params(default_values()))
     assert read_yaml(path) == default_values()
@@ -61,6 +58,5 @@ def test_committed_reference_is_current() -> None:
 def test_committed_comments_are_current() -> None:
     """Only the comments are compared; the values are there to be edited."""
     text = (ROOT / "params.yaml").read_text()
-    for section, key, parameter in list_parameters():
-        comment = "\n".join(comment_lines(section, key, parameter.description, parameter.unit))
-        assert f"{comment}\n  {key}: " in text, "run `make docs`"
+    current = render_params(read_yaml(ROOT / "params.yaml"))
+    assert re.findall("^ *#.*", text, re.MULTILINE) == re.findall("^ *#.*", current, re.MULTILINE), "run `make docs`"

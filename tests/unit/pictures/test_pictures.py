@@ -8,7 +8,7 @@ from PIL import Image, ImageChops
 from src.common.dataset import Fit
 from src.common.errors import UserError
 from src.pictures.pictures import fit_picture, read_picture
-from tests.unit.predict.drawings import draw_seven, ink_distance
+from tests.unit.pictures.drawings import draw_seven, ink_distance
 
 
 def test_pictures_are_read_upright_opaque_and_scaled_to_8_bits(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_a_picture_that_has_the_size_of_the_image_is_not_changed(fit: Fit, chann
 
 
 def test_crop_keeps_the_centre_as_torchvision_does() -> None:
-    importlib.import_module("src.download.torchvision_datasets")  # makes torchvision importable
+    importlib.import_module("src.download.idx_datasets")  # makes torchvision importable
     transforms = importlib.import_module("torchvision.transforms")
     for size in ((90, 60), (60, 90), (300, 61)):
         picture = Image.radial_gradient("L").resize(size)

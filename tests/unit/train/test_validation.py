@@ -1,10 +1,12 @@
-"""Precise BatchNorm statistics after short epochs."""
+"""Precise BatchNorm statistics after short epochs, and temperature scaling."""
 
+import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from src.train.batch_norm import recompute_statistics
 from src.train.learner import Learner
+from src.train.validation import apply_temperature, fit_temperature, recompute_statistics
 from tests.builders import make_images, make_tiny_network, make_train_params
 
 
@@ -36,3 +38,26 @@ def test_every_batch_counts_equally() -> None:
     assert layer.running_mean is not None
     means = torch.stack([batch.mean((0, 2, 3)) for batch in inputs])
     assert torch.allclose(layer.running_mean, means.mean(0), atol=1e-6)
+
+
+def test_the_temperature_undoes_a_scaling() -> None:
+    torch.manual_seed(0)
+    logits = torch.randn(4000, 5, dtype=torch.float64) * 2
+    labels = torch.distributions.Categorical(logits=logits).sample()
+    fitted = fit_temperature(F.log_softmax(logits, dim=1), labels)
+    assert fitted == pytest.approx(1, abs=0.1)
+    assert fit_temperature(F.log_softmax(logits * 0.5, dim=1), labels) == pytest.approx(fitted / 2, rel=1e-6)
+    losses = [F.cross_entropy(logits / (fitted * factor), labels).item() for factor in (0.99, 1, 1.01)]
+    assert min(losses) == losses[1]
+
+
+def test_without_an_error_the_temperature_has_a_limit() -> None:
+    assert fit_temperature(torch.eye(3).log_softmax(1), torch.arange(3)) == pytest.approx(0.1)
+
+
+def test_the_network_divides_its_logits() -> None:
+    network, images = make_tiny_network().eval(), make_images(20).images / 255
+    with torch.no_grad():
+        before = network(images)
+        apply_temperature(network, 0.5)
+        assert torch.allclose(network(images), (before / 0.5).log_softmax(1), atol=1e-5)

@@ -7,7 +7,7 @@ from scipy.ndimage import center_of_mass
 
 from src.common.errors import UserError
 from src.pictures.framing import frame_character
-from tests.unit.predict.drawings import SHAPE, draw_seven, from_brightness, ink_distance
+from tests.unit.pictures.drawings import SHAPE, draw_seven, from_brightness, ink_distance
 
 
 def test_the_ink_is_20_pixels_long_and_centred_by_mass() -> None:
