@@ -21,6 +21,7 @@ from tqdm import tqdm
 import stages  # noqa: F401
 from benchmarks.copying import ROOT
 from benchmarks.spread import spread
+from src.common.dataset import Preprocessing
 from src.network.convnet import Architecture, ConvNet
 from src.network.params import ModelParams
 from src.train.data import LabelledImages
@@ -95,7 +96,9 @@ def report(name: str, group: Group) -> None:
     count = BATCHES * params.batch_size
     data = LabelledImages(torch.randint(256, (count, 1, 28, 28), dtype=torch.uint8), torch.randint(10, (count,)))
     classes = [str(digit) for digit in range(10)]
-    architecture = Architecture(model=model, image_shape=(1, 28, 28), classes=classes, fit="character")
+    architecture = Architecture(
+        model=model, image_shape=(1, 28, 28), classes=classes, preprocessing=Preprocessing(fit="character")
+    )
     torch.manual_seed(0)
     sharing = ALONE if variant.ensemble else group
     learner = Learner(ConvNet(architecture), data, params, torch.bfloat16, sharing)

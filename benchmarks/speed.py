@@ -38,7 +38,7 @@ from benchmarks.rivals import (
     validate_one_epoch,
 )
 from benchmarks.spread import spread
-from src.common.dataset import Dataset, Split
+from src.common.dataset import Dataset, Preprocessing, Split
 from src.download.idx import FILES
 from src.network.convnet import Architecture, ConvNet
 from src.params.params import Params, read_recipe
@@ -177,7 +177,11 @@ def recipe_path(recipe: str) -> Path:
 def our_network(crop: int) -> ConvNet:
     model = recipe_params("default").model.model_copy(update={"crop": crop})
     classes = [str(digit) for digit in range(10)]
-    return ConvNet(Architecture(model=model, image_shape=(1, 28, 28), classes=classes, fit="character"))
+    return ConvNet(
+        Architecture(
+            model=model, image_shape=(1, 28, 28), classes=classes, preprocessing=Preprocessing(fit="character")
+        )
+    )
 
 
 def torchvision_mnist(folder: Path, data: Dataset) -> Any:

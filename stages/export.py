@@ -32,7 +32,7 @@ def main() -> None:
         validation_images=len(split.validation),
     )
     description = Description(
-        **networks[0].architecture.model_dump(include={"classes", "image_shape", "fit"}),
+        **networks[0].architecture.model_dump(include={"classes", "image_shape", "preprocessing"}),
         members=len(networks),
         shift=params.shift,
         trained_model_md5=hashlib.md5(read_bytes(TRAINED), usedforsecurity=False).hexdigest(),

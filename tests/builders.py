@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from src.common.artifacts import Environment, EpochMetrics, Error, LayerSize, Members, Metrics, PictureName, Prediction
-from src.common.dataset import Dataset, InputFit
+from src.common.dataset import Dataset, InputFit, Preprocessing
 from src.common.sprites import make_sprite_sheet
 from src.compare.comparison import Mistake, Result
 from src.download.params import DownloadParams
@@ -20,6 +20,7 @@ from src.export.onnx_model import to_onnx
 from src.network.convnet import Architecture, ConvNet
 from src.network.params import ModelParams
 from src.params.params import default_values
+from src.pictures.reading import digest_images
 from src.report.results import Results
 from src.train.data import LabelledImages
 from src.train.params import AugmentParams, TrainParams, TrainSections
@@ -63,7 +64,7 @@ def make_network(
     torch.manual_seed(seed)
     names = [str(index) for index in range(classes)]
     params = ModelParams.model_validate(NOTEBOOK_MODEL | model)
-    return ConvNet(Architecture(model=params, image_shape=shape, classes=names, fit=fit))
+    return ConvNet(Architecture(model=params, image_shape=shape, classes=names, preprocessing=Preprocessing(fit=fit)))
 
 
 def make_tiny_network(classes: int = 2, seed: int = 0, dropout: float = 0.25) -> ConvNet:
@@ -84,7 +85,7 @@ def make_sensitive_network(shape: tuple[int, int, int], fit: InputFit = "charact
 def make_classifier(networks: Sequence[ConvNet], shift: int = 0) -> Classifier:
     """Export networks and load the result."""
     description = Description(
-        **networks[0].architecture.model_dump(include={"classes", "image_shape", "fit"}),
+        **networks[0].architecture.model_dump(include={"classes", "image_shape", "preprocessing"}),
         members=len(networks),
         shift=shift,
         trained_model_md5="0123abcd",
@@ -199,6 +200,5 @@ def make_environment(**changes: Any) -> Environment:
     return Environment(**(dict.fromkeys(names, "2") | {"threads": 1} | changes))
 
 
-def make_dataset(data: LabelledImages) -> Dataset:
-    """The images of make_images as the stages store them."""
-    return Dataset(data.images.numpy(), data.labels.numpy(), ["left", "right"], "stretch")
+def make_dataset(images: np.ndarray, labels: np.ndarray, classes: list[str]) -> Dataset:
+    return Dataset(images, labels, classes, Preprocessing(fit="crop"), digest_images(images))

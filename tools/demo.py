@@ -17,7 +17,7 @@ from PIL import Image
 
 from src.common.errors import UserError
 from src.export.classifier import Classifier, load_classifier
-from src.pictures.pictures import read_picture
+from src.pictures.reading import read_picture
 from tools.predict import MODEL
 
 MAX_PIXELS = 50_000_000  # of a picture; more would take seconds and hundreds of megabytes to decode
@@ -75,7 +75,7 @@ def build_page(classifier: Classifier) -> gr.Blocks:
         gr.Markdown(f"# Try the model\nIt always answers with one of its {len(classes)} classes.")
         with gr.Row():
             with gr.Column(), gr.Tabs():
-                if classifier.description.fit == "character":
+                if classifier.description.preprocessing.fit == "character":
                     with gr.Tab("Draw a character"):
                         drawing = gr.HTML(
                             html_template=CANVAS,
@@ -93,7 +93,7 @@ def build_page(classifier: Classifier) -> gr.Blocks:
                     label="What the network saw", format="png", interactive=False, buttons=[], height=SEEN_HEIGHT + 60
                 )
         options: dict[str, Any] = {"outputs": [answer, seen], "show_progress": "hidden", "trigger_mode": "always_last"}
-        if classifier.description.fit == "character":
+        if classifier.description.preprocessing.fit == "character":
             drawing.change(classify_drawing, drawing, **options)
         picture.change(classify_file, picture, **options)
     return page

@@ -22,7 +22,7 @@ from src.common.files import write_bytes
 from src.common.sprites import make_sprite_sheet
 from src.common.text import describe_top_classes
 from src.export.classifier import load_classifier
-from src.pictures.pictures import is_ignored, read_picture
+from src.pictures.reading import is_ignored, read_picture
 
 MODEL = Path("data/export/model.onnx")
 # On MNIST's test images, most errors of the default network are among the few that it predicts with less confidence.

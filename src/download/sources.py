@@ -4,8 +4,9 @@ import numpy as np
 from PIL import Image
 
 from src.common.artifacts import PictureName
-from src.common.dataset import Dataset
+from src.common.dataset import Dataset, Preprocessing
 from src.download.params import DownloadParams
+from src.pictures.reading import digest_images
 
 
 def download_dataset(params: DownloadParams) -> tuple[Dataset, Dataset, list[PictureName]]:
@@ -38,5 +39,6 @@ def load_small_digits() -> tuple[Dataset, Dataset]:
     size, method = (28, 28), Image.Resampling.BICUBIC
     images = np.stack([np.asarray(Image.fromarray(image).resize(size, method)) for image in grey])[:, None]
     train, test = train_test_split(np.arange(len(labels)), test_size=0.2, stratify=labels, random_state=0)
-    digits = Dataset(images, labels.astype(np.int64), list("0123456789"), "character")
+    preprocessing = Preprocessing(fit="character", background="paper")
+    digits = Dataset(images, labels.astype(np.int64), list("0123456789"), preprocessing, digest_images(images))
     return digits.select(train), digits.select(test)

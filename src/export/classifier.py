@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 import onnxruntime
-from PIL import Image
 from pydantic import BaseModel
 
-from src.common.dataset import InputFit
+from src.common.dataset import Preprocessing
 from src.common.errors import UserError, damaged
 from src.common.files import read_bytes
-from src.pictures.framing import make_input
+from src.pictures.fitting import make_input
+from src.pictures.reading import Picture
 
 METADATA_KEY = "classifier"
 INPUT, OUTPUT = "images", "probabilities"
@@ -22,14 +22,14 @@ FATAL = 4  # of ONNX Runtime's log levels; it also raises what it would log as a
 class Description(BaseModel):
     """What an exported model says about itself, as JSON in its metadata.
 
-    image_shape: (C, H, W); fit: how a picture becomes an image; members: how many networks are averaged; shift:
-    test-time augmentation averages over all shifts of up to this many pixels; trained_model_md5: the hash of
+    image_shape: (C, H, W); preprocessing: how a picture becomes an image; members: how many networks are averaged;
+    shift: test-time augmentation averages over all shifts of up to this many pixels; trained_model_md5: the hash of
     data/train/model.safetensors, by which the commit that trained the model can be found in the history of dvc.lock.
     """
 
     classes: list[str]
     image_shape: tuple[int, int, int]
-    fit: InputFit
+    preprocessing: Preprocessing
     members: int
     shift: int
     trained_model_md5: str
@@ -41,9 +41,9 @@ class Classifier(NamedTuple):
     session: onnxruntime.InferenceSession
     description: Description
 
-    def make_input(self, picture: Image.Image) -> np.ndarray:
+    def make_input(self, picture: Picture) -> np.ndarray:
         """Return a uint8 image (C, H, W) as in the training set; raise UserError if no character stands out."""
-        return make_input(picture, self.description.fit, self.description.image_shape)
+        return make_input(picture, self.description.preprocessing, self.description.image_shape)
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Compute probabilities float32 (N, K) of uint8 images (N, C, H, W), N at least 1."""

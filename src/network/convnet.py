@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from torch import Tensor, nn
 
 from src.common.artifacts import LayerSize
-from src.common.dataset import InputFit
+from src.common.dataset import Preprocessing
 from src.common.errors import UserError
 from src.network.layers import Crop, Dropout
 from src.network.params import ModelParams
@@ -17,13 +17,13 @@ from src.network.params import ModelParams
 class Architecture(BaseModel):
     """Everything needed to rebuild a network: its parameters, the shape (C, H, W) of an image and the K class names.
 
-    fit: how a picture becomes an image for the network.
+    preprocessing: how a picture becomes an image for the network.
     """
 
     model: ModelParams
     image_shape: tuple[int, int, int]
     classes: list[str]
-    fit: InputFit
+    preprocessing: Preprocessing
 
 
 class ConvNet(nn.Module):

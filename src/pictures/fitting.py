@@ -1,42 +1,22 @@
-"""Read a picture file, and fit the whole picture to an image of the size that a network takes."""
+"""Turn a picture into an image of the size that a network takes."""
 
 import math
-import re
-import warnings
-from fnmatch import translate
-from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from src.common.dataset import Fit
-from src.common.errors import UserError
-
-# What systems and editors leave behind. It includes all that .dvcignore lists: DVC does not rerun the stage for those.
-IGNORED = (".*", "*~", "#*#", "*.partial", "*.pyc", "__pycache__", "__MACOSX", "[Tt]humbs.db", "[Dd]esktop.ini")
-is_ignored = re.compile("|".join(map(translate, IGNORED))).match
-FORMATS = ["PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF"]  # those that Pillow recognises reliably, by their first bytes
+from src.common.dataset import Fit, Preprocessing
+from src.pictures.reading import Picture
 
 
-def read_picture(file: Path | str | BinaryIO) -> Image.Image:
-    """Read a PNG, JPEG, BMP, TIFF, WebP or GIF file, whatever its name, in mode L or RGB.
+def make_input(picture: Picture, preprocessing: Preprocessing, image_shape: tuple[int, int, int]) -> np.ndarray:
+    """Return a uint8 image (C, H, W); raise UserError if a character is expected and none stands out."""
+    image, fit = picture.to_image(preprocessing), preprocessing.fit
+    if fit != "character":
+        return fit_picture(image, fit, image_shape)
+    from src.pictures.framing import frame_character  # takes half a second to import
 
-    The first frame or page is read and turned as its EXIF orientation says. Samples of more than 8 bits are scaled, so
-    that the picture's darkest becomes 0 and its brightest 255. Transparent pixels become paper: black behind light ink,
-    white behind dark ink. Raise UserError if the file is missing, damaged, too large or not such a picture.
-    """
-    try:
-        with warnings.catch_warnings(action="ignore"):  # about large pictures
-            with Image.open(file, formats=FORMATS) as picture:
-                picture.load()
-            ImageOps.exif_transpose(picture, in_place=True)
-        return _to_8_bits(picture)
-    except (Image.DecompressionBombError, MemoryError):
-        raise UserError("too many pixels; reduce the picture's size") from None
-    except Exception as error:  # Pillow's decoders raise all kinds of exceptions on damaged files
-        reason = getattr(error, "strerror", None) or "not a PNG, JPEG, BMP, TIFF, WebP or GIF picture, or a damaged one"
-        raise UserError(reason) from None
+    return frame_character(image, image_shape)
 
 
 def fit_picture(picture: Image.Image, fit: Fit, image_shape: tuple[int, int, int]) -> np.ndarray:
@@ -71,19 +51,6 @@ def _pad(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
 def _to_array(picture: Image.Image) -> np.ndarray:
     """Return the pixels uint8 (H, W, C) of a picture in mode L or RGB."""
     return np.atleast_3d(np.asarray(picture))
-
-
-def _to_8_bits(picture: Image.Image) -> Image.Image:
-    """Convert a picture in any of Pillow's modes to L or RGB."""
-    if picture.mode.startswith(("I", "F")):  # more than 8 bits, which Pillow would clip rather than scale
-        pixels = np.nan_to_num(np.asarray(picture, float), posinf=0, neginf=0)
-        return Image.fromarray(np.interp(pixels, (pixels.min(), pixels.max()), (0, 255)).astype(np.uint8))
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        opacity = np.asarray(picture)[:, :, 3]
-        light_ink = opacity.any() and np.average(np.asarray(picture.convert("L")), weights=opacity) > 127
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "black" if light_ink else "white"), picture)
-    return _convert(picture, "L" if picture.mode in ("1", "L") else "RGB")
 
 
 def _convert(picture: Image.Image, mode: str) -> Image.Image:

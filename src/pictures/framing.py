@@ -6,9 +6,8 @@ from scipy.ndimage import binary_dilation, center_of_mass, label
 from skimage.filters import gaussian, threshold_otsu
 from skimage.morphology import dilation, disk, skeletonize
 
-from src.common.dataset import InputFit
 from src.common.errors import UserError
-from src.pictures.pictures import fit_picture
+from src.pictures.fitting import fit_picture
 
 DARK_BORDER = 32  # of 255; a picture with light ink on black has a darker border than this
 MAX_SIDE = 256  # pixels; larger pictures are reduced first
@@ -18,11 +17,6 @@ MIN_CONTRAST = 0.1  # between ink and paper (black against white is 1); a fainte
 MIN_COMPONENT = 0.1  # of the largest component's size; smaller components are specks
 MIN_STROKE = 0.1  # of the ink's longer side; thinner strokes are widened, or they would vanish when downscaled
 INK_BOX = 20 / 28  # of the image's side, for the ink's longer side
-
-
-def make_input(picture: Image.Image, fit: InputFit, image_shape: tuple[int, int, int]) -> np.ndarray:
-    """Return a uint8 image (C, H, W) as in the training set; raise UserError if no character stands out."""
-    return frame_character(picture, image_shape) if fit == "character" else fit_picture(picture, fit, image_shape)
 
 
 def frame_character(picture: Image.Image, image_shape: tuple[int, int, int]) -> np.ndarray:

@@ -18,7 +18,21 @@ from src.common.dataset import Preprocessing
 from src.common.errors import UserError
 
 # What systems and editors leave behind. It includes all that .dvcignore lists: DVC does not rerun the stage for those.
-IGNORED = (".*", "*~", "#*#", "*.partial", "*.pyc", "__pycache__", "__MACOSX", "[Tt]humbs.db", "[Dd]esktop.ini")
+IGNORED = (
+    ".*",
+    "*~",
+    "#*#",
+    "*.partial",
+    "*.pyc",
+    "__pycache__",
+    "__MACOSX",
+    "[Tt]humbs.db",
+    "ehthumbs*.db",
+    "[Dd]esktop.ini",
+    "[Pp]icasa.ini",
+    "*.lnk",
+    "@eaDir",
+)
 is_ignored = re.compile("|".join(map(translate, IGNORED))).match
 FORMATS = ["PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF"]  # those that Pillow recognises reliably, by their first bytes
 ORIENTATION = 0x0112  # in EXIF
@@ -33,10 +47,11 @@ TURNS = {
 }
 # The chunks of a PNG that decide what it shows; others may be as long, or as damaged, as they like.
 PNG_SIGNATURE, PNG_CHUNKS = b"\x89PNG\r\n\x1a\n", (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"eXIf", b"IEND")
-# Of 16-bit samples in colour, Pillow keeps only the high byte. Decoded with the opposite byte order, it keeps the low one.
+# Of 16-bit samples in colour, Pillow keeps only the high byte; decoded in the opposite byte order, the low one.
 SWAPPED = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 LOW_BYTES = {f"{bands};16{order}": f"{bands};16{SWAPPED[order]}" for bands in ("RGB", "RGBA") for order in "BLN"}
 LOW_BYTES["LA;16B"] = "RGBA"
+DIGEST_SIZE = 16  # bytes
 WHITE_IS_ZERO = 0  # of TIFF's photometric interpretations
 # The first bytes of other files that people take for pictures, as a regular expression.
 KINDS = (
@@ -66,7 +81,7 @@ class Picture(NamedTuple):
     samples: np.ndarray
 
     def digest(self) -> bytes:
-        """Hash the samples into 16 bytes; grey is hashed as RGB, and a picture without transparency as one of three bands.
+        """Hash the samples into 16 bytes; grey as RGB, and opaque pictures as those without transparency.
 
         This identifies a picture everywhere. No parameter changes it, because it is taken before anything is converted.
         """
@@ -77,7 +92,7 @@ class Picture(NamedTuple):
         if bands in (2, 4) and (samples[:, :, -1] != opaque(samples.dtype)).any():
             contents += samples[:, :, -1].tobytes()
         depth = "" if samples.dtype == np.uint8 else samples.dtype.name
-        return blake2b(repr((width, height)).encode() + depth.encode() + contents, digest_size=16).digest()
+        return blake2b(repr((width, height)).encode() + depth.encode() + contents, digest_size=DIGEST_SIZE).digest()
 
     def to_image(self, preprocessing: Preprocessing) -> Image.Image:
         """Convert to 8 bits, and replace transparency by the background; return a picture in mode L or RGB."""
@@ -97,6 +112,12 @@ class Picture(NamedTuple):
             light_ink = opacity.any() and np.average(np.asarray(picture.convert("L")), weights=opacity) > 127
             background = "black" if light_ink else "white"
         return Image.alpha_composite(Image.new("RGBA", picture.size, background), picture).convert("RGB")
+
+
+def digest_images(images: np.ndarray) -> np.ndarray:
+    """Return the digests uint8 (N, 16) of images uint8 (N, C, H, W) that have no files, as if each were a picture."""
+    digests = b"".join(Picture(image.transpose(1, 2, 0)).digest() for image in images)
+    return np.frombuffer(digests, np.uint8).reshape(len(images), DIGEST_SIZE)
 
 
 def opaque(dtype: np.dtype[Any]) -> int:
@@ -139,21 +160,26 @@ def _read_samples(data: bytes) -> np.ndarray:
     def upright(layer: Image.Image) -> np.ndarray:
         return np.ascontiguousarray(np.atleast_3d(np.asarray(layer.transpose(turn) if turn else layer)))
 
+    samples = upright(picture)
     if picture.mode.startswith(("I", "F")):
-        samples = upright(picture)
         if picture.mode != "F":
             samples = samples.clip(0, 2**16 - 1).astype(np.uint16)
         if isinstance(picture, TiffImageFile) and picture.tag_v2.get(PHOTOMETRIC_INTERPRETATION, 0) == WHITE_IS_ZERO:
-            samples = opaque(samples.dtype) - samples
+            samples = np.subtract(opaque(samples.dtype), samples, dtype=samples.dtype)
         return samples
     if raw_mode in LOW_BYTES:
         low = _open(data)
         low.tile = [tile._replace(args=_replace_raw_mode(tile.args, LOW_BYTES[raw_mode])) for tile in low.tile]
         if raw_mode == "LA;16B":  # the four bytes of a pixel, as if they were the four bands of an 8-bit picture
-            both = upright(low).astype(np.uint16)
-            return both[:, :, [0, 2]] << 8 | both[:, :, [1, 3]]
-        return upright(picture).astype(np.uint16) << 8 | upright(low)
+            both = upright(low)
+            return _join_bytes(both[:, :, [0, 2]], both[:, :, [1, 3]])
+        return _join_bytes(samples, upright(low))
     return upright(_simplify(picture))
+
+
+def _join_bytes(high: np.ndarray, low: np.ndarray) -> np.ndarray:
+    samples: np.ndarray = high.astype(np.uint16) << 8 | low
+    return samples
 
 
 def _open(data: bytes) -> ImageFile.ImageFile:
@@ -203,7 +229,7 @@ def _replace_raw_mode(arguments: Any, raw_mode: str) -> Any:
 
 def _simplify(picture: Image.Image) -> Image.Image:
     """Convert a picture of 8 bits in any of Pillow's modes to L, LA, RGB or RGBA."""
-    if picture.mode == "RGBA" and picture.format == "BMP" and not picture.getextrema()[3][1]:
+    if picture.mode == "RGBA" and picture.format == "BMP" and not np.asarray(picture)[:, :, 3].any():
         return picture.convert("RGB")  # all pixels would be transparent: the fourth band is not used
     if picture.mode in ("L", "LA", "RGB", "RGBA"):
         return picture.convert("RGBA") if picture.has_transparency_data else picture
@@ -217,8 +243,8 @@ def _identify(data: bytes, error: Exception) -> str:
     for pattern, kind in KINDS:
         if re.match(pattern, data[:1000], re.DOTALL | re.IGNORECASE):
             return kind
-    if isinstance(error, UnidentifiedImageError):
-        if data.startswith((b"II*\0", b"MM\0*")):
-            return "a TIFF picture of an unusual kind; convert it to PNG"
-        return "not a PNG, JPEG, BMP, TIFF, WebP or GIF picture"
-    return f"a damaged picture ({error})"
+    if not isinstance(error, UnidentifiedImageError):
+        return f"a damaged picture ({error})"
+    if data.startswith((PNG_SIGNATURE, b"\xff\xd8", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")):
+        return "a damaged picture, or one of an unusual kind; convert it to PNG"
+    return "not a PNG, JPEG, BMP, TIFF, WebP or GIF picture"

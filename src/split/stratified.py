@@ -13,30 +13,34 @@ IMBALANCE = 0.1  # images of the smallest class to those of the largest, below w
 
 
 def split_rows(data: Dataset, params: SplitParams) -> Split:
-    """Split the rows of the training set, stratified by label; raise UserError if either side would lack a class."""
-    labels, classes = data.labels, np.array(data.classes)
-    counts = np.bincount(labels, minlength=len(classes))
-    if counts.min() < 2:
-        rare = ", ".join(classes[counts < 2])
-        raise UserError(
-            f"at least two training images of every class are needed, one of them to validate; add some of {rare}"
-        )
-    rows = np.arange(len(labels))
-    fraction = f"split.validation_fraction = {params.validation_fraction}"
-    try:
+    """Split the rows of the training set, stratified by label, unless the dataset says which ones are for validation.
+
+    In both parts there is an image of every class, if need be in spite of the fraction. Raise UserError if a class has
+    no image to train on or, where the rows are chosen here, only one.
+    """
+    labels, needed = data.labels, 1 if len(data.validation) else 2
+    train = np.setdiff1d(np.arange(len(labels)), data.validation)
+    counts = np.bincount(labels[train], minlength=len(data.classes))
+    if counts.min() < needed:
+        rare = ", ".join(name for name, count in zip(data.classes, counts, strict=True) if count < needed)
+        reason = "" if needed == 1 else ", one of them to validate"
+        raise UserError(f"at least {needed} training images of every class are needed{reason}; add some of {rare}")
+    if len(data.validation):
+        return Split(train, data.validation)
+    if min(params.validation_fraction, 1 - params.validation_fraction) * len(labels) >= len(data.classes):
         train, validation = train_test_split(
-            rows, test_size=params.validation_fraction, stratify=labels, random_state=params.seed
+            train, test_size=params.validation_fraction, stratify=labels, random_state=params.seed
         )
-    except ValueError:
-        raise UserError(
-            f"{fraction} of {len(labels):,} images leaves less than one training or validation image for each of the"
-            f" {len(classes)} classes; change it or add images"
-        ) from None
-    for name, side in (("training", train), ("validation", validation)):
-        missing = np.setdiff1d(np.arange(len(classes)), labels[side])
-        if len(missing):
-            raise UserError(f"{fraction} leaves no {name} images of class {', '.join(classes[missing])}")
-    return Split(np.sort(train), np.sort(validation))
+        if all(len(np.unique(labels[rows])) == len(data.classes) for rows in (train, validation)):
+            return Split(np.sort(train), np.sort(validation))
+    # train_test_split can leave out small classes.
+    order = np.random.default_rng(params.seed).permutation(len(labels))
+    chosen = [
+        rows[: min(max(round(params.validation_fraction * len(rows)), 1), len(rows) - 1)]
+        for rows in (order[labels[order] == label] for label in range(len(data.classes)))
+    ]
+    validation = np.sort(np.concatenate(chosen))
+    return Split(np.setdiff1d(order, validation), validation)
 
 
 def describe_imbalance(counts: np.ndarray, classes: Sequence[str]) -> str:

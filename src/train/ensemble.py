@@ -61,7 +61,7 @@ def train_ensemble(
     """
     selected = select_data(data, split, params.train, runtime.device)
     architecture = Architecture(
-        model=params.model, image_shape=data.images.shape[1:], classes=data.classes, fit=data.fit
+        model=params.model, image_shape=data.images.shape[1:], classes=data.classes, preprocessing=data.preprocessing
     )
     members = [params.of_member(member) for member in range(params.train.members)]
     networks = [_new_network(architecture, member.train.seed) for member in members]

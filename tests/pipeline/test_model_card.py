@@ -14,7 +14,7 @@ from src.common.dataset import Dataset, InputFit
 from src.common.files import read_csv
 from src.export.loader import loader_code
 from src.export.onnx_model import to_onnx
-from src.pictures.pictures import read_picture
+from src.pictures.reading import read_picture
 from tests.builders import make_classifier, make_sensitive_network
 from tests.helpers import ROOT, attempt, commit, run
 from tests.loader import classify, code_of, make_bare_environment

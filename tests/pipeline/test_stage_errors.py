@@ -12,6 +12,7 @@ import pytest
 from src.common.dataset import Dataset
 from src.common.errors import UserError
 from src.common.files import write_bytes
+from tests.builders import make_dataset
 from tests.helpers import STAGES, attempt, run, set_params
 
 
@@ -141,7 +142,7 @@ def test_training_needs_no_test_set_and_evaluate_rejects_one_that_does_not_fit(p
     test_set = prepared_project / "data/download/test.npz"
     test_set.unlink()
     run(sys.executable, "-m", "stages.train", cwd=prepared_project)
-    Dataset(np.zeros((3, 1, 8, 8), np.uint8), np.arange(3), list("abc"), "crop").save(test_set)
+    make_dataset(np.zeros((3, 1, 8, 8), np.uint8), np.arange(3), list("abc")).save(test_set)
     assert_fails(prepared_project, "evaluate", "the model expects images of shape 1x28x28, but the data has 1x8x8")
     model = prepared_project / "data/train/model.safetensors"
     model.write_bytes(model.read_bytes()[:500])

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageChops
 
 SIDE = 32
-NOT_A_PICTURE = "not a PNG, JPEG, BMP, TIFF, WebP or GIF picture, or a damaged one"
+NOT_A_PICTURE = "not a PNG, JPEG, BMP, TIFF, WebP or GIF picture"
 ORIENTATION = 0x0112
 # What a file shows, in RGB, and how far the mean of its pixels may be from it: above 0 for lossy formats.
 Shown = tuple[Image.Image, float]
@@ -94,7 +94,7 @@ def make_pictures() -> dict[str, tuple[bytes, Shown]]:
     add("interlaced.png", make_grey, encode_interlaced)
     add("palette.png", make_grey, lambda picture: encode(picture.convert("P"), "PNG"))
     add("1 bit.png", lambda seed: make_grey(seed).point(lambda value: value > 2 * seed and 255, "1"), as_format("PNG"))
-    add("16 bits.png", make_grey, lambda picture: encode(Image.fromarray(np.asarray(picture, np.uint16) * 17), "PNG"))
+    add("16 bits.png", make_grey, lambda picture: encode(Image.fromarray(np.asarray(picture, np.uint16) * 257), "PNG"))
     add("opaque rgba.png", make_colour, lambda picture: encode(picture.convert("RGBA"), "PNG"))
     add("animated.png", make_colour, as_format("PNG", save_all=True, append_images=[make_colour(90)]))
     add("plain.jpg", make_colour, as_format("JPEG", quality=95), error=4)
@@ -127,7 +127,7 @@ def make_pictures() -> dict[str, tuple[bytes, Shown]]:
     add(
         "32 bits.tif",
         make_grey,
-        lambda picture: encode(Image.fromarray(np.asarray(picture, np.int32) * 1000 - 9), "TIFF"),
+        lambda picture: encode(Image.fromarray(np.asarray(picture, np.int32) * 257), "TIFF"),
     )
     for name, file_format, error in (
         ("turned.jpg", "JPEG", 4),
@@ -141,10 +141,10 @@ def make_pictures() -> dict[str, tuple[bytes, Shown]]:
     deep = make_grey(next(seeds))
     lying, exif = turned(deep)
     files["turned 16 bits.png"] = (
-        encode(Image.fromarray(np.asarray(lying, np.uint16) * 9), "PNG", exif=exif),
+        encode(Image.fromarray(np.asarray(lying, np.uint16) * 257), "PNG", exif=exif),
         (deep.convert("RGB"), 0),
     )
-    for name, ink, paper in (("dark ink", "black", "white"), ("light ink", "white", "black")):
+    for name, ink, paper in (("dark ink", "black", "white"), ("grey ink", "dimgrey", "white")):
         opacity = make_grey(next(seeds))
         shown = Image.composite(Image.new("RGB", opacity.size, ink), Image.new("RGB", opacity.size, paper), opacity)
         inked = Image.merge("LA", (Image.new("L", opacity.size, ink), opacity))
@@ -189,7 +189,17 @@ def write_useless(folder: Path, outside: Path) -> dict[str, str]:
         "signature.png": png[:8],
         "damaged.png": png[:60] + bytes([png[60] ^ 255]) + png[61:],
     }
-    reasons = dict.fromkeys(contents, NOT_A_PICTURE)
+    reasons = dict.fromkeys(contents, "a damaged picture") | dict.fromkeys(
+        ("text.png", "notes.txt", "xbm.h"), NOT_A_PICTURE
+    )
+    reasons |= {
+        "empty.png": "an empty file",
+        "error page.jpg": "an HTML page",
+        "drawing.svg": "an SVG drawing",
+        "document.pdf": "a PDF file",
+        "archive.png": "a ZIP archive",
+        "icon.ico": "a Windows icon",
+    }
     contents["bomb.png"] = encode_png(struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0), b"")
     reasons["bomb.png"] = "too many pixels"
     for name, data in contents.items():

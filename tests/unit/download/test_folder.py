@@ -17,11 +17,14 @@ import psutil
 import pytest
 from PIL import Image
 
+from src.common.dataset import Preprocessing
 from src.common.errors import UserError
 from src.download import folder as folder_module
 from src.download.class_folders import list_class_folders
 from src.download.folder import load_folder
-from src.pictures.pictures import fit_picture
+from src.pictures.fitting import fit_picture
+from src.split.params import SplitParams
+from src.split.stratified import split_rows
 from tests.builders import Downloaded, make_download_params
 from tests.helpers import ROOT
 from tests.unit.download.hostile_files import make_pictures, write_ignored, write_useless
@@ -73,7 +76,7 @@ def test_the_test_set_can_be_given(tmp_path: Path) -> None:
     assert data.train.labels.tolist() == [0] * 4 + [1] * 4
     assert seeds_of(data.train.images) == [*range(4), *range(10, 14)]
     assert (seeds_of(data.test.images), data.test.labels.tolist()) == ([20, 21, 22], [0, 1, 1])
-    assert data.train.fit == "crop"
+    assert data.train.preprocessing == Preprocessing(fit="crop")
 
 
 @pytest.mark.parametrize("prefix", ["", "train/"])
@@ -103,24 +106,56 @@ def test_new_pictures_and_other_parameters_move_no_picture_between_training_and_
     assert {seed for seed in seeds_of(load(tmp_path).test.images) if 0 < seed < 30} == {s for s in before if 0 < s < 30}
 
 
-@pytest.mark.parametrize("fraction", [1e-9, 1 - 1e-9])
-def test_a_small_class_has_a_picture_on_each_side_and_that_is_the_one_closest_to_the_threshold(
-    tmp_path: Path, fraction: float
-) -> None:
-    data = load(write(tmp_path, {"cat": range(5), "dog": range(10, 12)}), test_fraction=fraction)
-    smaller = data.test.labels if fraction < 0.5 else data.train.labels
-    assert smaller.tolist() == [0, 1]
-    if fraction < 0.5:  # the cat in the test set stays there when the fraction is raised
-        (cat, _) = seeds_of(data.test.images)
-        fractions = [load(tmp_path, test_fraction=percent / 100) for percent in range(4, 100, 12)]
-        assert all(cat in seeds_of(other.test.images) for other in fractions)
+@pytest.mark.parametrize("counts", [(3, 3), (3, 10), (4, 8), (100, 3)])
+@pytest.mark.parametrize("fraction", [0.001, 0.2, 0.999])
+def test_three_pictures_of_a_class_are_enough(tmp_path: Path, counts: tuple[int, int], fraction: float) -> None:
+    data = load(write(tmp_path, {"cat": range(counts[0]), "dog": range(100, 100 + counts[1])}), test_fraction=fraction)
+    assert np.bincount(data.train.labels, minlength=2).min() >= (1 if max(counts) >= 25 and fraction > 0.9 else 2)
+    assert np.bincount(data.test.labels, minlength=2).min() >= 1
+    split_rows(data.train, SplitParams())
+
+
+@pytest.mark.parametrize(
+    "names", [("train", "val", "test"), ("Train", "Valid", "Test"), ("training", "validation", "testing")]
+)
+def test_the_layouts_of_other_tools_are_read(tmp_path: Path, names: tuple[str, str, str]) -> None:
+    train, val, test = names
+    seeds = {f"{train}/cat": [1, 2], f"{train}/dog": [3, 4], f"{val}/cat": [5], f"{test}/cat": [6], f"{test}/dog": [7]}
+    data = load(write(tmp_path, seeds))
+    assert (seeds_of(data.train.images), seeds_of(data.test.images)) == ([1, 2, 5, 3, 4], [6, 7])
+    assert data.train.validation.tolist() == [2]
+    assert split_rows(data.train, SplitParams()).validation.tolist() == [2]
+    shutil.rmtree(tmp_path / test)  # then a part of train is for testing
+    write(tmp_path, {f"{train}/cat": [8], f"{train}/dog": [9]})
+    data = load(tmp_path)
+    assert data.test.labels.tolist() == [0, 1]
+    assert 5 in seeds_of(data.train.images)
+
+
+def test_a_class_may_have_the_name_of_a_part(tmp_path: Path) -> None:
+    data = load(write(tmp_path, {"train": range(10), "bus": range(20, 30)}))
+    assert data.train.classes == ["bus", "train"]
+
+
+def test_numbers_in_class_names_are_sorted_by_value(tmp_path: Path) -> None:
+    seeds = {name: range(10 * place, 10 * place + 4) for place, name in enumerate(("10", "2", "1", "a"))}
+    assert load(write(tmp_path, seeds)).train.classes == ["1", "2", "10", "a"]
+
+
+def test_pictures_with_fewer_bits_than_stated_are_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, FLAT)
+    Image.fromarray(np.full((SIDE, SIDE), 4000, np.uint16)).save(tmp_path / "cat/deep.png")
+    assert load(tmp_path).train.images.max() == 255
+    assert "brightest sample of the pictures with more than 8 bits is 4,000 of 65,535" in capsys.readouterr().out
+    load(tmp_path, bits=12)
+    assert "brightest" not in capsys.readouterr().out
 
 
 def test_a_class_with_a_single_picture_is_an_error(tmp_path: Path) -> None:
     write(tmp_path, {"cat": [1], "dog": range(10, 20), "bird": [2]})
     shutil.copy(tmp_path / "bird/002.png", tmp_path / "bird/copy.png")
     with pytest.raises(UserError, match=r"no test pictures that can be used for: bird, cat"):
-        load(tmp_path, test_fraction=1e-9)
+        load(tmp_path)
 
 
 def test_the_arrays_depend_on_contents_and_names_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,7 +171,9 @@ def test_the_arrays_depend_on_contents_and_names_alone(tmp_path: Path, monkeypat
     again = load(second)
     assert [row.file.replace("/first/", "/second/") for row in first.files] == [row.file for row in again.files]
     for one, other in zip(first[:2], again[:2], strict=True):
-        assert all(np.array_equal(array, same) for array, same in zip(one, other, strict=True))
+        assert np.array_equal(one.images, other.images)
+        assert np.array_equal(one.labels, other.labels)
+        assert np.array_equal(one.digests, other.digests)
 
 
 def test_hostile_files_are_used_or_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -203,8 +240,9 @@ def test_links_to_folders_and_stray_files_are_named(tmp_path: Path) -> None:
         assert f"{tmp_path / name}: {reason}" in str(error.value)
     assert len(load(tmp_path, skip_unreadable=True).train.classes) == 2
     shutil.rmtree(tmp_path / "dog")
-    (tmp_path / "cat").rename(tmp_path / "cats")
-    (tmp_path / "train").symlink_to("cats")
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "cat").rename(tmp_path / "parts/cat")
+    (tmp_path / "train").symlink_to("parts")
     with pytest.raises(UserError, match="train is a link"):
         load(tmp_path)
 
@@ -293,13 +331,19 @@ def test_missing_and_empty_folders_say_what_goes_where(tmp_path: Path) -> None:
     [
         ({"cat": [1, 2]}, "only the class cat, and at least two classes are needed"),
         ({"train/cat": [1], "test/cat": [2]}, "only the class cat, and at least two classes are needed"),
-        ({"cat": [1, 2], "dog": [], "bird": []}, r"no pictures in \S*/bird, \S*/dog; add some or remove"),
-        ({"train/cat": [1], "train/dog": [2], "test/cat": [3], "test/dog": []}, r"no pictures in \S*test/dog"),
+        ({"cat": [1, 2], "dog": [], "bird": []}, r"no pictures in bird, dog; add some or remove"),
+        ({"train/cat": [1], "train/dog": [2], "test/cat": [3], "test/dog": []}, r"no pictures in test/dog"),
         ({"train/cat": [1], "train/dog": [2], "test/cat": [3]}, r"train: cat, dog\n\s+\S*test: cat$"),
         ({"train/cat": [1], "test/dog": [2], "test/cat": [3]}, r"train: cat\n\s+\S*test: cat, dog$"),
-        ({"train/cat": [1], "train/dog": [2], "test": []}, r"train: cat, dog\n\s+\S*test: none$"),
+        ({"train/cat": [1], "train/dog": [2], "test": []}, "has test beside train/"),
         ({"test/cat": [1], "test/dog": [2]}, "has test/ but no train/"),
-        ({"train/cat": [1], "train/dog": [2], "bird": [3], "val/cat": [4]}, "has bird, val beside train/"),
+        ({"train/cat": [1], "train/dog": [2], "bird": [3], "val/cat": [4]}, "has bird beside train/"),
+        ({"train/cat": [1], "train/dog": [2], "Val/owl": [3]}, r"train: cat, dog\n\s+validation: owl$"),
+        ({"train/cat": [1], "train/dog": [2], "Training/cat": [3]}, "has both Training/ and train/; merge them"),
+        (
+            {"cat/persian": [1], "cat/tabby": [2], "dog": [3]},
+            r"class cat holds only folders \(persian, tabby\); make each",
+        ),
         ({"Cat": [1], "cat": [2], "dog": [3]}, "class names 'Cat' and 'cat' differ only in case"),
         ({"train/Cat": [1], "train/b": [2], "test/cat": [3], "test/b": [4]}, "'Cat' and 'cat' differ only in case"),
         ({"caf\u00e9": [1], "cafe\u0301": [2]}, r"'cafe\\u0301' and 'caf\\xe9' differ only in case or in how Unicode"),
@@ -356,5 +400,5 @@ def test_pictures_are_hashed_before_they_are_fitted(tmp_path: Path) -> None:
     """The bytes hashed are fixed, or every user's split would change."""
     draw(0).save(tmp_path / "picture.png")
     expected = hashlib.blake2b(b"(8, 8)" + np.repeat(np.asarray(draw(0))[..., None], 3, 2).tobytes(), digest_size=16)
-    decoded = folder_module._decode_chunk([str(tmp_path / "picture.png")], "crop", (1, 4, 4))
+    decoded = folder_module._decode_chunk([str(tmp_path / "picture.png")], Preprocessing(fit="crop"), (1, 4, 4))
     assert decoded.digests == [expected.digest()]

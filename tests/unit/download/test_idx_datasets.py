@@ -138,4 +138,4 @@ def test_datasets_other_than_mnist_are_verified_with_torchvisions_checksums(
     checksums = {path.name: hashlib.md5(path.read_bytes()).hexdigest() for path in Path(mirror).iterdir()}
     monkeypatch.setattr(known, "resources", list(checksums.items()))
     data = Downloaded(*fetch_idx_dataset(make_params(mirror, dataset=dataset)))
-    assert (data.train.classes[0], data.train.fit) == (first_class, fit)
+    assert (data.train.classes[0], data.train.preprocessing.fit) == (first_class, fit)

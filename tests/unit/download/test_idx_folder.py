@@ -32,7 +32,7 @@ def test_files_are_plain_or_compressed(tmp_path: Path, compressed: bool) -> None
     assert data.test.labels.dtype == np.int64
     assert data.test.labels.tolist() == list(range(10))
     assert data.train.classes == list("0123456789")
-    assert data.train.fit == "pad"
+    assert data.train.preprocessing.fit == "pad"
 
 
 def test_classes_can_be_named(tmp_path: Path) -> None:

@@ -42,7 +42,6 @@ def test_other_mirrors_are_rejected(mirror: str, message: str) -> None:
         {"image_size": 7},
         {"image_size": 513},
         {"channels": 2},
-        {"fit": "character"},
         {"skip_unreadable": "no"},
     ],
 )

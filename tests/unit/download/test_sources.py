@@ -15,7 +15,7 @@ def test_digits_need_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     assert data.test.images.shape == (360, 1, 28, 28)
     assert data.train.images.dtype == np.uint8
     assert (data.train.images.min(), data.train.images.max()) == (0, 255)
-    assert data.train.fit == "character"
+    assert data.train.preprocessing.fit == "character"
     assert set(data.train.labels) == set(data.test.labels) == set(range(10))
 
 

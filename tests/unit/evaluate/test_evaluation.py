@@ -8,14 +8,14 @@ from src.common.dataset import Dataset
 from src.common.errors import UserError
 from src.common.sprites import split_sprite_sheet
 from src.evaluate.evaluation import evaluate, list_errors, list_predictions
-from tests.builders import make_evaluate_params, make_predictions, make_tiny_network
+from tests.builders import make_dataset, make_evaluate_params, make_predictions, make_tiny_network
 
 LABELS = np.arange(30) % 3
 
 
 def make_data() -> Dataset:
     images = np.random.default_rng(0).integers(0, 256, (30, 1, 8, 8), np.uint8)
-    return Dataset(images, LABELS, ["0", "1", "2"], "character")
+    return make_dataset(images, LABELS, ["0", "1", "2"])
 
 
 def test_rows_images_and_metrics_agree() -> None:
@@ -48,7 +48,7 @@ def test_data_that_the_network_was_not_trained_for_is_rejected() -> None:
 
 def test_every_image_has_a_prediction_and_every_misclassified_one_an_error() -> None:
     predictions = make_predictions([[0.75, 0.25, 0.0], [0.5, 0.25, 0.25], [0.0, 0.0, 1.0]])
-    data = Dataset(np.zeros((3, 1, 1, 1), np.uint8), np.array([0, 1, 0]), ["a", "b", "c"], "crop")
+    data = make_dataset(np.zeros((3, 1, 1, 1), np.uint8), np.array([0, 1, 0]), ["a", "b", "c"])
     rows = list_predictions(predictions, data)
     assert rows == [Prediction(0, "a", "a", 0.75), Prediction(1, "b", "a", 0.5), Prediction(2, "a", "c", 1.0)]
     first, second = list_errors(predictions, data, rows)

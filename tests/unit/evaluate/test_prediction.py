@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from src.common.dataset import Dataset
 from src.common.errors import UserError
 from src.evaluate.prediction import average_networks, check_compatible, predict_probabilities, shifted_views
-from tests.builders import make_evaluate_params, make_tiny_network
+from tests.builders import make_dataset, make_evaluate_params, make_tiny_network
 
 CPU = torch.device("cpu")
 
@@ -46,7 +45,7 @@ def test_an_ensemble_averages_the_probabilities_of_its_networks() -> None:
 
 def test_a_network_trained_on_other_data_is_rejected() -> None:
     network = make_tiny_network(classes=3)
-    data = Dataset(np.zeros((1, 1, 8, 8), np.uint8), np.zeros(1, np.int64), ["0", "1", "2"], "character")
+    data = make_dataset(np.zeros((1, 1, 8, 8), np.uint8), np.zeros(1, np.int64), ["0", "1", "2"])
     check_compatible(network, data)
     with pytest.raises(UserError, match="expects images of shape 1x8x8, but the data has 3x8x9"):
         check_compatible(network, data._replace(images=np.zeros((1, 3, 8, 9), np.uint8)))

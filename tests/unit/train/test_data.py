@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 import torch
 
-from src.common.dataset import Dataset, Split
+from src.common.dataset import Split
 from src.common.errors import UserError
 from src.train.data import select_data, split_into_batches
-from tests.builders import make_train_params
+from tests.builders import make_dataset, make_train_params
 
-DATA = Dataset(np.arange(5, dtype=np.uint8).reshape(5, 1, 1, 1), np.arange(5), list("abcde"), "crop")
+DATA = make_dataset(np.arange(5, dtype=np.uint8).reshape(5, 1, 1, 1), np.arange(5), list("abcde"))
 
 
 @pytest.mark.parametrize("count", [2, 16, 17, 33])

@@ -20,7 +20,9 @@ RUNTIME = Runtime(torch.device("cpu"), torch.float32, make_environment())
 
 def fit_ensemble(folder: Path, seen: list[list[EpochMetrics]] | None = None, **changes: Any) -> TrainedEnsemble:
     """Train on 100 of 160 images; seen collects what on_epoch is called with."""
-    data, split = make_dataset(make_images(160)), Split(np.arange(100), np.arange(100, 160))
+    images, labels = (tensor.numpy() for tensor in make_images(160))
+    data = make_dataset(images, labels, ["left", "right"])
+    split = Split(np.arange(100), np.arange(100, 160))
     histories: list[list[EpochMetrics]] = [] if seen is None else seen
     return train_ensemble(
         data,

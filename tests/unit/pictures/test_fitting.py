@@ -1,76 +1,11 @@
 import importlib
-from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageChops
+from PIL import Image
 
 from src.common.dataset import Fit
-from src.common.errors import UserError
-from src.pictures.pictures import fit_picture, read_picture
-from tests.unit.pictures.drawings import draw_seven, ink_distance
-
-
-def test_pictures_are_read_upright_opaque_and_scaled_to_8_bits(tmp_path: Path) -> None:
-    ink = draw_seven()
-    deep = Image.fromarray((np.asarray(ink) / 255 * 5000 + 1000).astype(np.uint16))
-    lying = ink.rotate(90, expand=True)
-    lying.getexif()[0x0112] = 6  # orientation: to be turned by 90 degrees clockwise
-    black, white = (Image.new("L", ink.size, colour) for colour in ("black", "white"))
-    transparent = (Image.merge("LA", (colour, ImageChops.invert(ink))) for colour in (black, white))
-    for picture in (deep, lying, *transparent):
-        picture.save(tmp_path / "picture.png", exif=picture.getexif())
-        read = read_picture(tmp_path / "picture.png")
-        assert read.size == ink.size
-        assert ink_distance(ink, read) < 0.15
-
-
-def test_a_file_that_is_not_a_picture_is_rejected(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("seven")
-    with pytest.raises(UserError, match="not a PNG, JPEG, BMP, TIFF, WebP or GIF picture, or a damaged one"):
-        read_picture(tmp_path / "notes.txt")
-
-
-def test_a_truncated_picture_is_rejected(tmp_path: Path) -> None:
-    path = tmp_path / "picture.png"
-    draw_seven().save(path)
-    path.write_bytes(path.read_bytes()[:300])
-    with pytest.raises(UserError, match="not a PNG, JPEG, BMP, TIFF, WebP or GIF picture, or a damaged one"):
-        read_picture(path)
-
-
-def test_a_missing_picture_is_rejected(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="No such file"):
-        read_picture(tmp_path / "missing.png")
-
-
-def test_a_picture_with_too_many_pixels_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    draw_seven().save(tmp_path / "picture.png")
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    with pytest.raises(UserError, match="too many pixels; reduce the picture's size"):
-        read_picture(tmp_path / "picture.png")
-
-
-def test_what_is_read_is_grey_or_rgb(tmp_path: Path) -> None:
-    for mode, expected in {
-        "1": "L",
-        "L": "L",
-        "LA": "RGB",
-        "P": "RGB",
-        "RGB": "RGB",
-        "RGBA": "RGB",
-        "I;16": "L",
-    }.items():
-        Image.new(mode, (3, 2)).save(tmp_path / "picture.png")
-        assert read_picture(tmp_path / "picture.png").mode == expected
-
-
-def test_a_deep_picture_is_turned_upright(tmp_path: Path) -> None:
-    pixels = np.arange(6, dtype=np.uint16).reshape(2, 3) * 1000
-    exif = Image.Exif()
-    exif[0x0112] = 3  # upside down
-    Image.fromarray(pixels).save(tmp_path / "picture.png", exif=exif)
-    assert np.asarray(read_picture(tmp_path / "picture.png")).tolist() == [[255, 204, 153], [102, 51, 0]]
+from src.pictures.fitting import fit_picture
 
 
 @pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])

@@ -1,0 +1,209 @@
+import io
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, TiffImagePlugin
+
+from src.common.dataset import Preprocessing
+from src.common.errors import UserError
+from src.pictures.reading import Picture, digest_images, read_picture
+from tests.unit.download.hostile_files import encode, encode_png, make_colour, make_grey
+
+WHITE, BLACK, PAPER = (
+    Preprocessing(fit="crop", background="white"),
+    Preprocessing(fit="crop", background="black"),
+    Preprocessing(fit="crop", background="paper"),
+)
+SIXTEEN = np.arange(0, 65536, 256, dtype=np.uint16).reshape(16, 16)
+
+
+def read(data: bytes) -> Picture:
+    return read_picture(io.BytesIO(data))
+
+
+def pixels(picture: Picture, preprocessing: Preprocessing = WHITE) -> np.ndarray:
+    return np.asarray(picture.to_image(preprocessing))
+
+
+def deep_png(samples: np.ndarray) -> bytes:
+    """Encode samples uint16 (H, W, B) as a PNG."""
+    height, width, bands = samples.shape
+    header = struct.pack(">IIBBBBB", width, height, 16, (0, 4, 2, 6)[bands - 1], 0, 0, 0)
+    return encode_png(header, b"".join(b"\0" + row.astype(">u2").tobytes() for row in samples))
+
+
+def tiff(samples: np.ndarray, photometric: int) -> bytes:
+    """Encode grey samples as a TIFF with this interpretation of them."""
+    buffer = io.BytesIO()
+    Image.fromarray(samples).save(buffer, "TIFF")
+    with Image.open(buffer) as picture:
+        assert isinstance(picture, TiffImagePlugin.TiffImageFile)
+        entry = struct.pack("<HHI", 262, 3, 1)
+    data = bytearray(buffer.getvalue())
+    place = bytes(data).index(entry) + len(entry)
+    data[place] = photometric
+    return bytes(data)
+
+
+@pytest.mark.parametrize("bands", [1, 2, 3, 4])
+def test_16_bits_are_scaled_in_the_same_way_in_grey_and_colour(bands: int) -> None:
+    colour = np.repeat(SIXTEEN[:, :, None], 1 if bands < 3 else 3, axis=2)
+    opaque = np.full((16, 16, 1), 65535, np.uint16)
+    picture = read(deep_png(colour if bands in (1, 3) else np.concatenate([colour, opaque], axis=2)))
+    assert picture.samples.dtype == np.uint16
+    assert np.array_equal(picture.samples[:, :, :1], SIXTEEN[:, :, None])
+    expected = np.round(SIXTEEN / 65535 * 255)
+    shown = pixels(picture).reshape(16, 16, -1)
+    assert all(np.array_equal(shown[:, :, band], expected) for band in range(shown.shape[2]))
+    twelve = pixels(picture, Preprocessing(fit="crop", bits=12)).reshape(16, 16, -1)[:, :, 0]
+    assert np.array_equal(twelve, np.round(np.minimum(SIXTEEN / 4095, 1) * 255))
+
+
+@pytest.mark.parametrize("value", [0, 3000, 65535])
+def test_even_pictures_keep_their_brightness(value: int) -> None:
+    assert np.unique(pixels(read(deep_png(np.full((4, 4, 1), value, np.uint16))))).tolist() == [round(value / 257)]
+
+
+def test_floats_are_0_to_1_whatever_is_missing() -> None:
+    samples = np.array([[0, 0.5, 1], [-9999, np.nan, 7]], np.float32)
+    assert pixels(read(encode(Image.fromarray(samples), "TIFF"))).tolist() == [[0, 128, 255], [0, 0, 255]]
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
+def test_a_tiff_may_count_from_white(kind: type) -> None:
+    ramp = np.linspace(0, 1, 6).reshape(1, 6)
+    samples: np.ndarray = (ramp * (1 if kind is np.float32 else np.iinfo(kind).max)).astype(kind)
+    normal, reverse = (pixels(read(tiff(samples, photometric))).astype(int) for photometric in (1, 0))
+    assert normal[0, 0] < 5
+    assert np.abs(normal + reverse - 255).max() <= 1
+
+
+def test_one_background_is_behind_transparent_pixels() -> None:
+    opacity = make_grey(0)
+    for ink in ("black", "white"):
+        inked = Image.merge("LA", (Image.new("L", opacity.size, ink), opacity))
+        picture = read(encode(inked, "PNG"))
+        for preprocessing, paper in (
+            (WHITE, "white"),
+            (BLACK, "black"),
+            (PAPER, "white" if ink == "black" else "black"),
+        ):
+            shown = Image.composite(Image.new("L", opacity.size, ink), Image.new("L", opacity.size, paper), opacity)
+            difference = pixels(picture, preprocessing)[:, :, 0].astype(int) - np.asarray(shown)
+            assert np.abs(difference).max() <= 1
+    deep = np.stack([np.full((16, 16), 65535, np.uint16), SIXTEEN], axis=2)
+    assert pixels(read(deep_png(deep)), BLACK)[0, 0].tolist() == [0, 0, 0]
+
+
+def test_equal_pictures_have_equal_digests_and_others_do_not() -> None:
+    grey, colour = make_grey(0), make_colour(0)
+    same = [encode(grey, "PNG"), encode(grey.convert("RGB"), "BMP"), encode(grey.convert("LA"), "PNG")]
+    assert len({read(data).digest() for data in same}) == 1
+    faint = colour.convert("RGBA")
+    faint.putalpha(200)
+    others = [
+        encode(colour, "PNG"),
+        encode(faint, "PNG"),
+        encode(grey.rotate(90), "PNG"),
+        encode(grey.crop((0, 0, 32, 31)), "PNG"),
+    ]
+    others += [deep_png(np.full((4, 4, 1), value, np.uint16)) for value in (0, 1, 256)]
+    assert len({read(data).digest() for data in (*same, *others)}) == 1 + len(others)
+    array = np.asarray(grey)[None, None]
+    assert digest_images(array)[0].tobytes() == read(same[0]).digest()
+
+
+def test_damage_that_no_viewer_minds_does_not_matter() -> None:
+    colour = make_colour(0).resize((300, 300))
+    png, jpeg = encode(colour, "PNG"), encode(colour, "JPEG", quality=95)
+    header = png[8:33]  # the chunk IHDR
+
+    def chunk(kind: bytes, body: bytes, flip: int = 0) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body) ^ flip)
+
+    long = zlib.compress(bytes(3_000_000))
+    for extra in (
+        chunk(b"zTXt", b"Comment\0\0" + long),
+        chunk(b"iCCP", b"profile\0\0" + long),
+        chunk(b"tIME", b"1234567", flip=1),
+    ):
+        assert np.array_equal(pixels(read(png[:8] + header + extra + png[33:])), np.asarray(colour))
+    assert np.array_equal(pixels(read(png[:-12])), np.asarray(colour))
+    for data in (jpeg, encode(colour, "JPEG", progressive=True)):
+        assert np.array_equal(pixels(read(data[:-2])), pixels(read(data)))
+        assert np.array_equal(pixels(read(data[:-1])), pixels(read(data)))
+        with pytest.raises(UserError, match="a JPEG picture whose end is missing"):
+            read(data[: len(data) * 2 // 3])
+
+
+def test_damaged_exif_data_still_turn_the_picture() -> None:
+    # The orientation, a resolution of -1 / 1, and text where a number belongs.
+    entries = (
+        (0x0112, 3, 1, struct.pack("<HH", 6, 0)),
+        (0x011A, 10, 1, struct.pack("<I", 50)),
+        (0x0128, 2, 4, b"two\0"),
+    )
+    body = b"".join(struct.pack("<HHI", *entry[:3]) + entry[3] for entry in entries)
+    exif = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", 3) + body + bytes(4) + struct.pack("<ii", -1, 1)
+    lying = Image.new("RGB", (40, 32))
+    assert read(encode(lying, "JPEG", exif=exif)).samples.shape == (40, 32, 3)
+    for damaged in (exif.replace(b"\x06\0\0\0", b"\x63\0\0\0"), exif[:20]):  # an unknown orientation; no entries
+        assert read(encode(lying, "JPEG", exif=damaged)).samples.shape == (32, 40, 3)
+
+
+def test_a_bitmap_without_opacity_is_opaque() -> None:
+    pixel = bytes((10, 200, 30, 0))  # blue, green, red and an unused byte
+    info = struct.pack("<IiiHHIIiiII", 108, 2, 2, 1, 32, 3, 16, 0, 0, 0, 0)
+    info += struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000) + bytes(108 - 56)
+    data = b"BM" + struct.pack("<IHHI", 14 + len(info) + 16, 0, 0, 14 + len(info)) + info + 4 * pixel
+    assert np.unique(pixels(read(data)).reshape(-1, 3), axis=0).tolist() == [[30, 200, 10]]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "an empty file"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0", "a HEIC picture; convert it"),
+        (b"\0\0\0\x18ftypavif\0\0\0\0", "an AVIF picture; convert it"),
+        (b"P6 3 3 255 ", "a PPM, PGM or PBM picture"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid",
+            "a Git LFS pointer, not the picture itself; run `git lfs pull`",
+        ),
+        (b"\n<!doctype html><html>", "an HTML page"),
+        (b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>', "an SVG drawing"),
+        (b"%PDF-1.4", "a PDF file"),
+        (b"PK\x03\x04", "a ZIP archive"),
+        (b"seven", "not a PNG, JPEG, BMP, TIFF, WebP or GIF picture"),
+        (encode(make_colour(0), "PNG")[:-60], "a damaged picture"),
+        (encode(make_colour(0), "WEBP")[:90], "a damaged picture"),
+        (encode(make_colour(0), "GIF")[:900], "a damaged picture"),
+    ],
+)
+def test_what_cannot_be_read_is_named(data: bytes, message: str) -> None:
+    with pytest.raises(UserError) as error:
+        read(data)
+    assert message in str(error.value)
+
+
+def test_a_missing_picture_is_rejected(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="No such file"):
+        read_picture(tmp_path / "missing.png")
+
+
+def test_a_picture_with_too_many_pixels_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(UserError, match="too many pixels; reduce the picture's size"):
+        read(encode(make_colour(0), "PNG"))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "CMYK"])
+def test_what_is_shown_is_grey_or_rgb(mode: str) -> None:
+    options: dict[str, Any] = {}
+    picture = read(encode(Image.new(mode, (3, 2)), "TIFF" if mode == "CMYK" else "PNG", **options))
+    assert picture.samples.shape[:2] == (2, 3)
+    assert picture.to_image(WHITE).mode in ("L", "RGB")
