@@ -17,8 +17,8 @@ class Preprocessing(BaseModel):
     """How a picture becomes an image for the network: stored with the data, and in the model.
 
     fit: how it gets the image's shape. background: what is behind transparent pixels; `paper` is black behind light ink
-    and white behind dark ink. bits: how many bits of an integer sample of more than 8 bits are used; with n bits,
-    2**n - 1 is white.
+    and white behind dark ink. bits: how many bits of an integer sample of more than 8 bits are used; the upper
+    8 of these are kept.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -52,8 +52,8 @@ class DownloadParams(Section):
     )
     bits: int = parameter(
         16,
-        "Bits that are used of integer samples of more than 8 bits, such as 12 for many cameras and microscopes: with n"
-        " bits, 2**n - 1 is white. For folder and, when predicting, idx.",
+        "Bits that are used of integer samples of more than 8 bits, such as 12 for many cameras and microscopes; the"
+        " upper 8 of them are kept. For folder and, when predicting, idx.",
         "bits",
         ge=8,
         le=16,

@@ -1,12 +1,12 @@
 """The code in the model card that classifies a picture with Pillow, NumPy and ONNX Runtime alone.
 
-It fits pictures as src/pictures/pictures.py does. A photo of a character is framed in a simpler way than in
-src/pictures/framing.py, for even paper and dark ink.
+It reads and fits pictures as src/pictures does, but for the rarest files: floating-point samples, and samples of more
+than 8 bits in colour if preprocessing.bits is not 16.
 """
 
 from typing import NamedTuple
 
-from src.common.dataset import InputFit
+from src.common.dataset import InputFit, Preprocessing
 
 
 class Loader(NamedTuple):
@@ -14,21 +14,18 @@ class Loader(NamedTuple):
 
     description: str
     code: str
-    imports: str = "Image, ImageOps"
 
 
 LOADERS: dict[InputFit, Loader] = {
     "character": Loader(
-        "An image of the dataset is used unchanged. The code turns a photo of one character, in dark ink on light"
-        " paper, into such an image. `python -m tools.predict`, in the repository of the training, also handles light"
-        " ink, specks, and strokes of any width.",
+        "The code classifies images like those of the dataset: of the same size, light on black. For photos, scans and"
+        " drawings, use `python -m tools.predict` in the repository of the training, which isolates and frames the"
+        " character.",
         """\
-if picture.size != size:  # a photo: turn dark ink on light paper into light ink on black, and centre it
-    picture.thumbnail((256, 256))
-    ink = ImageChops.subtract(picture.filter(ImageFilter.GaussianBlur(20)), picture, scale=0.3, offset=-100)
-    picture = ImageOps.pad(ImageOps.expand(ink.crop(ink.getbbox()), 25).filter(ImageFilter.MaxFilter(5)), size)
+border = np.concatenate([np.asarray(picture)[[0, -1]].ravel(), np.asarray(picture)[:, [0, -1]].ravel()])
+if picture.size != size or np.median(border) >= 32:
+    sys.exit("the picture must have the size of the model's images, and be light on black")
 """,
-        "Image, ImageChops, ImageFilter, ImageOps",
     ),
     "crop": Loader(
         "A picture is scaled until it covers the image, and its centre is kept.",
@@ -54,21 +51,29 @@ picture = picture.resize(size)
 }
 
 
-def loader_code(fit: InputFit, channels: int) -> str:
-    """Return at most 15 lines of Python, without empty lines, that classify the picture named on the command line."""
+def loader_code(preprocessing: Preprocessing, channels: int) -> str:
+    """Return Python code, at most 25 lines, that classifies the picture named on the command line."""
     mode, axes = ("RGB", ".transpose(2, 0, 1)[None]") if channels == 3 else ("L", "[None, None]")
+    # A character of the dataset's size has no transparency.
+    background = preprocessing.background.replace("paper", "black")
     return f"""\
 import json
 import sys
 import numpy as np
 import onnxruntime
-from PIL import {LOADERS[fit].imports}
+from PIL import Image, ImageOps
 
 session = onnxruntime.InferenceSession("model.onnx")
 model = json.loads(session.get_modelmeta().custom_metadata_map["classifier"])
 size = tuple(model["image_shape"][:0:-1])  # width and height
-picture = ImageOps.exif_transpose(Image.open(sys.argv[1])).convert("{mode}")
-{LOADERS[fit].code}\
+picture = ImageOps.exif_transpose(Image.open(sys.argv[1]))
+if picture.mode.startswith("I"):  # more than 8 bits
+    picture = Image.fromarray((np.asarray(picture) >> {preprocessing.bits - 8}).clip(0, 255).astype(np.uint8))
+if picture.has_transparency_data:
+    background = Image.new("RGBA", picture.size, "{background}")
+    picture = Image.alpha_composite(background, picture.convert("RGBA"))
+picture = picture.convert("RGB"){'.convert("L")' if mode == "L" else ""}
+{LOADERS[preprocessing.fit].code}\
 [probabilities] = session.run(None, {{"images": np.asarray(picture){axes}}})[0]
 print(f"{{model['classes'][probabilities.argmax()]}}: {{probabilities.max():.1%}}")
 """

@@ -88,7 +88,7 @@ def model_card(description: Description, facts: Facts) -> str:
         percent=_percent,
         bins=params["evaluate"]["calibration_bins"],
         fit=LOADERS[description.preprocessing.fit].description,
-        loader=loader_code(description.preprocessing.fit, channels),
+        loader=loader_code(description.preprocessing, channels),
         opset=OPSET,
         tolerance=TOLERANCE,
         data=_table(("part", "images"), [(name, f"{count:,}") for name, count in sizes]),

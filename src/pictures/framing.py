@@ -29,7 +29,7 @@ def frame_character(picture: Image.Image, image_shape: tuple[int, int, int]) -> 
     if picture.size == (width, height):
         image = fit_picture(picture, "stretch", image_shape)
         border = np.concatenate([image[:, [0, -1]].ravel(), image[:, :, [0, -1]].ravel()])
-        if border.mean() < DARK_BORDER <= image.max():
+        if np.median(border) < DARK_BORDER <= image.max():
             return image
     small = picture.convert("L")
     small.thumbnail((MAX_SIDE, MAX_SIDE))

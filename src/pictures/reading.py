@@ -97,12 +97,13 @@ class Picture(NamedTuple):
     def to_image(self, preprocessing: Preprocessing) -> Image.Image:
         """Convert to 8 bits, and replace transparency by the background; return a picture in mode L or RGB."""
         samples = self.samples
-        if samples.dtype != np.uint8:
-            white = 1.0 if samples.dtype == np.float32 else 2**preprocessing.bits - 1
-            scaled = np.nan_to_num(samples.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0) / white
+        if samples.dtype == np.float32:
+            samples = (np.nan_to_num(samples, nan=0.0, posinf=0.0).clip(0, 1) * 255).round().astype(np.uint8)
+        elif samples.dtype == np.uint16:
+            shifts = np.full(samples.shape[2], preprocessing.bits - 8)
             if samples.shape[2] in (2, 4):
-                scaled[:, :, -1] = samples[:, :, -1] / opaque(samples.dtype)
-            samples = (scaled.clip(0, 1) * 255).round().astype(np.uint8)
+                shifts[-1] = 8  # opacity always has all bits
+            samples = np.minimum(samples >> shifts.astype(np.uint16), 255).astype(np.uint8)
         if samples.shape[2] in (1, 3):
             return Image.fromarray(samples.squeeze(2) if samples.shape[2] == 1 else samples)
         picture = Image.fromarray(samples).convert("RGBA")
