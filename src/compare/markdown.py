@@ -43,12 +43,17 @@ def comparison_markdown(comparison: Comparison) -> str:
 
 
 def seeds_markdown(base: list[Result], other: list[Result], comparison: SeedComparison) -> str:
-    """Render the verdict, the two means, and the confidence interval of their difference, in percentage points.
+    """Render the verdict, and the difference of the means with its confidence interval, in percentage points.
 
     base, other: the results counted on each side, starting with the one named on the command line.
     """
-    low, high = (100 * bound for bound in comparison.interval)
     difference = 100 * (mean(comparison.other) - mean(comparison.base))
+    if comparison.interval:
+        low, high = (100 * bound for bound in comparison.interval)
+        level = 100 * (1 - comparison.alpha)
+        evidence = f", {level:g}% confidence interval {low:+.3f} to {high:+.3f} (Welch's t-test)."
+    else:
+        evidence = ". No test is possible, because neither side's accuracy varies over its seeds."
     rows = [
         (
             results[0].name,
@@ -63,8 +68,7 @@ def seeds_markdown(base: list[Result], other: list[Result], comparison: SeedComp
         [
             f"## {other[0].name} against {base[0].name}, over seeds: {comparison.verdict}",
             "",
-            f"Difference in mean accuracy: {difference:+.3f} percentage points,"
-            f" {100 * (1 - comparison.alpha):g}% confidence interval {low:+.3f} to {high:+.3f} (Welch's t-test).",
+            f"Difference in mean accuracy: {difference:+.3f} percentage points{evidence}",
             "",
             *markdown_table(("", "seeds", "mean accuracy", "standard deviation", "results counted"), rows, ""),
             *_not_run_lines([*base, *other]),

@@ -19,12 +19,12 @@ Verdict = Literal["better", "worse", "no evidence either way"]
 class SeedComparison(NamedTuple):
     """The accuracies of two sets of results; within each set, only the seed differs.
 
-    interval: confidence interval of the difference of the means.
+    interval: confidence interval of the difference of the means; None if neither set varies.
     """
 
     base: list[float]
     other: list[float]
-    interval: tuple[float, float]
+    interval: tuple[float, float] | None
     verdict: Verdict
     alpha: float
 
@@ -61,24 +61,32 @@ def compare_seeds(base: Sequence[float], other: Sequence[float], alpha: float) -
             f"found {len(base)} and {len(other)} results that differ only in train.seed, but each side needs at least"
             " two; run more, for example `dvc exp run -S train.seed=1`"
         )
-    if len(set(base)) == len(set(other)) == 1:  # no variance on either side
-        low = high = other[0] - base[0]
-    else:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # scipy warns if the values of one side are all equal
-            interval = ttest_ind(other, base, equal_var=False).confidence_interval(1 - alpha)
-        low, high = float(interval.low), float(interval.high)
+    if len(set(base)) == len(set(other)) == 1:  # Welch's t-test is undefined without any variance
+        return SeedComparison(list(base), list(other), None, "no evidence either way", alpha)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # scipy warns if the values of one side are all equal
+        interval = ttest_ind(other, base, equal_var=False).confidence_interval(1 - alpha)
+    low, high = float(interval.low), float(interval.high)
     verdict: Verdict = "better" if low > 0 else "worse" if high < 0 else "no evidence either way"
     return SeedComparison(list(base), list(other), (low, high), verdict, alpha)
 
 
-def welch(one: Sequence[float], other: Sequence[float]) -> float:
-    """Compute the two-sided p-value of Welch's t-test; 1 if neither side varies, where the test is undefined."""
-    if len(set(one)) == len(set(other)) == 1:
-        return 1.0
-    # From the statistics, because ttest_ind warns if the values of one side are all equal.
-    sides = [value for values in (one, other) for value in (mean(values), stdev(values), len(values))]
-    return float(ttest_ind_from_stats(*sides, equal_var=False).pvalue)
+def welch_p_values(groups: Sequence[Sequence[float]]) -> np.ndarray:
+    """Compute the p-values (G, G) of Welch's t-test for all pairs of groups, with Holm's correction for their number.
+
+    groups: each of at least two values. If neither group of a pair varies, the test is undefined, and p is 1.
+
+    SciPy's Games-Howell test, tukey_hsd with unequal variances, is no replacement: among nine groups of two values from
+    the same distribution, it finds a difference in 12% of all cases at a significance level of 5%.
+    """
+    samples = np.array([(mean(group), stdev(group), len(group)) for group in groups])
+    first, second = np.triu_indices(len(groups), 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        uncorrected = ttest_ind_from_stats(*samples[first].T, *samples[second].T, equal_var=False).pvalue
+    varies = (samples[first, 1] > 0) | (samples[second, 1] > 0)  # stdev is exact: 0 if all values are equal
+    p_values = np.ones((len(groups), len(groups)))
+    p_values[first, second] = p_values[second, first] = holm(np.where(varies, uncorrected, 1))
+    return p_values
 
 
 def mean_margin(values: Sequence[float], alpha: float) -> float:
@@ -86,13 +94,12 @@ def mean_margin(values: Sequence[float], alpha: float) -> float:
     return float(t.ppf(1 - alpha / 2, len(values) - 1)) * stdev(values) / sqrt(len(values))
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
+def holm(p_values: np.ndarray) -> np.ndarray:
     """Correct p-values for their number, so that the chance of any false finding stays below the significance level.
 
     Source: Holm, Scandinavian Journal of Statistics 6, 1979.
     """
-    values = np.array(p_values)
-    order = values.argsort()
-    corrected = np.empty(len(values))
-    corrected[order] = np.maximum.accumulate(np.minimum(1, values[order] * np.arange(len(values), 0, -1)))
-    return corrected.tolist()
+    order = p_values.argsort()
+    corrected = np.empty(len(p_values))
+    corrected[order] = np.maximum.accumulate(np.minimum(1, p_values[order] * np.arange(len(p_values), 0, -1)))
+    return corrected

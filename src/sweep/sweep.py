@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from itertools import combinations
 from statistics import mean
 from typing import Any, NamedTuple
 
@@ -10,22 +9,17 @@ from src.common.errors import UsageError, UserError
 from src.compare.comparison import Result
 from src.compare.git import list_experiments
 from src.compare.revisions import SEED, SPLIT_SEED, read_result, share_network
-from src.compare.significance import holm, mean_margin, welch
+from src.compare.significance import mean_margin, welch_p_values
 
 ALPHA = 0.05
 ACCURACY = "validation.accuracy"
 
 
 class Setting(NamedTuple):
-    """The values of the swept parameters, and the validation accuracy for every seed, in the order of the seeds.
-
-    p_value: that the best setting is no better, corrected for the number of pairs; None for the best, and if this
-    setting or the best has a single result.
-    """
+    """The values of the swept parameters, and the validation accuracy for every seed, in the order of the seeds."""
 
     values: tuple[Any, ...]
     accuracies: list[float]
-    p_value: float | None
 
     @property
     def mean(self) -> float:
@@ -41,12 +35,13 @@ class Setting(NamedTuple):
 class Sweep(NamedTuple):
     """Settings, highest mean first, and the names of the parameters whose values they are.
 
-    pairs: number of pairs of settings compared; left_out: the reasons why experiments are not counted.
+    p_values: of the difference between each setting and the best, corrected for the number of pairs; None for the best,
+    and if either has a single result. left_out: the reasons why experiments are not counted.
     """
 
     swept: list[str]
     settings: list[Setting]
-    pairs: int
+    p_values: list[float | None]
     left_out: list[str]
 
 
@@ -82,34 +77,33 @@ def read_sweep(patterns: Sequence[str]) -> Sweep:
 
 
 def compare_settings(results: Sequence[Result], left_out: list[str]) -> Sweep:
-    """Group results by the parameters that vary, other than seeds, and compare every pair of settings.
-
-    Welch's t-test, with Holm's correction. All pairs are counted, not only those with the best setting, because which
-    one is the best is known only after looking at all of them.
-    """
+    """Group results by the parameters that vary, other than seeds, and compare every setting with the best."""
     keys = sorted(set().union(*(result.params for result in results)) - {SEED, SPLIT_SEED})
     swept = [key for key in keys if len({_hashable(result.params.get(key)) for result in results}) > 1]
     groups: dict[Any, list[Result]] = {}
     for result in sorted(results, key=lambda result: (result.params.get(SPLIT_SEED, 0), result.params.get(SEED, 0))):
         groups.setdefault(tuple(_hashable(result.params.get(key)) for key in swept), []).append(result)
     settings = [
-        Setting(
-            tuple(group[0].params.get(key) for key in swept),
-            [result.metrics[ACCURACY] for result in group],
-            p_value=None,
-        )
+        Setting(tuple(group[0].params.get(key) for key in swept), [result.metrics[ACCURACY] for result in group])
         for group in groups.values()
     ]
-    settings.sort(key=sort_key)
-    settings.sort(key=lambda setting: -setting.mean)
-    pairs = [
-        pair for pair in combinations(range(len(settings)), 2) if min(len(settings[i].accuracies) for i in pair) > 1
-    ]
-    p_values = holm([welch(*(settings[i].accuracies for i in pair)) for pair in pairs])
-    for (best, index), p_value in zip(pairs, p_values, strict=True):
-        if best == 0:
-            settings[index] = settings[index]._replace(p_value=p_value)
-    return Sweep(swept, settings, len(pairs), left_out)
+    settings.sort(key=lambda setting: (-setting.mean, sort_key(setting)))
+    return Sweep(swept, settings, _compare_with_best(settings), left_out)
+
+
+def _compare_with_best(settings: list[Setting]) -> list[float | None]:
+    """Compute the p-values of a sweep.
+
+    They are corrected for all pairs of settings, not only for those with the best one, because which one is the best is
+    known only after looking at all of them.
+    """
+    p_values: list[float | None] = [None] * len(settings)
+    tested = [index for index, setting in enumerate(settings) if len(setting.accuracies) > 1]
+    if 0 in tested:  # the best
+        against_best = welch_p_values([settings[index].accuracies for index in tested])[0]
+        for index, p_value in zip(tested[1:], against_best[1:].tolist(), strict=True):
+            p_values[index] = p_value
+    return p_values
 
 
 def sort_key(setting: Setting) -> Any:

@@ -39,3 +39,10 @@ def test_a_comparison_over_seeds_states_means_and_interval() -> None:
     assert "Difference in mean accuracy: +0.500 percentage points, 95% confidence interval" in text
     assert "| main | 2 | 99.050% | 0.071 | main (seed 0), wide (seed 1) |" in text
     assert "| mine (seed 0), 0123456 (seed 4) |" in text
+
+
+def test_a_comparison_over_seeds_without_variation_has_no_interval() -> None:
+    base, other = ([make_result(name, set())] * 2 for name in ("main", "mine"))
+    text = seeds_markdown(base, other, compare_seeds([0.95, 0.95], [0.9, 0.9], 0.05))
+    assert text.startswith("## mine against main, over seeds: no evidence either way")
+    assert "-5.000 percentage points. No test is possible, because neither side's accuracy varies" in text
