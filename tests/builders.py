@@ -119,7 +119,8 @@ def make_result(name: str, wrong: set[int], params: dict[str, Any] | None = None
     """A result on 1,000 test images with these mistakes, each a 4 predicted as a 9."""
     mistakes = {index: Mistake("4", "9", 0.9) for index in sorted(wrong)}
     metrics = {"test.accuracy": 1 - len(wrong) / 1000, "test.images": 1000}
-    return Result(name, params or {}, [], metrics, mistakes, test_set, code={}, images_md5="")
+    inputs = {("evaluate", "data/download/test.npz"): test_set}
+    return Result(name, params or {}, [], metrics, mistakes, test_set, inputs, images_md5="")
 
 
 def make_report_results(count: int, classes: list[str], members: int = 1) -> Results:

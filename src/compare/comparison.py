@@ -18,7 +18,8 @@ class Mistake(NamedTuple):
 class Result(NamedTuple):
     """What one revision recorded: parameters and metrics by dotted name, mistakes by image index, and hashes.
 
-    not_run: the parameters whose values in params.yaml are not those of the run.
+    params: those that can change the metrics; not_run: the ones whose values in params.yaml are not those of the run;
+    inputs: hashes of the code and the data that can change the metrics, by stage and path.
     """
 
     name: str
@@ -27,7 +28,7 @@ class Result(NamedTuple):
     metrics: Mapping[str, float]
     mistakes: Mapping[int, Mistake]
     test_set: str
-    code: Mapping[str, str]
+    inputs: Mapping[tuple[str, str], str]
     images_md5: str
 
 

@@ -30,7 +30,9 @@ def comparison_markdown(comparison: Comparison) -> str:
         else f"Too few images differ for a verdict: at least {comparison.detectable} would have to differ, all in the"
         " same direction.",
         "",
-        *markdown_table(("parameter", base.name, other.name), params, "No parameter differs."),
+        *markdown_table(
+            ("parameter", base.name, other.name), params, "No parameter that can change the metrics differs."
+        ),
         *_not_run_lines([base, other]),
         *markdown_table(("metric", base.name, other.name, "change"), _metric_rows(base, other), ""),
     ]

@@ -17,6 +17,8 @@ from src.compare.comparison import Mistake, Result
 from src.compare.git import experiment_baseline, list_experiments, read_file
 
 LOCK, PARAMS = "dvc.lock", "params.yaml"
+MEASURED = ("download", "split", "train", "evaluate")  # the stages that the metrics depend on
+INPUTS = ("src/", "stages/", "data/download/")  # their dependencies that no parameter changes
 METRICS = ("data/train/metrics.json", "data/evaluate/metrics.json")
 MISTAKES = "data/evaluate/errors.csv"
 IMAGES = "data/evaluate/errors.png"
@@ -39,14 +41,14 @@ def read_result(revision: str) -> Result:
     contents = {path: read_file(revision, path) for path in (LOCK, PARAMS, *METRICS, MISTAKES)}
     try:
         stages = YAML(typ="safe").load(contents[LOCK])["stages"]
-        params: dict[str, Any] = {}
-        code: dict[str, str] = {}
+        sections: dict[str, Any] = {}
+        inputs: dict[tuple[str, str], str] = {}
         outputs: dict[str, str] = {}
-        # Report and export first: each stage's own entries override their copies, which may be outdated.
-        for _, stage in sorted(stages.items(), key=lambda item: item[0] not in ("report", "export")):
-            params |= _flatten(stage.get("params", {}).get("params.yaml", {}))
-            code |= {path: md5 for path, md5 in _hashes(stage, "deps").items() if path.startswith(("src/", "stages/"))}
-            outputs |= _hashes(stage, "outs")
+        for name in MEASURED:
+            sections |= stages[name].get("params", {}).get("params.yaml", {})
+            dependencies = _hashes(stages[name], "deps").items()
+            inputs |= {(name, path): md5 for path, md5 in dependencies if path.startswith(INPUTS)}
+            outputs |= _hashes(stages[name], "outs")
         evaluated = _hashes(stages["evaluate"], "deps")
         if evaluated[MODEL] != outputs[MODEL]:
             raise UserError("the model was trained again after its evaluation; run `dvc repro` there")
@@ -59,9 +61,10 @@ def read_result(revision: str) -> Result:
             int(row["index"]): Mistake(row["actual"], row["predicted"], float(row["confidence"])) for row in rows
         }
         _check_metrics(metrics, len(mistakes))
-        current = _flatten(YAML(typ="safe").load(contents[PARAMS]))
+        params, current = _flatten(sections), YAML(typ="safe").load(contents[PARAMS])
+        current = _flatten({section: current.get(section, {}) for section in sections})
         not_run = sorted(key for key in params | current if params.get(key) != current.get(key))
-        return Result(revision, params, not_run, metrics, mistakes, evaluated[TEST_SET], code, outputs[IMAGES])
+        return Result(revision, params, not_run, metrics, mistakes, evaluated[TEST_SET], inputs, outputs[IMAGES])
     except (UserError, AttributeError, KeyError, TypeError, ValueError, YAMLError, RecursionError) as error:
         reason = error if isinstance(error, UserError) else repr(error)
         raise UserError(f"the result of {revision} cannot be read: {reason}") from None
@@ -119,7 +122,7 @@ def _check_metrics(metrics: dict[str, Any], mistakes: int) -> None:
 
 
 def _without_seed(result: Result) -> tuple[Any, ...]:
-    return {key: value for key, value in result.params.items() if key != SEED}, result.code, result.test_set
+    return {key: value for key, value in result.params.items() if key != SEED}, result.inputs
 
 
 def _check_hash(path: str, contents: bytes, md5: str) -> None:

@@ -48,7 +48,7 @@ class Sweep(NamedTuple):
 def read_sweep(patterns: Sequence[str]) -> Sweep:
     """Read the experiments whose names match any of the patterns, such as `grid-*`, or all without a pattern.
 
-    Count those with the code and test set of the newest. Raise UsageError for a pattern that matches nothing, and
+    Count those with the code and the images of the newest. Raise UsageError for a pattern that matches nothing, and
     UserError if no experiment can be counted.
     """
     results: list[Result] = []
@@ -62,8 +62,8 @@ def read_sweep(patterns: Sequence[str]) -> Sweep:
             continue
         if ACCURACY not in result.metrics:
             reason = "no validation accuracy, as after a refit"
-        elif results and (result.code, result.test_set) != (results[0].code, results[0].test_set):
-            reason = "run with other code or test images than the newest experiment"
+        elif results and result.inputs != results[0].inputs:
+            reason = "run with other code or images than the newest experiment"
         elif any(_settings_of(result) == _settings_of(other) and share_network(result, other) for other in results):
             reason = "same setting and seed as an experiment that is counted"
         else:

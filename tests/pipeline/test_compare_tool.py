@@ -5,6 +5,7 @@ import json
 import math
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,17 @@ from ruamel.yaml import YAML
 from src.common.sprites import make_sprite_sheet
 from tests.helpers import ROOT, attempt, commit, run
 
+MODEL = "data/train/model.safetensors"
 METRICS, ERRORS, IMAGES = (f"data/evaluate/{name}" for name in ("metrics.json", "errors.csv", "errors.png"))
 
 
 def write_result(
-    project: Path, wrong: range, test_set: str = "a", code: str = "a", evaluated: str = "a", **params: Any
+    project: Path, wrong: range, changed: Mapping[str, str] | None = None, columns: int = 10, **params: Any
 ) -> None:
-    """Write results on 1,000 test images as the pipeline leaves them in Git; the last stages are of an older run."""
+    """Write results on 1,000 test images as the pipeline leaves them in Git; report and export are of another run.
+
+    changed: the hashes of dependencies that are not "a"; columns: of the report; params: of the training.
+    """
     for folder in ("train", "evaluate"):
         (project / "data" / folder).mkdir(parents=True, exist_ok=True)
     values = {"accuracy": 1 - len(wrong) / 1000, "errors": len(wrong), "images": 1000, "recall": {"4": 0.9}}
@@ -30,25 +35,24 @@ def write_result(
     rows = "".join(f"{index},4,9,0.9,2.0,9: 90%\n" for index in wrong)
     (project / ERRORS).write_text(f"index,actual,predicted,confidence,loss,likeliest\n{rows}")
     (project / IMAGES).write_bytes(make_sprite_sheet(np.zeros((len(wrong), 1, 5, 5), np.uint8)))
-    train_params = {"train": {"seed": 0} | params}
-    older = {"params": {"params.yaml": {"train": dict.fromkeys(["seed", *params], 99)}}}
-    stages: dict[str, Any] = {
-        "train": {
-            "deps": [{"path": "src/train", "md5": code}],
-            "params": {"params.yaml": train_params},
-            "outs": [{"path": "data/train/model.safetensors", "md5": "a"}],
-        },
-        "evaluate": {
-            "deps": [
-                {"path": "data/download/test.npz", "md5": test_set},
-                {"path": "data/train/model.safetensors", "md5": evaluated},
-            ]
-        },
-        "report": older,
-        "export": older,
+
+    def make_stage(deps: list[str], **sections: Any) -> dict[str, Any]:
+        hashes = [{"path": path, "md5": (changed or {}).get(path, "a")} for path in deps]
+        return {"deps": hashes, "params": {"params.yaml": sections}}
+
+    train, report = {"seed": 0} | params, {"columns": columns}
+    other_run = dict.fromkeys(train, 99)
+    stages = {
+        "download": make_stage(["src/download"]),
+        "split": make_stage(["src/split", "data/download/train.npz"]),
+        "train": make_stage(["src/train", "data/download/train.npz"], train=train),
+        "evaluate": make_stage(["src/evaluate", "data/download/test.npz", MODEL]),
+        "report": make_stage(["src/report"], report=report, train=other_run),
+        "export": make_stage(["src/export"], train=other_run),
     }
+    stages["train"]["outs"] = [{"path": MODEL, "md5": "a"}]
     YAML().dump({"schema": "2.0", "stages": stages}, project / "dvc.lock")
-    YAML().dump(train_params, project / "params.yaml")
+    YAML().dump({"train": train, "report": report}, project / "params.yaml")
     record_hashes(project)
 
 
@@ -156,7 +160,8 @@ def test_a_file_edited_after_the_run_is_rejected(repository: Path, file: str) ->
 def test_parameters_that_were_edited_but_not_run_are_named(repository: Path) -> None:
     note = "workspace: `params.yaml` has changes that were not run (train.dropout, train.epochs)."
     assert note not in compare(repository, "base")[1]
-    YAML().dump({"train": {"seed": 0, "dropout": 0.5, "epochs": 3}}, repository / "params.yaml")
+    changed = {"train": {"seed": 0, "dropout": 0.5, "epochs": 3}, "report": {"columns": 20}}
+    YAML().dump(changed, repository / "params.yaml")
     code, text = compare(repository, "base")
     assert code == 0
     assert note in text
@@ -179,11 +184,11 @@ def test_wrong_usage_has_exit_code_2(repository: Path, tmp_path: Path) -> None:
 
 
 def test_results_that_cannot_be_compared_have_exit_code_1(repository: Path) -> None:
-    write_result(repository, range(3), test_set="b")
+    write_result(repository, range(3), {"data/download/test.npz": "b"})
     code, text = compare(repository, "base")
     assert code == 1
     assert "base and workspace were measured on different test sets" in text
-    write_result(repository, range(3), evaluated="b")
+    write_result(repository, range(3), {MODEL: "b"})
     code, text = compare(repository, "base")
     assert code == 1
     assert (
@@ -209,20 +214,23 @@ def test_it_ends_quietly_when_the_reader_of_its_output_has_gone(repository: Path
 def test_experiments_and_seeds(repository: Path) -> None:
     baseline = run("git", "rev-parse", "HEAD", cwd=repository).strip()
 
-    def experiment(name: str, wrong: range, **params: Any) -> None:
-        write_result(repository, wrong, **params)
+    def experiment(name: str, wrong: range, changed: Mapping[str, str] | None = None, **params: Any) -> None:
+        write_result(repository, wrong, changed, **params)
         run("git", "add", "--all", cwd=repository)
         run("git", "commit", "--quiet", "--allow-empty", "--message", name, cwd=repository)
         run("git", "update-ref", f"refs/exps/{baseline[:2]}/{baseline[2:]}/{name}", "HEAD", cwd=repository)
 
-    for seed in (1, 2):
-        experiment(f"plain-{seed}", range(30 + seed), seed=seed)
+    experiment("plain-1", range(31), {"src/report": "b"}, seed=1)
+    experiment("plain-2", range(32), columns=20, seed=2)
     for seed in (0, 1, 2):
         experiment(f"better-{seed}", range(10 + seed), seed=seed, dropout=0.3)
     for seed in (0, 1, 2):
         experiment(f"pair-{seed}", range(seed), seed=seed, members=2)
     experiment("other", range(3), seed=9, dropout=0.7)
-    experiment("plain-of-other-code", range(3), code="b", seed=7)
+    for number, path in enumerate(
+        ["src/download", "src/split", "src/train", "src/evaluate", "data/download/train.npz"]
+    ):
+        experiment(f"plain-of-other-inputs-{number}", range(3), {path: "b"}, seed=7)
     assert "## better-2 against plain-1: better" in compare(repository, "plain-1", "better-2")[1]
     code, text = compare(repository, "plain-1", "better-1", "--seeds", "--gate")
     assert code == 0
