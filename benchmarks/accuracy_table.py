@@ -5,7 +5,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from src.common.metrics import wilson_interval
-from src.compare.significance import compare_seeds, mcnemar, mean_margin
+from src.compare.comparison import compare_seeds, mcnemar, mean_margin
 
 BASE = "default"  # what the other rows are compared with
 Figures = Mapping[str, Any]  # of one recipe, as benchmarks/accuracy.py writes them

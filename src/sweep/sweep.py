@@ -1,15 +1,17 @@
 """Collect DVC's experiments into settings, each with its results over seeds, and compare them with the best."""
 
+from collections import Counter
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from statistics import mean
 from typing import Any, NamedTuple
 
+from dvc.repo import Repo
+
 from src.common.errors import UsageError, UserError
-from src.compare.comparison import Result
-from src.compare.git import list_experiments
-from src.compare.revisions import SEED, SPLIT_SEED, read_result, share_network
-from src.compare.significance import mean_margin, welch_p_values
+from src.compare.comparison import mean_margin, welch_p_values
+from src.compare.git import Experiment, list_experiments
+from src.compare.revisions import SEED, SPLIT_SEED, Result, read_result, share_network
 
 ALPHA = 0.05
 ACCURACY = "validation.accuracy"
@@ -53,12 +55,11 @@ def read_sweep(patterns: Sequence[str]) -> Sweep:
     """
     results: list[Result] = []
     left_out: dict[str, list[str]] = {}
-    for ref in _find(patterns):
-        name = ref.split("/")[4]
+    for experiment in _find(patterns):
         try:
-            result = read_result(ref)
+            result = read_result(experiment.ref)
         except UserError as error:
-            left_out[str(error).replace(ref, name)] = []
+            left_out[str(error).replace(experiment.ref, experiment.name)] = []
             continue
         if ACCURACY not in result.metrics:
             reason = "no validation accuracy, as after a refit"
@@ -69,7 +70,7 @@ def read_sweep(patterns: Sequence[str]) -> Sweep:
         else:
             results.append(result)
             continue
-        left_out.setdefault(reason, []).append(name)
+        left_out.setdefault(reason, []).append(experiment.name)
     reasons = [f"{', '.join(sorted(names))}: {reason}" if names else reason for reason, names in left_out.items()]
     if not results:
         raise UserError("\n  ".join(["no experiment has a result that can be counted", *reasons]))
@@ -114,14 +115,23 @@ def sort_key(setting: Setting) -> Any:
     ]
 
 
-def _find(patterns: Sequence[str]) -> list[str]:
-    refs = list_experiments()
-    if not refs:
+def count_unfinished() -> dict[str, int]:
+    """Count the experiments in DVC's queue without a result, as `dvc queue status` lists them, by their state."""
+    with Repo() as repo:
+        states = Counter(entry["status"] for entry in repo.experiments.celery_queue.status())
+    return {state: states[state.capitalize()] for state in ("queued", "running", "failed")}
+
+
+def _find(patterns: Sequence[str]) -> list[Experiment]:
+    experiments = list_experiments()
+    if not experiments:
         raise UserError("there are no experiments here; run some, for example `dvc exp run -S train.seed=1`")
+    if not patterns:
+        return experiments
     for pattern in patterns:
-        if not any(fnmatchcase(ref.split("/")[4], pattern) for ref in refs):
+        if not any(fnmatchcase(experiment.name, pattern) for experiment in experiments):
             raise UsageError(f"{pattern}: no experiment has this name; see `dvc exp list -A`")
-    return [ref for ref in refs if not patterns or any(fnmatchcase(ref.split("/")[4], pattern) for pattern in patterns)]
+    return [each for each in experiments if any(fnmatchcase(each.name, pattern) for pattern in patterns)]
 
 
 def _settings_of(result: Result) -> dict[str, Any]:

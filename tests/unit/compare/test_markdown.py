@@ -1,6 +1,5 @@
-from src.compare.comparison import compare
+from src.compare.comparison import compare, compare_seeds
 from src.compare.markdown import MAX_LISTED, comparison_markdown, seeds_markdown
-from src.compare.significance import compare_seeds
 from tests.builders import make_result
 
 
@@ -10,7 +9,7 @@ def test_a_comparison_states_verdict_differences_and_images() -> None:
     text = comparison_markdown(compare(base, other, 0.05))
     assert "## a|b against main: no evidence either way" in text
     assert "12 fixed, 9 broken: p = 0.66, within noise" in text
-    assert "18 wrong in both, of 1,000 test images" in text
+    assert "Errors in both: 18 of 1,000 test images." in text
     assert "| model.dropout | 0.25 | 0.3 |" in text
     assert "train.seed" not in text
     assert "| test.accuracy | 0.97 | 0.973 | +0.003 |" in text

@@ -6,7 +6,8 @@ import pytest
 from scipy.stats import ttest_ind, ttest_rel
 
 from src.common.errors import UsageError, UserError
-from src.compare.comparison import Result
+from src.compare.git import Experiment
+from src.compare.revisions import Result
 from src.sweep.markdown import sweep_markdown
 from src.sweep.plot import sweep_plot
 from src.sweep.sweep import Sweep, compare_settings, read_sweep
@@ -32,7 +33,8 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Any:
                 raise UserError(f"{ref} has no data/train/metrics.json")
             return named[ref]  # type: ignore[return-value]
 
-        monkeypatch.setattr("src.sweep.sweep.list_experiments", lambda: list(named))
+        listed = [Experiment(ref, ref.split("/")[-1], "0123") for ref in named]
+        monkeypatch.setattr("src.sweep.sweep.list_experiments", lambda: listed)
         monkeypatch.setattr("src.sweep.sweep.read_result", read_result)
         return read_sweep(patterns)
 
