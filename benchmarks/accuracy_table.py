@@ -5,7 +5,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from src.common.metrics import wilson_interval
-from src.compare.significance import compare_seeds, mcnemar, mean_margin
+from src.compare.comparison import compare_seeds, mcnemar, mean_margin
 
 BASE = "default"  # what the other rows are compared with
 Figures = Mapping[str, Any]  # of one recipe, as benchmarks/accuracy.py writes them
@@ -60,8 +60,10 @@ def _compare(base: Figures, other: Figures) -> tuple[str, str]:
     means, ensembles = "too few networks", "different number of networks"
     if min(len(base["accuracy"]), len(other["accuracy"])) > 1:
         comparison = compare_seeds(base["accuracy"], other["accuracy"], 0.05)
-        low, high = (f"{100 * bound:+.3f}" for bound in comparison.interval)
-        means = f"{comparison.verdict}: {low} to {high} points"
+        means = comparison.verdict
+        if comparison.interval:
+            low, high = (f"{100 * bound:+.3f}" for bound in comparison.interval)
+            means += f": {low} to {high} points"
     if len(base["accuracy"]) == len(other["accuracy"]):
         fixed, broken = len({*base["wrong"]} - {*other["wrong"]}), len({*other["wrong"]} - {*base["wrong"]})
         ensembles = f"{fixed} fixed, {broken} broken: p = {mcnemar(fixed, broken):.2g}"

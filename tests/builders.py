@@ -11,7 +11,7 @@ from torch import nn
 from src.common.artifacts import Environment, EpochMetrics, Error, LayerSize, Members, Metrics, PictureName, Prediction
 from src.common.dataset import Dataset, InputFit, Preprocessing
 from src.common.sprites import make_sprite_sheet
-from src.compare.comparison import Mistake, Result
+from src.compare.revisions import Error, Result
 from src.download.params import DownloadParams
 from src.evaluate.params import EvaluateParams
 from src.evaluate.prediction import Predictions
@@ -129,11 +129,12 @@ def make_predictions(probabilities: list[list[float]]) -> Predictions:
     return Predictions(array.argmax(1), array)
 
 
-def make_result(name: str, wrong: set[int], params: dict[str, Any] | None = None, test_set: str = "a") -> Result:
-    """A result on 1,000 test images with these mistakes, each a 4 predicted as a 9."""
-    mistakes = {index: Mistake("4", "9", 0.9) for index in sorted(wrong)}
-    metrics = {"test.accuracy": 1 - len(wrong) / 1000, "test.images": 1000}
-    return Result(name, params or {}, [], metrics, mistakes, test_set, code={}, images_md5="")
+def make_result(name: str, errors: set[int], params: dict[str, Any] | None = None, test_set: str = "a") -> Result:
+    """A result on 1,000 test images with these errors, each a 4 predicted as a 9."""
+    metrics = {"test.accuracy": 1 - len(errors) / 1000, "test.images": 1000}
+    by_index = {index: Error("4", "9", 0.9) for index in sorted(errors)}
+    inputs = {("evaluate", "data/download/test.npz"): test_set}
+    return Result(name, params or {}, [], metrics, by_index, test_set, inputs, images_md5="")
 
 
 def make_epochs(*validation_losses: float) -> list[EpochMetrics]:

@@ -13,37 +13,38 @@ from statistics import mean
 
 from src.common.cli import run_cli
 from src.common.files import write_bytes
-from src.compare.comparison import Comparison, compare
+from src.compare.comparison import Comparison, compare, compare_seeds
 from src.compare.git import WORKSPACE
 from src.compare.markdown import comparison_markdown, seeds_markdown, short_name
 from src.compare.page import comparison_page
-from src.compare.revisions import ACCURACY, read_images, read_result, read_seeds
-from src.compare.significance import compare_seeds
+from src.compare.revisions import read_images, read_result, read_seeds
 
 
 def main() -> int:
     arguments = parse_arguments()
     base, other = arguments.base, arguments.revision
-    missing: set[str] = set()
+    missing: list[str] = []
     if arguments.seeds:
-        sides = read_seeds(base), read_seeds(other)
-        before, after = ([result.metrics[ACCURACY] for result in results] for results in sides)
-        seeds = compare_seeds(before, after, arguments.alpha)
-        accuracy, verdict = mean(after), seeds.verdict
-        counted = {side: list(map(short_name, results)) for side, results in zip(("base", "other"), sides, strict=True)}
+        before, after = read_seeds(base), read_seeds(other)
+        seeds = compare_seeds([each.accuracy for each in before], [each.accuracy for each in after], arguments.alpha)
+        accuracy, verdict = mean(seeds.other), seeds.verdict
+        counted = {"base": [short_name(each) for each in before], "other": [short_name(each) for each in after]}
         values = seeds._asdict() | {"results": counted}
-        print(json.dumps(values, indent=2) if arguments.json else seeds_markdown(*sides, seeds))
+        print(json.dumps(values, indent=2) if arguments.json else seeds_markdown(before, after, seeds))
     else:
         comparison = compare(read_result(base), read_result(other), arguments.alpha)
-        accuracy, verdict = comparison.other.metrics[ACCURACY], comparison.verdict
+        accuracy, verdict = comparison.other.accuracy, comparison.verdict
         missing = missing_metrics(comparison)
         if arguments.html:
             page = comparison_page(comparison, read_images(comparison.base), read_images(comparison.other))
             write_bytes(arguments.html, page.encode())
         print(json.dumps(comparison.to_json(), indent=2) if arguments.json else comparison_markdown(comparison))
-    failures = [f"{other} is significantly worse than {base}"] * (verdict == "worse")
-    failures += [f"accuracy {accuracy:.4f} is below {arguments.min_accuracy:g}"] * (accuracy < arguments.min_accuracy)
-    failures += [f"{other} lacks the metric {key}" for key in sorted(missing)]
+    failures = []
+    if verdict == "worse":
+        failures.append(f"{other} is significantly worse than {base}")
+    if accuracy < arguments.min_accuracy:
+        failures.append(f"accuracy {accuracy:.4f} is below {arguments.min_accuracy:g}")
+    failures += [f"{other} lacks the metric {key}" for key in missing]
     if arguments.gate and failures:
         sys.stdout.flush()  # before the reason on stderr
         print(f"compare: gate failed: {'; '.join(failures)}", file=sys.stderr)
@@ -51,12 +52,13 @@ def main() -> int:
     return 0
 
 
-def missing_metrics(comparison: Comparison) -> set[str]:
+def missing_metrics(comparison: Comparison) -> list[str]:
     """List the metrics that only the base has, except those that the other side's parameters disable."""
     base, other = comparison.base, comparison.other
-    # A refit has no validation, and a single network has no members.
-    excused = ("test.members.", *["validation."] * bool(other.params.get("train.refit")))
-    return {key for key in base.metrics.keys() - other.metrics.keys() if not key.startswith(excused)}
+    excused = ["test.members."]  # a single network has no members
+    if other.params.get("train.refit"):
+        excused.append("validation.")
+    return sorted(key for key in base.metrics.keys() - other.metrics.keys() if not key.startswith(tuple(excused)))
 
 
 def probability(text: str) -> float:

@@ -13,8 +13,7 @@ from src.common.files import write_bytes
 from src.report.plots import to_png
 from src.sweep.markdown import sweep_markdown
 from src.sweep.plot import sweep_plot
-from src.sweep.queue import count_unfinished
-from src.sweep.sweep import read_sweep
+from src.sweep.sweep import count_unfinished, read_sweep
 
 
 def main() -> None:

@@ -3,11 +3,19 @@
 import functools
 import subprocess
 from pathlib import Path
+from typing import NamedTuple
 
 from src.common.errors import UsageError, UserError
 
 WORKSPACE = "workspace"
-PREFIX = "refs/exps/"  # DVC keeps an experiment at refs/exps/<first 2 digits>/<other 38 digits>/<name>
+
+
+class Experiment(NamedTuple):
+    """A DVC experiment: its Git ref, its name, and the commit that it started from."""
+
+    ref: str
+    name: str
+    baseline: str
 
 
 def read_file(revision: str, path: str) -> bytes:
@@ -22,26 +30,24 @@ def read_file(revision: str, path: str) -> bytes:
     raise UserError(f"{revision} has no {path}; run `dvc repro` there and commit the results")
 
 
-def list_experiments() -> list[str]:
-    """List the refs of all experiments, newest first."""
-    refs = _git("for-each-ref", "--sort=-committerdate", "--format=%(refname)", PREFIX).stdout.decode().split()
-    return [ref for ref in refs if len(ref.split("/")) == 5]
-
-
-def experiment_baseline(ref: str) -> str:
-    """Return the commit that an experiment started from."""
-    return "".join(ref.split("/")[2:4])
+def list_experiments() -> list[Experiment]:
+    """List all experiments, newest first."""
+    refs = _git("for-each-ref", "--sort=-committerdate", "--format=%(refname)", "refs/exps/").stdout.decode().split()
+    # An experiment is at refs/exps/<first 2 digits of the baseline>/<other 38 digits>/<name>.
+    parts = [ref.split("/") for ref in refs]
+    return [Experiment("/".join(part), part[4], part[2] + part[3]) for part in parts if len(part) == 5]
 
 
 @functools.cache
 def find_commit(revision: str) -> str:
     """Find the commit of a revision or experiment; of several experiments with one name, the one based on HEAD."""
-    refs = [ref for ref in list_experiments() if ref.split("/")[4] == revision]
-    if len(refs) > 1:
-        refs = [ref for ref in refs if experiment_baseline(ref) == find_commit("HEAD")]
-        if not refs:
+    experiments = [experiment for experiment in list_experiments() if experiment.name == revision]
+    if len(experiments) > 1:
+        experiments = [experiment for experiment in experiments if experiment.baseline == find_commit("HEAD")]
+        if not experiments:
             raise UsageError(f"{revision}: several experiments have this name; use a hash from `dvc exp list -A`")
-    found = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{(refs or [revision])[0]}^{{commit}}")
+    ref = experiments[0].ref if experiments else revision
+    found = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
     if found.returncode == 0:
         return found.stdout.decode().strip()
     shallow = _git("rev-parse", "--is-shallow-repository").stdout.strip() == b"true"

@@ -4,8 +4,8 @@ import re
 from statistics import mean, stdev
 
 from src.common.text import markdown_table
-from src.compare.comparison import Comparison, Result
-from src.compare.significance import SeedComparison
+from src.compare.comparison import Comparison, SeedComparison
+from src.compare.revisions import SEED, Result
 
 MAX_LISTED = 20  # fixed or broken images; the rest are only counted
 
@@ -13,42 +13,54 @@ MAX_LISTED = 20  # fixed or broken images; the rest are only counted
 def comparison_markdown(comparison: Comparison) -> str:
     """Render the verdict, then the metrics, and the parameters and images that differ."""
     base, other = comparison.base, comparison.other
-    fixed, broken = len(comparison.fixed), len(comparison.broken)
+    fixed, broken, both = len(comparison.fixed), len(comparison.broken), len(comparison.errors_in_both)
     noise = "" if comparison.p_value < comparison.alpha else ", within noise"
-    points = 100 * comparison.detectable / comparison.images
+    if fixed + broken >= comparison.detectable:
+        points = 100 * comparison.detectable / comparison.images
+        power = (
+            f"With {fixed + broken} images differing, a net change of {comparison.detectable} images ({points:.2f}"
+            " percentage points) would be detected four times out of five; smaller changes are detected less often."
+        )
+    else:
+        power = (
+            f"Too few images differ for a verdict: at least {comparison.detectable} would have to differ, all in the"
+            " same direction."
+        )
     params = [(key, base.params.get(key, "none"), other.params.get(key, "none")) for key in comparison.changed_params]
     lines = [
         f"## {other.name} against {base.name}: {comparison.verdict}",
         "",
         f"{fixed} fixed, {broken} broken: p = {comparison.p_value:.2g}{noise} (McNemar's exact test,"
-        f" alpha = {comparison.alpha:g}). {len(comparison.wrong_in_both)} wrong in both, of {comparison.images:,} test"
-        " images.",
+        f" alpha = {comparison.alpha:g}). Errors in both: {both} of {comparison.images:,} test images.",
         "",
-        f"With {fixed + broken} images differing, a net change of {comparison.detectable} images ({points:.2f}"
-        " percentage points) would be detected four times out of five; smaller changes are detected less often."
-        if fixed + broken >= comparison.detectable
-        else f"Too few images differ for a verdict: at least {comparison.detectable} would have to differ, all in the"
-        " same direction.",
+        power,
         "",
-        *markdown_table(("parameter", base.name, other.name), params, "No parameter differs."),
+        *markdown_table(
+            ("parameter", base.name, other.name), params, "No parameter that can change the metrics differs."
+        ),
         *_not_run_lines([base, other]),
-        *markdown_table(("metric", base.name, other.name, "change"), _metric_rows(base, other), ""),
+        *markdown_table(("metric", base.name, other.name, "change"), _metric_rows(base, other)),
     ]
-    for kind, images, result in (("Fixed", comparison.fixed, base), ("Broken", comparison.broken, other)):
+    for kind, images, errors in (("Fixed", comparison.fixed, base.errors), ("Broken", comparison.broken, other.errors)):
         if images:
-            listed = (f"{image} ({_describe(result, image)})" for image in images[:MAX_LISTED])
+            listed = [f"{image} ({errors[image].actual}, {errors[image].predicted})" for image in images[:MAX_LISTED]]
             more = f", and {len(images) - MAX_LISTED} more" if len(images) > MAX_LISTED else ""
             lines += [f"{kind} test images (actual, predicted): {', '.join(listed)}{more}.", ""]
     return "\n".join(lines)
 
 
 def seeds_markdown(base: list[Result], other: list[Result], comparison: SeedComparison) -> str:
-    """Render the verdict, the two means, and the confidence interval of their difference, in percentage points.
+    """Render the verdict, and the difference of the means with its confidence interval, in percentage points.
 
     base, other: the results counted on each side, starting with the one named on the command line.
     """
-    low, high = (100 * bound for bound in comparison.interval)
     difference = 100 * (mean(comparison.other) - mean(comparison.base))
+    if comparison.interval:
+        low, high = (100 * bound for bound in comparison.interval)
+        level = 100 * (1 - comparison.alpha)
+        evidence = f", {level:g}% confidence interval {low:+.3f} to {high:+.3f} (Welch's t-test)."
+    else:
+        evidence = ". No test is possible, because neither side's accuracy varies over its seeds."
     rows = [
         (
             results[0].name,
@@ -63,10 +75,9 @@ def seeds_markdown(base: list[Result], other: list[Result], comparison: SeedComp
         [
             f"## {other[0].name} against {base[0].name}, over seeds: {comparison.verdict}",
             "",
-            f"Difference in mean accuracy: {difference:+.3f} percentage points,"
-            f" {100 * (1 - comparison.alpha):g}% confidence interval {low:+.3f} to {high:+.3f} (Welch's t-test).",
+            f"Difference in mean accuracy: {difference:+.3f} percentage points{evidence}",
             "",
-            *markdown_table(("", "seeds", "mean accuracy", "standard deviation", "results counted"), rows, ""),
+            *markdown_table(("", "seeds", "mean accuracy", "standard deviation", "results counted"), rows),
             *_not_run_lines([*base, *other]),
         ]
     )
@@ -75,7 +86,7 @@ def seeds_markdown(base: list[Result], other: list[Result], comparison: SeedComp
 def short_name(result: Result) -> str:
     """Return the name of a result's experiment or revision, with its seed; commits are abbreviated."""
     name = result.name.split("/")[-1]
-    return f"{name[:7] if re.fullmatch('[0-9a-f]{40}', name) else name} (seed {result.params.get('train.seed')})"
+    return f"{name[:7] if re.fullmatch('[0-9a-f]{40}', name) else name} (seed {result.params.get(SEED)})"
 
 
 def _not_run_lines(results: list[Result]) -> list[str]:
@@ -94,8 +105,3 @@ def _metric_rows(base: Result, other: Result) -> list[tuple[str, ...]]:
         change = f"{after - before:+.6g}" if before is not None and after is not None else ""
         rows.append((key, *("none" if value is None else f"{value:.6g}" for value in (before, after)), change))
     return rows
-
-
-def _describe(result: Result, image: int) -> str:
-    mistake = result.mistakes[image]
-    return f"{mistake.actual}, {mistake.predicted}"

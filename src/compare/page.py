@@ -6,14 +6,15 @@ from typing import Any
 import numpy as np
 
 from src.common.sprites import make_sprite_sheet
-from src.compare.comparison import Comparison, Result
+from src.compare.comparison import Comparison
+from src.compare.revisions import Result
 from src.report.html import encode, render, sprite_position, sprite_size
 
 TEMPLATE = Path(__file__).parent / "comparison.html"
 
 
 def comparison_page(comparison: Comparison, base_images: np.ndarray, other_images: np.ndarray) -> str:
-    """Render the page; images: uint8 (E, C, H, W), each side's misclassified images, in the order of its `mistakes`."""
+    """Render the page; images: uint8 (E, C, H, W), each side's misclassified images, in the order of its `errors`."""
     base, other = comparison.base, comparison.other
     fixed = base_images[_places(base, comparison.fixed)]
     broken = other_images[_places(other, comparison.broken)]
@@ -22,7 +23,7 @@ def comparison_page(comparison: Comparison, base_images: np.ndarray, other_image
 
     def describe(result: Result, indices: list[int], first_place: int) -> list[dict[str, Any]]:
         return [
-            {"index": index, "position": sprite_position(place, count), **result.mistakes[index]._asdict()}
+            {"index": index, "position": sprite_position(place, count), **result.errors[index]._asdict()}
             for place, index in enumerate(indices, first_place)
         ]
 
@@ -32,7 +33,7 @@ def comparison_page(comparison: Comparison, base_images: np.ndarray, other_image
         other=other.name,
         verdict=comparison.verdict,
         p_value=f"{comparison.p_value:.2g}",
-        wrong_in_both=len(comparison.wrong_in_both),
+        errors_in_both=len(comparison.errors_in_both),
         detectable=comparison.detectable,
         total=f"{comparison.images:,}",
         fixed=describe(base, comparison.fixed, 0),
@@ -43,5 +44,5 @@ def comparison_page(comparison: Comparison, base_images: np.ndarray, other_image
 
 
 def _places(result: Result, indices: list[int]) -> list[int]:
-    place_of = {index: place for place, index in enumerate(result.mistakes)}
+    place_of = {index: place for place, index in enumerate(result.errors)}
     return [place_of[index] for index in indices]

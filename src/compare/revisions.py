@@ -5,7 +5,8 @@ import hashlib
 import io
 import json
 import math
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from ruamel.yaml import YAML
@@ -13,12 +14,13 @@ from ruamel.yaml.error import YAMLError
 
 from src.common.errors import UserError, recreate
 from src.common.sprites import split_sprite_sheet
-from src.compare.comparison import Mistake, Result
-from src.compare.git import experiment_baseline, list_experiments, read_file
+from src.compare.git import list_experiments, read_file
 
 LOCK, PARAMS = "dvc.lock", "params.yaml"
+MEASURED = ("download", "split", "train", "evaluate")  # the stages that the metrics depend on
+INPUTS = ("src/", "stages/", "data/download/")  # the dependencies of these stages that count as their inputs
 METRICS = ("data/train/metrics.json", "data/evaluate/metrics.json")
-MISTAKES = "data/evaluate/errors.csv"
+ERRORS = "data/evaluate/errors.csv"
 IMAGES = "data/evaluate/errors.png"
 ACCURACY = "test.accuracy"
 ERROR_COUNT = "test.errors"
@@ -30,49 +32,79 @@ SPLIT_SEED = "split.seed"
 MEMBERS = "train.members"
 
 
+class Error(NamedTuple):
+    """A misclassified test image."""
+
+    actual: str
+    predicted: str
+    confidence: float
+
+
+class Result(NamedTuple):
+    """What one revision recorded: parameters and metrics by dotted name, errors by image index, and hashes.
+
+    params: those that can change the metrics.
+    not_run: those of them whose values in params.yaml are not the ones of the run.
+    inputs: the hashes of the code and the images that can change the metrics, by stage and path.
+    """
+
+    name: str
+    params: Mapping[str, Any]
+    not_run: list[str]
+    metrics: Mapping[str, float]
+    errors: Mapping[int, Error]
+    test_set: str
+    inputs: Mapping[tuple[str, str], str]
+    images_md5: str
+
+    @property
+    def accuracy(self) -> float:
+        """The accuracy on the test images."""
+        return self.metrics[ACCURACY]
+
+
 def read_result(revision: str) -> Result:
     """Read the result of a Git revision, of a DVC experiment by name, or of the `workspace`.
 
     The parameters are those of dvc.lock, which produced the result; where params.yaml differs, the result says so.
     Raise UsageError if there is no such revision, UserError if it has no complete result, or one edited since its run.
     """
-    contents = {path: read_file(revision, path) for path in (LOCK, PARAMS, *METRICS, MISTAKES)}
+    contents = {path: read_file(revision, path) for path in (LOCK, PARAMS, *METRICS, ERRORS)}
     try:
         stages = YAML(typ="safe").load(contents[LOCK])["stages"]
-        params: dict[str, Any] = {}
-        code: dict[str, str] = {}
+        sections: dict[str, Any] = {}
+        inputs: dict[tuple[str, str], str] = {}
         outputs: dict[str, str] = {}
-        # Report and export first: each stage's own entries override their copies, which may be outdated.
-        for _, stage in sorted(stages.items(), key=lambda item: item[0] not in ("report", "export")):
-            params |= _flatten(stage.get("params", {}).get("params.yaml", {}))
-            code |= {path: md5 for path, md5 in _hashes(stage, "deps").items() if path.startswith(("src/", "stages/"))}
-            outputs |= _hashes(stage, "outs")
+        for name in MEASURED:
+            sections |= stages[name].get("params", {}).get("params.yaml", {})
+            dependencies = _hashes(stages[name], "deps")
+            inputs |= {(name, path): md5 for path, md5 in dependencies.items() if path.startswith(INPUTS)}
+            outputs |= _hashes(stages[name], "outs")
         evaluated = _hashes(stages["evaluate"], "deps")
         if evaluated[MODEL] != outputs[MODEL]:
             raise UserError("the model was trained again after its evaluation; run `dvc repro` there")
-        for path in (*METRICS, MISTAKES):
+        for path in (*METRICS, ERRORS):
             _check_hash(path, contents[path], outputs[path])
         train_metrics, test_metrics = (json.loads(contents[path]) for path in METRICS)
         metrics = _flatten(train_metrics | test_metrics)
-        rows = csv.DictReader(io.StringIO(contents[MISTAKES].decode(), newline=""))
-        mistakes = {
-            int(row["index"]): Mistake(row["actual"], row["predicted"], float(row["confidence"])) for row in rows
-        }
-        _check_metrics(metrics, len(mistakes))
-        current = _flatten(YAML(typ="safe").load(contents[PARAMS]))
+        rows = csv.DictReader(io.StringIO(contents[ERRORS].decode(), newline=""))
+        errors = {int(row["index"]): Error(row["actual"], row["predicted"], float(row["confidence"])) for row in rows}
+        _check_metrics(metrics, len(errors))
+        params, current = _flatten(sections), YAML(typ="safe").load(contents[PARAMS])
+        current = _flatten({section: current.get(section, {}) for section in sections})
         not_run = sorted(key for key in params | current if params.get(key) != current.get(key))
-        return Result(revision, params, not_run, metrics, mistakes, evaluated[TEST_SET], code, outputs[IMAGES])
+        return Result(revision, params, not_run, metrics, errors, evaluated[TEST_SET], inputs, outputs[IMAGES])
     except (UserError, AttributeError, KeyError, TypeError, ValueError, YAMLError, RecursionError) as error:
         reason = error if isinstance(error, UserError) else repr(error)
         raise UserError(f"the result of {revision} cannot be read: {reason}") from None
 
 
 def read_images(result: Result) -> np.ndarray:
-    """Return the images of a result's mistakes, uint8 (E, C, H, W), in the order of errors.csv."""
+    """Return the images of a result's errors, uint8 (E, C, H, W), in the order of errors.csv."""
     contents = read_file(result.name, IMAGES)
     try:
         _check_hash(IMAGES, contents, result.images_md5)
-        return split_sprite_sheet(contents, len(result.mistakes))
+        return split_sprite_sheet(contents, len(result.errors))
     except UserError as error:
         raise UserError(f"the result of {result.name} cannot be read: {error}") from None
 
@@ -84,8 +116,9 @@ def read_seeds(revision: str) -> list[Result]:
     """
     first = read_result(revision)
     found = [first]
-    experiments = sorted(list_experiments(), key=lambda ref: ref.split("/")[4])
-    for name in (*experiments, *sorted({experiment_baseline(ref) for ref in experiments})):
+    experiments = sorted(list_experiments(), key=lambda experiment: experiment.name)
+    baselines = sorted({experiment.baseline for experiment in experiments})
+    for name in (*(experiment.ref for experiment in experiments), *baselines):
         try:
             result = read_result(name)
         except UserError:
@@ -103,7 +136,7 @@ def share_network(one: Result, other: Result) -> bool:
     return bool(distance < one.params.get(MEMBERS, 1))
 
 
-def _check_metrics(metrics: dict[str, Any], mistakes: int) -> None:
+def _check_metrics(metrics: dict[str, Any], listed: int) -> None:
     for key, value in metrics.items():
         if type(value) not in (int, float) or not math.isfinite(value):
             raise UserError(f"the metric {key} is {value!r}, not a finite number")
@@ -111,15 +144,15 @@ def _check_metrics(metrics: dict[str, Any], mistakes: int) -> None:
         if required not in metrics:
             raise UserError(f"the metric {required} is missing")
     errors, images = metrics[ERROR_COUNT], metrics[IMAGE_COUNT]
-    if errors != mistakes or not math.isclose(metrics[ACCURACY], 1 - errors / max(1, images)):
+    if errors != listed or not math.isclose(metrics[ACCURACY], 1 - errors / max(1, images)):
         raise UserError(
-            f"{mistakes} mistakes are listed, but the metrics have {errors} errors in {images} images and an accuracy"
-            f" of {metrics[ACCURACY]}"
+            f"errors.csv has {listed} rows, but metrics.json has {errors} errors in {images} images and an accuracy of"
+            f" {metrics[ACCURACY]}"
         )
 
 
 def _without_seed(result: Result) -> tuple[Any, ...]:
-    return {key: value for key, value in result.params.items() if key != SEED}, result.code, result.test_set
+    return {key: value for key, value in result.params.items() if key != SEED}, result.inputs
 
 
 def _check_hash(path: str, contents: bytes, md5: str) -> None:

@@ -1,31 +1,27 @@
 """Collect DVC's experiments into settings, each with its results over seeds, and compare them with the best."""
 
+from collections import Counter
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from itertools import combinations
 from statistics import mean
 from typing import Any, NamedTuple
 
+from dvc.repo import Repo
+
 from src.common.errors import UsageError, UserError
-from src.compare.comparison import Result
-from src.compare.git import list_experiments
-from src.compare.revisions import SEED, SPLIT_SEED, read_result, share_network
-from src.compare.significance import holm, mean_margin, welch
+from src.compare.comparison import mean_margin, welch_p_values
+from src.compare.git import Experiment, list_experiments
+from src.compare.revisions import SEED, SPLIT_SEED, Result, read_result, share_network
 
 ALPHA = 0.05
 ACCURACY = "validation.accuracy"
 
 
 class Setting(NamedTuple):
-    """The values of the swept parameters, and the validation accuracy for every seed, in the order of the seeds.
-
-    p_value: that the best setting is no better, corrected for the number of pairs; None for the best, and if this
-    setting or the best has a single result.
-    """
+    """The values of the swept parameters, and the validation accuracy for every seed, in the order of the seeds."""
 
     values: tuple[Any, ...]
     accuracies: list[float]
-    p_value: float | None
 
     @property
     def mean(self) -> float:
@@ -41,40 +37,40 @@ class Setting(NamedTuple):
 class Sweep(NamedTuple):
     """Settings, highest mean first, and the names of the parameters whose values they are.
 
-    pairs: number of pairs of settings compared; left_out: the reasons why experiments are not counted.
+    p_values: of the difference between each setting and the best, corrected for the number of pairs; None for the best,
+    and if either has a single result. left_out: the reasons why experiments are not counted.
     """
 
     swept: list[str]
     settings: list[Setting]
-    pairs: int
+    p_values: list[float | None]
     left_out: list[str]
 
 
 def read_sweep(patterns: Sequence[str]) -> Sweep:
     """Read the experiments whose names match any of the patterns, such as `grid-*`, or all without a pattern.
 
-    Count those with the code and test set of the newest. Raise UsageError for a pattern that matches nothing, and
+    Count those with the code and the images of the newest. Raise UsageError for a pattern that matches nothing, and
     UserError if no experiment can be counted.
     """
     results: list[Result] = []
     left_out: dict[str, list[str]] = {}
-    for ref in _find(patterns):
-        name = ref.split("/")[4]
+    for experiment in _find(patterns):
         try:
-            result = read_result(ref)
+            result = read_result(experiment.ref)
         except UserError as error:
-            left_out[str(error).replace(ref, name)] = []
+            left_out[str(error).replace(experiment.ref, experiment.name)] = []
             continue
         if ACCURACY not in result.metrics:
             reason = "no validation accuracy, as after a refit"
-        elif results and (result.code, result.test_set) != (results[0].code, results[0].test_set):
-            reason = "run with other code or test images than the newest experiment"
+        elif results and result.inputs != results[0].inputs:
+            reason = "run with other code or images than the newest experiment"
         elif any(_settings_of(result) == _settings_of(other) and share_network(result, other) for other in results):
             reason = "same setting and seed as an experiment that is counted"
         else:
             results.append(result)
             continue
-        left_out.setdefault(reason, []).append(name)
+        left_out.setdefault(reason, []).append(experiment.name)
     reasons = [f"{', '.join(sorted(names))}: {reason}" if names else reason for reason, names in left_out.items()]
     if not results:
         raise UserError("\n  ".join(["no experiment has a result that can be counted", *reasons]))
@@ -82,34 +78,33 @@ def read_sweep(patterns: Sequence[str]) -> Sweep:
 
 
 def compare_settings(results: Sequence[Result], left_out: list[str]) -> Sweep:
-    """Group results by the parameters that vary, other than seeds, and compare every pair of settings.
-
-    Welch's t-test, with Holm's correction. All pairs are counted, not only those with the best setting, because which
-    one is the best is known only after looking at all of them.
-    """
+    """Group results by the parameters that vary, other than seeds, and compare every setting with the best."""
     keys = sorted(set().union(*(result.params for result in results)) - {SEED, SPLIT_SEED})
     swept = [key for key in keys if len({_hashable(result.params.get(key)) for result in results}) > 1]
     groups: dict[Any, list[Result]] = {}
     for result in sorted(results, key=lambda result: (result.params.get(SPLIT_SEED, 0), result.params.get(SEED, 0))):
         groups.setdefault(tuple(_hashable(result.params.get(key)) for key in swept), []).append(result)
     settings = [
-        Setting(
-            tuple(group[0].params.get(key) for key in swept),
-            [result.metrics[ACCURACY] for result in group],
-            p_value=None,
-        )
+        Setting(tuple(group[0].params.get(key) for key in swept), [result.metrics[ACCURACY] for result in group])
         for group in groups.values()
     ]
-    settings.sort(key=sort_key)
-    settings.sort(key=lambda setting: -setting.mean)
-    pairs = [
-        pair for pair in combinations(range(len(settings)), 2) if min(len(settings[i].accuracies) for i in pair) > 1
-    ]
-    p_values = holm([welch(*(settings[i].accuracies for i in pair)) for pair in pairs])
-    for (best, index), p_value in zip(pairs, p_values, strict=True):
-        if best == 0:
-            settings[index] = settings[index]._replace(p_value=p_value)
-    return Sweep(swept, settings, len(pairs), left_out)
+    settings.sort(key=lambda setting: (-setting.mean, sort_key(setting)))
+    return Sweep(swept, settings, _compare_with_best(settings), left_out)
+
+
+def _compare_with_best(settings: list[Setting]) -> list[float | None]:
+    """Compute the p-values of a sweep.
+
+    They are corrected for all pairs of settings, not only for those with the best one, because which one is the best is
+    known only after looking at all of them.
+    """
+    p_values: list[float | None] = [None] * len(settings)
+    tested = [index for index, setting in enumerate(settings) if len(setting.accuracies) > 1]
+    if 0 in tested:  # the best
+        against_best = welch_p_values([settings[index].accuracies for index in tested])[0]
+        for index, p_value in zip(tested[1:], against_best[1:].tolist(), strict=True):
+            p_values[index] = p_value
+    return p_values
 
 
 def sort_key(setting: Setting) -> Any:
@@ -120,14 +115,23 @@ def sort_key(setting: Setting) -> Any:
     ]
 
 
-def _find(patterns: Sequence[str]) -> list[str]:
-    refs = list_experiments()
-    if not refs:
+def count_unfinished() -> dict[str, int]:
+    """Count the experiments in DVC's queue without a result, as `dvc queue status` lists them, by their state."""
+    with Repo() as repo:
+        states = Counter(entry["status"] for entry in repo.experiments.celery_queue.status())
+    return {state: states[state.capitalize()] for state in ("queued", "running", "failed")}
+
+
+def _find(patterns: Sequence[str]) -> list[Experiment]:
+    experiments = list_experiments()
+    if not experiments:
         raise UserError("there are no experiments here; run some, for example `dvc exp run -S train.seed=1`")
+    if not patterns:
+        return experiments
     for pattern in patterns:
-        if not any(fnmatchcase(ref.split("/")[4], pattern) for ref in refs):
+        if not any(fnmatchcase(experiment.name, pattern) for experiment in experiments):
             raise UsageError(f"{pattern}: no experiment has this name; see `dvc exp list -A`")
-    return [ref for ref in refs if not patterns or any(fnmatchcase(ref.split("/")[4], pattern) for pattern in patterns)]
+    return [each for each in experiments if any(fnmatchcase(each.name, pattern) for pattern in patterns)]
 
 
 def _settings_of(result: Result) -> dict[str, Any]:

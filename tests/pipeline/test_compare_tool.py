@@ -3,8 +3,8 @@
 import hashlib
 import json
 import math
-import shutil
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,43 +12,50 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
+from src.common.cli import run_cli
 from src.common.sprites import make_sprite_sheet
-from tests.helpers import ROOT, attempt, commit, run
+from src.compare.git import find_commit
+from tests.helpers import ROOT, commit, run
+from tools.compare import main
 
+MODEL = "data/train/model.safetensors"
 METRICS, ERRORS, IMAGES = (f"data/evaluate/{name}" for name in ("metrics.json", "errors.csv", "errors.png"))
+Compare = Callable[..., tuple[int, str]]
 
 
 def write_result(
-    project: Path, wrong: range, test_set: str = "a", code: str = "a", evaluated: str = "a", **params: Any
+    project: Path, errors: range, changed: Mapping[str, str] | None = None, columns: int = 10, **params: Any
 ) -> None:
-    """Write results on 1,000 test images as the pipeline leaves them in Git; the last stages are of an older run."""
+    """Write results on 1,000 test images as the pipeline leaves them in Git; report and export are of another run.
+
+    changed: the hashes of dependencies that are not "a"; columns: of the report; params: of the training.
+    """
     for folder in ("train", "evaluate"):
         (project / "data" / folder).mkdir(parents=True, exist_ok=True)
-    values = {"accuracy": 1 - len(wrong) / 1000, "errors": len(wrong), "images": 1000, "recall": {"4": 0.9}}
+    values = {"accuracy": 1 - len(errors) / 1000, "errors": len(errors), "images": 1000, "recall": {"4": 0.9}}
     (project / METRICS).write_text(json.dumps({"test": values}))
     (project / "data/train/metrics.json").write_text(json.dumps({"validation": {"accuracy": 0.9}}))
-    rows = "".join(f"{index},4,9,0.9,2.0,9: 90%\n" for index in wrong)
+    rows = "".join(f"{index},4,9,0.9,2.0,9: 90%\n" for index in errors)
     (project / ERRORS).write_text(f"index,actual,predicted,confidence,loss,likeliest\n{rows}")
-    (project / IMAGES).write_bytes(make_sprite_sheet(np.zeros((len(wrong), 1, 5, 5), np.uint8)))
-    train_params = {"train": {"seed": 0} | params}
-    older = {"params": {"params.yaml": {"train": dict.fromkeys(["seed", *params], 99)}}}
-    stages: dict[str, Any] = {
-        "train": {
-            "deps": [{"path": "src/train", "md5": code}],
-            "params": {"params.yaml": train_params},
-            "outs": [{"path": "data/train/model.safetensors", "md5": "a"}],
-        },
-        "evaluate": {
-            "deps": [
-                {"path": "data/download/test.npz", "md5": test_set},
-                {"path": "data/train/model.safetensors", "md5": evaluated},
-            ]
-        },
-        "report": older,
-        "export": older,
+    (project / IMAGES).write_bytes(make_sprite_sheet(np.zeros((len(errors), 1, 5, 5), np.uint8)))
+
+    def make_stage(deps: list[str], **sections: Any) -> dict[str, Any]:
+        hashes = [{"path": path, "md5": (changed or {}).get(path, "a")} for path in deps]
+        return {"deps": hashes, "params": {"params.yaml": sections}}
+
+    train, report = {"seed": 0} | params, {"columns": columns}
+    other_run = dict.fromkeys(train, 99)
+    stages = {
+        "download": make_stage(["src/download"]),
+        "split": make_stage(["src/split", "data/download/train.npz"]),
+        "train": make_stage(["src/train", "data/download/train.npz"], train=train),
+        "evaluate": make_stage(["src/evaluate", "data/download/test.npz", MODEL]),
+        "report": make_stage(["src/report"], report=report, train=other_run),
+        "export": make_stage(["src/export"], train=other_run),
     }
+    stages["train"]["outs"] = [{"path": MODEL, "md5": "a"}]
     YAML().dump({"schema": "2.0", "stages": stages}, project / "dvc.lock")
-    YAML().dump(train_params, project / "params.yaml")
+    YAML().dump({"train": train, "report": report}, project / "params.yaml")
     record_hashes(project)
 
 
@@ -63,11 +70,11 @@ def record_hashes(project: Path) -> None:
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    """A repository whose tag base has 30 mistakes; the uncommitted workspace fixes 20 of them and breaks 5 images."""
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository whose tag base has 30 errors; the uncommitted workspace fixes 20 of them and breaks 5 images."""
     project = tmp_path / "project"
-    for folder in ("src", "tools"):
-        shutil.copytree(ROOT / folder, project / folder)
+    project.mkdir()
+    monkeypatch.chdir(project)
     run("git", "init", "--quiet", "--initial-branch=main", cwd=project)
     write_result(project, range(30))
     commit(project)
@@ -76,23 +83,30 @@ def repository(tmp_path: Path) -> Path:
     return project
 
 
-def compare(project: Path, *arguments: str) -> tuple[int, str]:
-    """Run tools.compare; returns its exit code and its output."""
-    result = attempt(sys.executable, "-m", "tools.compare", *arguments, cwd=project)
-    assert "Traceback" not in result.stdout
-    return result.returncode, result.stdout
+@pytest.fixture
+def compare(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Compare:
+    """Return a function that calls tools.compare in this process, and returns its exit code and its output."""
+
+    def compare(*arguments: str) -> tuple[int, str]:
+        find_commit.cache_clear()
+        monkeypatch.setattr(sys, "argv", ["compare.py", *arguments])
+        with pytest.raises(SystemExit) as exit_info:
+            run_cli(main)
+        output = capfd.readouterr()
+        return int(exit_info.value.code or 0), output.out + output.err
+
+    return compare
 
 
 def test_the_workspace_is_compared_with_a_revision(repository: Path) -> None:
-    code, text = compare(repository, "base")
-    assert code == 0
+    text = run(sys.executable, "-m", "tools.compare", "base", cwd=repository, PYTHONPATH=str(ROOT))
     assert "## workspace against base: better" in text
     assert "20 fixed, 5 broken: p = 0.0041" in text
     assert "| train.dropout | none | 0.3 |" in text
 
 
-def test_json_and_page(repository: Path) -> None:
-    code, text = compare(repository, "base", "--json", "--html", "page.html", "--alpha", "0.001")
+def test_json_and_page(repository: Path, compare: Compare) -> None:
+    code, text = compare("base", "--json", "--html", "page.html", "--alpha", "0.001")
     comparison = json.loads(text)
     assert code == 0
     assert comparison["verdict"] == "no evidence either way"
@@ -101,19 +115,19 @@ def test_json_and_page(repository: Path) -> None:
     assert "data:image/png" in (repository / "page.html").read_text()
 
 
-def test_gate(repository: Path) -> None:
-    assert compare(repository, "base", "--gate")[0] == 0
-    assert compare(repository, "workspace", "base")[0] == 0
-    code, text = compare(repository, "workspace", "base", "--gate")
+def test_gate(repository: Path, compare: Compare) -> None:
+    assert compare("base", "--gate")[0] == 0
+    assert compare("workspace", "base")[0] == 0
+    code, text = compare("workspace", "base", "--gate")
     assert code == 1
     assert "gate failed: base is significantly worse than workspace" in text
-    code, text = compare(repository, "base", "--gate", "--min-accuracy", "0.99")
+    code, text = compare("base", "--gate", "--min-accuracy", "0.99")
     assert code == 1
     assert "accuracy 0.9850 is below 0.99" in text
     metrics = {"accuracy": 0.985, "errors": 15, "images": 1000}
     (repository / METRICS).write_text(json.dumps({"test": metrics}))
     record_hashes(repository)
-    code, text = compare(repository, "base", "--gate")
+    code, text = compare("base", "--gate")
     assert code == 1
     assert "workspace lacks the metric test.recall.4" in text
 
@@ -124,67 +138,73 @@ def test_gate(repository: Path) -> None:
         ({"accuracy": math.nan}, "the metric test.accuracy is nan, not a finite number"),
         ({"accuracy": 2}, "and an accuracy of 2"),
         ({"accuracy": True}, "the metric test.accuracy is True, not a finite number"),
-        ({"images": 0}, "15 errors in 0 images"),
-        ({"errors": 3}, "15 mistakes are listed, but the metrics have 3 errors"),
+        ({"images": 0}, "has 15 errors in 0 images"),
+        ({"errors": 3}, "errors.csv has 15 rows, but metrics.json has 3 errors in 1000 images"),
     ],
 )
-def test_impossible_metrics_do_not_pass(repository: Path, change: dict[str, Any], reason: str) -> None:
+def test_impossible_metrics_do_not_pass(
+    repository: Path, compare: Compare, change: dict[str, Any], reason: str
+) -> None:
     metrics = json.loads((repository / METRICS).read_text())["test"]
     (repository / METRICS).write_text(json.dumps({"test": metrics | change}))
     record_hashes(repository)
-    code, text = compare(repository, "base", "--gate")
+    code, text = compare("base", "--gate")
     assert code == 1
     assert "the result of workspace cannot be read: " in text
     assert reason in text
     del metrics["accuracy"]
     (repository / METRICS).write_text(json.dumps({"test": metrics}))
     record_hashes(repository)
-    assert "the metric test.accuracy is missing" in compare(repository, "base")[1]
+    assert "the metric test.accuracy is missing" in compare("base")[1]
 
 
 @pytest.mark.parametrize("file", [METRICS, ERRORS, IMAGES, "data/train/metrics.json"])
-def test_a_file_edited_after_the_run_is_rejected(repository: Path, file: str) -> None:
+def test_a_file_edited_after_the_run_is_rejected(repository: Path, compare: Compare, file: str) -> None:
     contents = (repository / file).read_bytes()
     (repository / file).write_bytes(contents[: len(contents) // 2])
-    code, text = compare(repository, "base", "--html", "page.html", "--gate")
+    code, text = compare("base", "--html", "page.html", "--gate")
     assert code == 1
     stage = file.split("/")[1]
     reason = f"{file} is not the file that dvc.lock records; run `dvc repro {stage}` to recreate it"
     assert f"the result of workspace cannot be read: {reason}" in text
 
 
-def test_parameters_that_were_edited_but_not_run_are_named(repository: Path) -> None:
+def test_parameters_that_were_edited_but_not_run_are_named(repository: Path, compare: Compare) -> None:
     note = "workspace: `params.yaml` has changes that were not run (train.dropout, train.epochs)."
-    assert note not in compare(repository, "base")[1]
-    YAML().dump({"train": {"seed": 0, "dropout": 0.5, "epochs": 3}}, repository / "params.yaml")
-    code, text = compare(repository, "base")
+    assert note not in compare("base")[1]
+    changed = {"train": {"seed": 0, "dropout": 0.5, "epochs": 3}, "report": {"columns": 20}}
+    YAML().dump(changed, repository / "params.yaml")
+    code, text = compare("base")
     assert code == 0
     assert note in text
     assert "| train.dropout | none | 0.3 |" in text  # that of the run
-    not_run = json.loads(compare(repository, "base", "--json")[1])["params_not_run"]
+    not_run = json.loads(compare("base", "--json")[1])["params_not_run"]
     assert not_run == {"base": [], "other": ["train.dropout", "train.epochs"]}
 
 
-def test_wrong_usage_has_exit_code_2(repository: Path, tmp_path: Path) -> None:
-    code, text = compare(repository, "nothing")
+def test_wrong_usage_has_exit_code_2(
+    repository: Path, compare: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, text = compare("nothing")
     assert code == 2
     assert text.startswith("compare: nothing: no such revision or experiment here; see `git branch -a`")
-    assert compare(repository, "base", "--alpha", "7")[0] == 2
-    assert compare(repository, "base", "--seeds", "--html", "page.html")[0] == 2
+    assert compare("base", "--alpha", "7")[0] == 2
+    assert compare("base", "--seeds", "--html", "page.html")[0] == 2
     commit(repository)
     run("git", "clone", "--quiet", "--depth=1", repository.as_uri(), str(tmp_path / "shallow"), cwd=tmp_path)
-    code, text = compare(tmp_path / "shallow", "base")
+    monkeypatch.chdir(tmp_path / "shallow")
+    code, text = compare("base")
     assert code == 2
     assert "this clone is shallow, run `git fetch --unshallow`" in text
 
 
-def test_results_that_cannot_be_compared_have_exit_code_1(repository: Path) -> None:
-    write_result(repository, range(3), test_set="b")
-    code, text = compare(repository, "base")
+def test_results_that_cannot_be_compared_have_exit_code_1(repository: Path, compare: Compare) -> None:
+    write_result(repository, range(3), {"data/download/test.npz": "b"})
+    code, text = compare("base")
     assert code == 1
     assert "base and workspace were measured on different test sets" in text
-    write_result(repository, range(3), evaluated="b")
-    code, text = compare(repository, "base")
+    write_result(repository, range(3), {MODEL: "b"})
+    code, text = compare("base")
     assert code == 1
     assert (
         "the result of workspace cannot be read: the model was trained again after its evaluation; run `dvc repro`"
@@ -192,57 +212,59 @@ def test_results_that_cannot_be_compared_have_exit_code_1(repository: Path) -> N
     )
     lock = (repository / "dvc.lock").read_text()
     (repository / "dvc.lock").write_text(f"<<<<<<< HEAD\n{lock}")
-    code, text = compare(repository, "base")
+    code, text = compare("base")
     assert code == 1
     assert "the result of workspace cannot be read: " in text
     (repository / "dvc.lock").write_text(lock)
     (repository / "data/evaluate/errors.csv").unlink()
-    code, text = compare(repository, "base")
+    code, text = compare("base")
     assert code == 1
     assert "workspace has no data/evaluate/errors.csv; run `dvc repro` there" in text
 
 
 def test_it_ends_quietly_when_the_reader_of_its_output_has_gone(repository: Path) -> None:
-    assert not run("sh", "-c", f"{sys.executable} -m tools.compare base | true", cwd=repository)
+    command = f"{sys.executable} -m tools.compare base | true"
+    assert not run("sh", "-c", command, cwd=repository, PYTHONPATH=str(ROOT))
 
 
-def test_experiments_and_seeds(repository: Path) -> None:
+def test_experiments_and_seeds(repository: Path, compare: Compare) -> None:
     baseline = run("git", "rev-parse", "HEAD", cwd=repository).strip()
 
-    def experiment(name: str, wrong: range, **params: Any) -> None:
-        write_result(repository, wrong, **params)
+    def experiment(name: str, errors: range, changed: Mapping[str, str] | None = None, **params: Any) -> None:
+        write_result(repository, errors, changed, **params)
         run("git", "add", "--all", cwd=repository)
         run("git", "commit", "--quiet", "--allow-empty", "--message", name, cwd=repository)
         run("git", "update-ref", f"refs/exps/{baseline[:2]}/{baseline[2:]}/{name}", "HEAD", cwd=repository)
 
-    for seed in (1, 2):
-        experiment(f"plain-{seed}", range(30 + seed), seed=seed)
+    experiment("plain-1", range(31), {"src/report": "b"}, seed=1)
+    experiment("plain-2", range(32), columns=20, seed=2)
     for seed in (0, 1, 2):
         experiment(f"better-{seed}", range(10 + seed), seed=seed, dropout=0.3)
     for seed in (0, 1, 2):
         experiment(f"pair-{seed}", range(seed), seed=seed, members=2)
     experiment("other", range(3), seed=9, dropout=0.7)
-    experiment("plain-of-other-code", range(3), code="b", seed=7)
-    assert "## better-2 against plain-1: better" in compare(repository, "plain-1", "better-2")[1]
-    code, text = compare(repository, "plain-1", "better-1", "--seeds", "--gate")
+    for number, path in enumerate(
+        ["src/download", "src/split", "src/train", "src/evaluate", "data/download/train.npz"]
+    ):
+        experiment(f"plain-of-other-inputs-{number}", range(3), {path: "b"}, seed=7)
+    assert "## better-2 against plain-1: better" in compare("plain-1", "better-2")[1]
+    code, text = compare("plain-1", "better-1", "--seeds", "--gate")
     assert code == 0
     assert "## better-1 against plain-1, over seeds: better" in text
     assert "| plain-1 | 3 | 96.900% | 0.100 |" in text  # the third is the commit that they started from
     assert "Difference in mean accuracy: +2.000 percentage points" in text
-    assert "| pair-0 | 2 |" in compare(repository, "plain-1", "pair-0", "--seeds")[1]  # pair-1 shares its networks
-    assert compare(repository, "better-0", "base", "--seeds", "--gate")[0] == 1
+    assert "| pair-0 | 2 |" in compare("plain-1", "pair-0", "--seeds")[1]  # pair-1 shares its networks
+    assert compare("better-0", "base", "--seeds", "--gate")[0] == 1
     run("git", "checkout", "--quiet", "-B", "main", baseline, cwd=repository)
     write_result(repository, range(4))
     commit(repository)
     second = run("git", "rev-parse", "HEAD", cwd=repository).strip()
     run("git", "update-ref", f"refs/exps/{second[:2]}/{second[2:]}/better-1", "HEAD", cwd=repository)
-    assert (
-        "26 fixed, 0 broken" in compare(repository, "base", "better-1")[1]
-    )  # of two with this name, the one from HEAD
+    assert "26 fixed, 0 broken" in compare("base", "better-1")[1]  # of two with this name, the one from HEAD
     commit(repository, "--allow-empty")
-    code, text = compare(repository, "base", "better-1")
+    code, text = compare("base", "better-1")
     assert code == 2
     assert "several experiments have this name" in text
-    code, text = compare(repository, "base", "other", "--seeds")
+    code, text = compare("base", "other", "--seeds")
     assert code == 1
     assert "found 3 and 1 results that differ only in train.seed" in text

@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page
 
-from src.compare.comparison import Mistake, Result, compare
+from src.compare.comparison import compare
 from src.compare.page import comparison_page
+from src.compare.revisions import Error, Result
 from src.report.page import Chart, report_page
 from src.report.plots import curves_plot, to_svg
 from tests.builders import make_epochs, make_report_results
@@ -250,9 +251,9 @@ def test_a_page_of_nine_thousand_mistakes_is_responsive(show: Callable[..., Page
 
 def test_a_comparison_shows_the_fixed_and_broken_images(show: Callable[..., Page]) -> None:
     def make_side(name: str, wrong: list[int]) -> tuple[Result, np.ndarray]:
-        mistakes = {index: Mistake("<b>4</b>", "9", 0.75) for index in wrong}
+        errors = {index: Error("<b>4</b>", "9", 0.75) for index in wrong}
         images = np.array(wrong, np.uint8)[:, None, None, None] * np.ones((1, 1, 5, 5), np.uint8)
-        return Result(name, {}, [], {"test.images": 100.0}, mistakes, "same", {}, ""), images
+        return Result(name, {}, [], {"test.images": 100.0}, errors, "same", {}, ""), images
 
     (base, base_images), (other, other_images) = make_side("main", [3, 5, 7]), make_side("<i>mine</i>", [5, 90])
     page = show(comparison_page(compare(base, other, 0.05), base_images, other_images))

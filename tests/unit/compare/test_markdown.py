@@ -1,6 +1,5 @@
-from src.compare.comparison import compare
+from src.compare.comparison import compare, compare_seeds
 from src.compare.markdown import MAX_LISTED, comparison_markdown, seeds_markdown
-from src.compare.significance import compare_seeds
 from tests.builders import make_result
 
 
@@ -10,7 +9,7 @@ def test_a_comparison_states_verdict_differences_and_images() -> None:
     text = comparison_markdown(compare(base, other, 0.05))
     assert "## a|b against main: no evidence either way" in text
     assert "12 fixed, 9 broken: p = 0.66, within noise" in text
-    assert "18 wrong in both, of 1,000 test images" in text
+    assert "Errors in both: 18 of 1,000 test images." in text
     assert "| model.dropout | 0.25 | 0.3 |" in text
     assert "train.seed" not in text
     assert "| test.accuracy | 0.97 | 0.973 | +0.003 |" in text
@@ -28,7 +27,7 @@ def test_only_the_first_images_are_listed() -> None:
 def test_too_few_differing_images_are_stated() -> None:
     text = comparison_markdown(compare(make_result("a", {1}), make_result("b", set()), 0.05))
     assert "Too few images differ for a verdict: at least 6 would have to differ, all in the same direction." in text
-    assert "No parameter differs." in text
+    assert "No parameter that can change the metrics differs." in text
 
 
 def test_a_comparison_over_seeds_states_means_and_interval() -> None:
@@ -39,3 +38,10 @@ def test_a_comparison_over_seeds_states_means_and_interval() -> None:
     assert "Difference in mean accuracy: +0.500 percentage points, 95% confidence interval" in text
     assert "| main | 2 | 99.050% | 0.071 | main (seed 0), wide (seed 1) |" in text
     assert "| mine (seed 0), 0123456 (seed 4) |" in text
+
+
+def test_a_comparison_over_seeds_without_variation_has_no_interval() -> None:
+    base, other = ([make_result(name, set())] * 2 for name in ("main", "mine"))
+    text = seeds_markdown(base, other, compare_seeds([0.95, 0.95], [0.9, 0.9], 0.05))
+    assert text.startswith("## mine against main, over seeds: no evidence either way")
+    assert "-5.000 percentage points. No test is possible, because neither side's accuracy varies" in text

@@ -6,7 +6,8 @@ import pytest
 from scipy.stats import ttest_ind, ttest_rel
 
 from src.common.errors import UsageError, UserError
-from src.compare.comparison import Result
+from src.compare.git import Experiment
+from src.compare.revisions import Result
 from src.sweep.markdown import sweep_markdown
 from src.sweep.plot import sweep_plot
 from src.sweep.sweep import Sweep, compare_settings, read_sweep
@@ -32,7 +33,8 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Any:
                 raise UserError(f"{ref} has no data/train/metrics.json")
             return named[ref]  # type: ignore[return-value]
 
-        monkeypatch.setattr("src.sweep.sweep.list_experiments", lambda: list(named))
+        listed = [Experiment(ref, ref.split("/")[-1], "0123") for ref in named]
+        monkeypatch.setattr("src.sweep.sweep.list_experiments", lambda: listed)
         monkeypatch.setattr("src.sweep.sweep.read_result", read_result)
         return read_sweep(patterns)
 
@@ -54,11 +56,10 @@ def test_settings_are_ordered_by_mean_and_tested_against_the_best() -> None:
     sweep = sweep_of({0.5: low, 0: high, 0.25: middle})
     assert sweep.swept == ["train.x"]
     assert [setting.values for setting in sweep.settings] == [(0,), (0.25,), (0.5,)]
-    assert sweep.pairs == 3
     raw = [ttest_ind(high, other, equal_var=False).pvalue for other in (middle, low)]
     # Holm: of the p-values in ascending order, middle-low is the second, so that of high-middle is multiplied by 1.
     assert raw[1] < ttest_ind(middle, low, equal_var=False).pvalue < raw[0]
-    assert [setting.p_value for setting in sweep.settings] == [None, pytest.approx(raw[0]), pytest.approx(3 * raw[1])]
+    assert sweep.p_values == [None, pytest.approx(raw[0]), pytest.approx(3 * raw[1])]
     low_bound, high_bound = ttest_rel(high, [0, 0, 0]).confidence_interval(0.95)
     assert sweep.settings[0].half_width == pytest.approx((high_bound - low_bound) / 2)
     text = sweep_markdown(sweep, {"queued": 2, "failed": 1})
@@ -71,7 +72,7 @@ def test_settings_are_ordered_by_mean_and_tested_against_the_best() -> None:
 def test_single_seeds_have_neither_interval_nor_p_value() -> None:
     sweep = sweep_of({1: [0.9, 0.91], 2: [0.95], 3: [0.8, 0.81]})
     assert [setting.half_width is None for setting in sweep.settings] == [True, False, False]
-    assert [setting.p_value for setting in sweep.settings] == [None, None, None]
+    assert sweep.p_values == [None, None, None]
     text = sweep_markdown(sweep, {})
     assert "No test is possible" in text
     assert "| 2 | 1 | 95.000% | none |  |  |" in text
@@ -83,14 +84,14 @@ def test_single_seeds_have_neither_interval_nor_p_value() -> None:
 
 def test_equal_accuracies_are_no_evidence() -> None:
     sweep = sweep_of({1: [0.9, 0.9], 2: [0.8, 0.8]})
-    assert sweep.settings[1].p_value == 1
+    assert sweep.p_values[1] == 1
     assert sweep.settings[0].half_width == 0
     assert "Not significantly better than any other setting" in sweep_markdown(sweep, {})
 
 
 def test_a_single_setting_has_nothing_to_compare_with() -> None:
     sweep = compare_settings([make_experiment(0.9, seed=seed) for seed in range(3)], [])
-    assert (sweep.swept, sweep.pairs) == ([], 0)
+    assert (sweep.swept, sweep.p_values) == ([], [None])
     text = sweep_markdown(sweep, {})
     assert "## Highest mean validation accuracy: the only setting\n\nThere is only one setting" in text
     sweep_plot(sweep)
@@ -134,7 +135,7 @@ def test_what_cannot_be_counted_is_named_with_the_reason(read: Any) -> None:
     assert sweep.left_out == [
         "c, d: same setting and seed as an experiment that is counted",
         "e: no validation accuracy, as after a refit",
-        "f: run with other code or test images than the newest experiment",
+        "f: run with other code or images than the newest experiment",
         "g has no data/train/metrics.json",
     ]
     assert "Not counted: e: no validation accuracy, as after a refit." in sweep_markdown(sweep, {})
