@@ -11,7 +11,7 @@ from torch import nn
 from src.common.artifacts import Environment, EpochMetrics, Error, LayerSize, Members, Metrics, PictureName, Prediction
 from src.common.dataset import Dataset, InputFit, Preprocessing
 from src.common.sprites import make_sprite_sheet
-from src.compare.revisions import Error, Result
+from src.compare.revisions import Result
 from src.download.params import DownloadParams
 from src.evaluate.params import EvaluateParams
 from src.evaluate.prediction import Predictions
@@ -132,7 +132,7 @@ def make_predictions(probabilities: list[list[float]]) -> Predictions:
 def make_result(name: str, errors: set[int], params: dict[str, Any] | None = None, test_set: str = "a") -> Result:
     """A result on 1,000 test images with these errors, each a 4 predicted as a 9."""
     metrics = {"test.accuracy": 1 - len(errors) / 1000, "test.images": 1000}
-    by_index = {index: Error("4", "9", 0.9) for index in sorted(errors)}
+    by_index = {index: Error(index, "4", "9", 0.9, 2.0, "") for index in sorted(errors)}
     inputs = {("evaluate", "data/download/test.npz"): test_set}
     return Result(name, params or {}, [], metrics, by_index, test_set, inputs, images_md5="")
 

@@ -1,5 +1,6 @@
 """A comparison as an HTML page that shows the fixed and the broken images."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ def comparison_page(comparison: Comparison, base_images: np.ndarray, other_image
 
     def describe(result: Result, indices: list[int], first_place: int) -> list[dict[str, Any]]:
         return [
-            {"index": index, "position": sprite_position(place, count), **result.errors[index]._asdict()}
+            {"position": sprite_position(place, count), **asdict(result.errors[index])}
             for place, index in enumerate(indices, first_place)
         ]
 

@@ -1,18 +1,19 @@
 """Read the result of a revision using only what is in Git; neither cache nor remote is needed."""
 
-import csv
 import hashlib
-import io
 import json
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from src.common.artifacts import Error
 from src.common.errors import UserError, recreate
+from src.common.files import parse_csv
 from src.common.sprites import split_sprite_sheet
 from src.compare.git import list_experiments, read_file
 
@@ -30,14 +31,6 @@ MODEL = "data/train/model.safetensors"
 SEED = "train.seed"
 SPLIT_SEED = "split.seed"
 MEMBERS = "train.members"
-
-
-class Error(NamedTuple):
-    """A misclassified test image."""
-
-    actual: str
-    predicted: str
-    confidence: float
 
 
 class Result(NamedTuple):
@@ -87,8 +80,7 @@ def read_result(revision: str) -> Result:
             _check_hash(path, contents[path], outputs[path])
         train_metrics, test_metrics = (json.loads(contents[path]) for path in METRICS)
         metrics = _flatten(train_metrics | test_metrics)
-        rows = csv.DictReader(io.StringIO(contents[ERRORS].decode(), newline=""))
-        errors = {int(row["index"]): Error(row["actual"], row["predicted"], float(row["confidence"])) for row in rows}
+        errors = {error.index: error for error in parse_csv(contents[ERRORS], Error, Path(ERRORS))}
         _check_metrics(metrics, len(errors))
         params, current = _flatten(sections), YAML(typ="safe").load(contents[PARAMS])
         current = _flatten({section: current.get(section, {}) for section in sections})

@@ -29,7 +29,7 @@ def write_digits(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project trained on a folder that DVC tracks, by the commands in images/README.md."""
+    """A project trained on a folder that DVC tracks, as in docs/own-images.md."""
     project = make_project(tmp_path_factory.mktemp("own"), SMALL)
     write_digits(project / "photos")
     run("dvc", "add", "photos", cwd=project)

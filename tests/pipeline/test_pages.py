@@ -12,9 +12,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page
 
+from src.common.artifacts import Error
 from src.compare.comparison import compare
 from src.compare.page import comparison_page
-from src.compare.revisions import Error, Result
+from src.compare.revisions import Result
 from src.report.page import Chart, report_page
 from src.report.plots import curves_plot, to_svg
 from tests.builders import make_epochs, make_report_results
@@ -251,7 +252,7 @@ def test_a_page_of_nine_thousand_mistakes_is_responsive(show: Callable[..., Page
 
 def test_a_comparison_shows_the_fixed_and_broken_images(show: Callable[..., Page]) -> None:
     def make_side(name: str, wrong: list[int]) -> tuple[Result, np.ndarray]:
-        errors = {index: Error("<b>4</b>", "9", 0.75) for index in wrong}
+        errors = {index: Error(index, "<b>4</b>", "9", 0.75, 2.0, "") for index in wrong}
         images = np.array(wrong, np.uint8)[:, None, None, None] * np.ones((1, 1, 5, 5), np.uint8)
         return Result(name, {}, [], {"test.images": 100.0}, errors, "same", {}, ""), images
 
