@@ -6,6 +6,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 # The revision that `compare`, `summary` and `gate` compare the workspace with.
 BASE ?= main
+export BASE # which recipes quote, because a branch can have any name
 
 # The accuracy that `gate` requires.
 MIN_ACCURACY ?= 0.99
@@ -54,18 +55,18 @@ experiments: .venv/installed ## list the experiments by validation accuracy, wit
 		--sort-by validation.accuracy --sort-order desc
 
 compare: .venv/installed ## compare the workspace with a revision: BASE=main
-	@$(BIN)/python -m tools.compare $(BASE)
+	@$(BIN)/python -m tools.compare "$$BASE"
 
 summary: .venv/installed ## print the comparison, the plots and DVC's diffs as Markdown: BASE=main
 	@echo '# Metrics'
-	@$(BIN)/python -m tools.compare $(BASE) --html comparison.html 2>&1 || true # an error belongs in the summary too
+	@$(BIN)/python -m tools.compare "$$BASE" --html comparison.html 2>&1 || true # an error belongs in the summary too
 	@$(BIN)/python -m tools.plots
 	@echo '## Parameters and metrics, as DVC sees them'
-	@$(BIN)/dvc params diff --md $(BASE)
-	@$(BIN)/dvc metrics diff --md $(BASE)
+	@$(BIN)/dvc params diff --md "$$BASE"
+	@$(BIN)/dvc metrics diff --md "$$BASE"
 
 gate: .venv/installed ## fail if the workspace is inaccurate or worse than a revision: MIN_ACCURACY=0.99 BASE=main
-	@$(BIN)/python -m tools.compare $(BASE) --gate --min-accuracy $(MIN_ACCURACY)
+	@$(BIN)/python -m tools.compare "$$BASE" --gate --min-accuracy $(MIN_ACCURACY)
 
 demo: .venv/installed-demo ## serve a page to try the exported model on, after `make repro`
 	@$(BIN)/python -m tools.demo

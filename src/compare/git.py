@@ -24,7 +24,7 @@ def read_file(revision: str, path: str) -> bytes:
         if Path(path).is_file():
             return Path(path).read_bytes()
     else:
-        contents = _git("show", f"{find_commit(revision)}:{path}")
+        contents = _git("show", f"{find_commit(revision)}:./{path}")
         if contents.returncode == 0:
             return contents.stdout
     raise UserError(f"{revision} has no {path}; run `dvc repro` there and commit the results")

@@ -15,7 +15,7 @@ def measure(predictions: Predictions, labels: np.ndarray, classes: Sequence[str]
     """Compute all metrics.
 
     labels: int64 (N,), classes: K names, bins: number of bins of the calibration error. The balanced accuracy is the
-    mean recall of the classes that have images; a class without images has a recall of 0.
+    mean recall, and macro F1 the mean F1, of the classes that have images; a class without images has a recall of 0.
     """
     correct = predictions.predicted == labels
     actual, predicted, hits = (
@@ -29,7 +29,7 @@ def measure(predictions: Predictions, labels: np.ndarray, classes: Sequence[str]
         balanced_accuracy=float(recall[actual > 0].mean()),
         errors=int((~correct).sum()),
         images=len(labels),
-        macro_f1=float(f1.mean()),
+        macro_f1=float(f1[actual > 0].mean()),
         calibration_error=calibration_error(predictions.confidence, correct, bins),
         recall=dict(zip(classes, recall.tolist(), strict=True)),
     )

@@ -1,14 +1,16 @@
 """An exported model: what its file says about itself, and predictions with ONNX Runtime, without PyTorch."""
 
+import re
 from pathlib import Path
 from typing import NamedTuple
+from zlib import crc32
 
 import numpy as np
 import onnxruntime
 from pydantic import BaseModel
 
 from src.common.dataset import Preprocessing
-from src.common.errors import UserError, damaged
+from src.common.errors import UserError, damaged, recreate
 from src.common.files import read_bytes
 from src.pictures.fitting import make_input
 from src.pictures.reading import Picture
@@ -16,6 +18,8 @@ from src.pictures.reading import Picture
 METADATA_KEY = "classifier"
 INPUT, OUTPUT = "images", "probabilities"
 BATCH = 100  # images; larger batches are slower, because they do not fit into the processor's caches
+NO_CHECKSUM = "00000000"
+CHECKSUM = re.compile(rb'("crc32": ?")([0-9a-f]{8})"')
 FATAL = 4  # of ONNX Runtime's log levels; it also raises what it would log as an error
 
 
@@ -24,7 +28,8 @@ class Description(BaseModel):
 
     image_shape: (C, H, W); preprocessing: how a picture becomes an image; members: how many networks are averaged;
     shift: test-time augmentation averages over all shifts of up to this many pixels; trained_model_md5: the hash of
-    data/train/model.safetensors, by which the commit that trained the model can be found in the history of dvc.lock.
+    data/train/model.safetensors, by which the commit that trained the model can be found in the history of dvc.lock;
+    crc32: eight hexadecimal digits, the checksum of the file in which these digits are zeros.
     """
 
     classes: list[str]
@@ -33,6 +38,7 @@ class Description(BaseModel):
     members: int
     shift: int
     trained_model_md5: str
+    crc32: str = NO_CHECKSUM
 
 
 class Classifier(NamedTuple):
@@ -48,7 +54,10 @@ class Classifier(NamedTuple):
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Compute probabilities float32 (N, K) of uint8 images (N, C, H, W), N at least 1."""
         batches = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
-        return np.concatenate([self.session.run([OUTPUT], {INPUT: batch})[0] for batch in batches])
+        probabilities = np.concatenate([self.session.run([OUTPUT], {INPUT: batch})[0] for batch in batches])
+        if not np.allclose(probabilities.sum(1), 1, atol=1e-3):  # false for NaN, too
+            raise UserError(f"the model's probabilities do not sum to 1; {recreate('export')}")
+        return probabilities
 
 
 def load_classifier(path: Path) -> Classifier:
@@ -68,6 +77,8 @@ def decode_classifier(data: bytes, path: Path) -> Classifier:
         expected = [(INPUT, [*description.image_shape]), (OUTPUT, [len(description.classes)])]
         if shapes != expected:
             raise UserError(f"inputs and outputs {shapes}, expected {expected}")
+        if add_checksum(data) != data:
+            raise UserError("the checksum is wrong")
     except Exception as error:  # ONNX Runtime's exceptions have no common base class
         if "opset" in str(error) or "IR version" in str(error):
             version = onnxruntime.__version__
@@ -75,3 +86,9 @@ def decode_classifier(data: bytes, path: Path) -> Classifier:
         reason = f"no metadata {error}" if isinstance(error, KeyError) else str(error).splitlines()[0]
         raise damaged(path, reason) from None
     return Classifier(session, description)
+
+
+def add_checksum(data: bytes) -> bytes:
+    """Set the checksum in the description of an exported model; return the same bytes if it is right or missing."""
+    blank = CHECKSUM.sub(rb'\g<1>%s"' % NO_CHECKSUM.encode(), data, count=1)
+    return CHECKSUM.sub(rb'\g<1>%08x"' % crc32(blank), data, count=1)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from src.common.errors import UserError, recreate
 from src.evaluate.params import EvaluateParams
 from src.evaluate.prediction import average_networks, predict_probabilities
-from src.export.classifier import INPUT, METADATA_KEY, OUTPUT, Classifier, Description
+from src.export.classifier import INPUT, METADATA_KEY, OUTPUT, Classifier, Description, add_checksum
 from src.network.convnet import ConvNet
 from src.network.layers import Crop, Dropout
 
@@ -31,28 +31,23 @@ def to_onnx(networks: Sequence[ConvNet], description: Description) -> bytes:
     """
     graph = _Graph()
     channels, height, width = description.image_shape
-    shift = description.shift
     scaled = graph.add("Div", graph.add("Cast", INPUT, to=TensorProto.FLOAT), graph.constant(np.float32(255)))
-    padded = graph.add("Pad", scaled, graph.constant([0, 0, shift, shift] * 2))
-    corners = [(y, x) for y in range(2 * shift + 1) for x in range(2 * shift + 1)]
-    views = graph.add("Concat", *[graph.slice(padded, [y, x], [y + height, x + width]) for y, x in corners], axis=0)
-    outputs = []
-    for network in networks:
-        probabilities = graph.add("Softmax", graph.add_layers(network.layers, views), axis=1)
-        by_view = graph.add("Reshape", probabilities, graph.constant([len(corners), -1, len(description.classes)]))
-        outputs.append(graph.add("ReduceMean", by_view, axes=[0], keepdims=0))
-    graph.add("Mean", *outputs, name=OUTPUT)
+    # A single network without shifts needs none of the operators that other programs than ONNX Runtime may lack.
+    if description.shift or len(networks) > 1:
+        graph.average_views(networks, scaled, description)
+    else:
+        graph.add("Softmax", graph.add_layers(networks[0].layers, scaled), name=OUTPUT, axis=1)
     images = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", channels, height, width])
     result = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["N", len(description.classes)])
     model = helper.make_model(
         helper.make_graph(graph.nodes, METADATA_KEY, [images], [result], graph.weights),
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
+        producer_name="mnist-pipeline",
     )
     helper.set_model_props(model, {METADATA_KEY: description.model_dump_json()})
     onnx.checker.check_model(model, full_check=True)
-    data: bytes = model.SerializeToString()
-    return data
+    return add_checksum(model.SerializeToString())
 
 
 def verify(
@@ -101,6 +96,20 @@ class _Graph:
         self.weights.append(numpy_helper.from_array(np.asarray(values), name))
         return name
 
+    def average_views(self, networks: Sequence[ConvNet], images: str, description: Description) -> None:
+        """Average the probabilities over the networks and over shifted views of every image."""
+        (_, height, width), shift = description.image_shape, description.shift
+        padded = self.add("Pad", images, self.constant([0, 0, shift, shift] * 2))
+        corners = [(y, x) for y in range(2 * shift + 1) for x in range(2 * shift + 1)]
+        views = self.add("Concat", *[self.slice(padded, [y, x], [y + height, x + width]) for y, x in corners], axis=0)
+        shape = self.constant([len(corners), -1, len(description.classes)])
+        outputs = []
+        for network in networks:
+            probabilities = self.add("Softmax", self.add_layers(network.layers, views), axis=1)
+            by_view = self.add("Reshape", probabilities, shape)
+            outputs.append(self.add("ReduceMean", by_view, axes=[0], keepdims=0))
+        self.add("Mean", *outputs, name=OUTPUT)
+
     def slice(self, images: str, start: Sequence[int], end: Sequence[int]) -> str:
         """Cut out rows and columns."""
         return self.add("Slice", images, *[self.constant(np.asarray(values)) for values in (start, end, [2, 3])])
@@ -119,7 +128,9 @@ class _Graph:
                 start = layer.margin // 2
                 return self.slice(values, [start, start], [start - layer.margin] * 2)
             case nn.Conv2d():
-                return self.add("Conv", values, *weights(layer.weight, layer.bias), pads=[1, 1, 1, 1])
+                return self.add(
+                    "Conv", values, *weights(layer.weight, layer.bias), kernel_shape=[3, 3], pads=[1, 1, 1, 1]
+                )
             case nn.Linear():
                 return self.add("Gemm", values, *weights(layer.weight, layer.bias), transB=1)
             case nn.LeakyReLU():

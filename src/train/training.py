@@ -86,6 +86,9 @@ def _run_epoch(
     images = train_epoch(learner, data.training, number, transform, history[-1].validation_loss if history else None)
     if learner.steps_per_epoch < SHORT_EPOCH:
         recompute_statistics(learner, data.training)
+    # In evaluation mode, infinite BatchNorm statistics would hide from the losses that the training diverged.
+    if not all(value.isfinite().all() for value in learner.network.state_dict().values()):
+        raise UserError(f"the training diverged in epoch {number}; try a lower train.learning_rate")
     loss, accuracy, temperature = validate(learner, data.validation) if data.validation else (math.nan, math.nan, 1.0)
     if data.validation and not math.isfinite(loss):
         raise UserError(f"the validation loss became {loss} in epoch {number}; try a lower train.learning_rate")

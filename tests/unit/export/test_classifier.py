@@ -31,6 +31,10 @@ def test_a_damaged_file_is_reported(data: bytes, tmp_path: Path) -> None:
         (tmp_path / "model.onnx").write_bytes(contents)
         with pytest.raises(UserError, match=r"model.onnx is damaged or not the expected file .*; run `dvc repro "):
             load_classifier(tmp_path / "model.onnx")
+    for place in (data.index(b"Conv") + 9, len(data) // 2, data.index(b'"members"') + 11):
+        flipped = data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+        with pytest.raises(UserError, match="is damaged or not the expected file"):
+            decode_classifier(flipped, PATH)
     with pytest.raises(UserError, match=r"data/export/missing.onnx is missing; run `dvc repro export` to create it"):
         load_classifier(PATH.with_name("missing.onnx"))
 

@@ -1,7 +1,9 @@
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
+from onnx.reference import ReferenceEvaluator
 
 from src.common.errors import UserError
 from src.evaluate.prediction import average_networks, predict_probabilities
@@ -64,10 +66,22 @@ def test_a_probability_that_is_not_a_number_is_refused(images: np.ndarray) -> No
     networks = make_networks(1)
     classifier = make_classifier(networks)
     broken = Classifier(BrokenSession(), classifier.description)
-    with pytest.raises(UserError, match="differs from PyTorch's by nan"):
+    with pytest.raises(UserError, match="probabilities do not sum to 1"):
         verify(broken, networks, images, [], make_evaluate_params())
 
 
 class BrokenSession:
     def run(self, _: object, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
         return [np.full((len(inputs["images"]), 4), np.nan, np.float32)]
+
+
+def test_a_single_network_without_shifts_uses_only_common_operators() -> None:
+    network = make_sensitive_network((1, 20, 24))
+    classifier = make_classifier([network])
+    model = onnx.load_model_from_string(to_onnx([network], classifier.description))
+    assert not {node.op_type for node in model.graph.node} & {"Pad", "Concat", "Reshape", "ReduceMean", "Mean"}
+    kernels = [[a.name for a in node.attribute] for node in model.graph.node if node.op_type == "Conv"]
+    assert all("kernel_shape" in names for names in kernels)
+    images = np.random.default_rng(0).integers(0, 256, (3, 1, 20, 24), np.uint8)
+    (expected,) = ReferenceEvaluator(model).run(None, {"images": images})
+    assert np.abs(classifier.predict(images) - expected).max() < 1e-6

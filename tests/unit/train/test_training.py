@@ -306,3 +306,8 @@ def test_without_validation_the_last_epoch_is_the_best() -> None:
 )
 def test_patience_counts_the_epochs_since_the_best(losses: tuple[float, ...], patience: int, expected: bool) -> None:
     assert is_out_of_patience(make_epochs(*losses), patience) is expected
+
+
+def test_weights_that_are_not_finite_end_the_training_although_the_losses_are() -> None:
+    with pytest.raises(UserError, match=r"the training diverged in epoch 1; try a lower train.learning_rate"):
+        fit(epochs=1, batch_size=100, learning_rate=1e38, schedule="constant")
