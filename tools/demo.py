@@ -5,21 +5,25 @@ import base64
 import io
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from src.common.cli import run_cli
+from src.common.cli import exit_on_interrupt, run_cli
 
 os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"}  # read when Gradio is imported
 
 import gradio as gr
 import numpy as np
 from PIL import Image
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from src.common.errors import UserError
 from src.export.classifier import Classifier, load_classifier
 from src.pictures.reading import read_picture
 from tools.predict import MODEL
 
+HOSTS = ["127.0.0.1", "localhost"]
 MAX_PIXELS = 50_000_000  # of a picture; more would take seconds and hundreds of megabytes to decode
 MAX_FILE_SIZE = "30mb"
 SHOWN = 5  # classes, the most probable
@@ -36,22 +40,30 @@ FONTS = ["system-ui", "sans-serif"]  # those of the default theme are loaded fro
 def main() -> None:
     argparse.ArgumentParser(prog="python -m tools.demo", description=__doc__).parse_args()
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow refuses pictures with twice as many
-    page = build_page(load_classifier(MODEL))
-    _, url, _ = page.launch(
-        server_name="127.0.0.1",
-        share=False,
-        theme=gr.themes.Default(font=FONTS, font_mono=FONTS),
-        max_file_size=MAX_FILE_SIZE,
-        footer_links=[],
-        quiet=True,
-        prevent_thread_lock=True,  # to print the address first
-    )
-    print(f"demo: open {url} in a browser; Ctrl-C ends it", flush=True)
-    page.block_thread()
+    exit_on_interrupt(quiet=True)
+    with TemporaryDirectory(prefix="demo-") as uploads:  # only for this user, and deleted at the end
+        os.environ["GRADIO_TEMP_DIR"] = uploads
+        page = build_page(load_classifier(MODEL), Path(uploads).resolve())
+        _, url, _ = page.launch(
+            server_name=HOSTS[0],
+            share=False,
+            theme=gr.themes.Default(font=FONTS, font_mono=FONTS),
+            max_file_size=MAX_FILE_SIZE,
+            footer_links=[],
+            quiet=True,
+            prevent_thread_lock=True,  # to print the address first
+            # Other web pages can make a browser ask this server under a name of their own (DNS rebinding).
+            app_kwargs={"middleware": [Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)]},
+        )
+        print(f"demo: open {url} in a browser; Ctrl-C ends it", flush=True)
+        page.block_thread()
 
 
-def build_page(classifier: Classifier) -> gr.Blocks:
-    """Lay out the page: a drawing or a picture on one side, the answer and the network's input on the other."""
+def build_page(classifier: Classifier, uploads: Path) -> gr.Blocks:
+    """Lay out the page: a drawing or a picture on one side, the answer and the network's input on the other.
+
+    Only files in the folder uploads are opened.
+    """
 
     def classify_drawing(url: str | None) -> tuple[Any, Any]:
         if not url:
@@ -62,7 +74,7 @@ def build_page(classifier: Classifier) -> gr.Blocks:
             return None, None
 
     def classify_file(path: str | None) -> tuple[Any, Any]:
-        if not path:
+        if not path or not Path(path).resolve().is_relative_to(uploads):
             return None, None
         try:
             return classify(classifier, Path(path))

@@ -6,7 +6,9 @@ import math
 import re
 import sys
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -165,3 +167,26 @@ def test_the_demo_without_an_exported_model_says_how_to_make_one(prepared_projec
     result = attempt(sys.executable, "-m", "tools.demo", cwd=prepared_project)
     assert (result.returncode, result.stdout.count("\n")) == (1, 1)
     assert result.stdout.startswith("demo: data/export/model.onnx is missing; run `dvc repro export`")
+
+
+def request(demo: str, path: str, body: Any = None, host: str = "") -> tuple[int, str]:
+    """Send a raw request to the demo; return the status and the answer."""
+    connection = HTTPConnection(demo.split("/")[2])
+    headers = {"Content-Type": "application/json"} | ({"Host": host} if host else {})
+    connection.request("GET" if body is None else "POST", path, json.dumps(body), headers)
+    answer = connection.getresponse()
+    return answer.status, answer.read().decode()
+
+
+def test_the_demo_answers_only_under_its_own_name(demo: str) -> None:
+    assert request(demo, "/", host="evil.example:7860") == (400, "Invalid host header")
+    assert request(demo, "/", host="localhost:7860")[0] == 200
+
+
+def test_the_demo_opens_only_what_was_uploaded(demo: str) -> None:
+    picture = str(ROOT / "docs/img/five.jpg")
+    answers = [
+        request(demo, "/gradio_api/run/classify_file", {"data": [{"path": path}]}) for path in (picture, "/missing.jpg")
+    ]
+    assert [json.loads(answer)["data"] for _, answer in answers] == [[{}, None]] * 2
+    assert request(demo, f"/gradio_api/file={picture}")[0] == request(demo, "/gradio_api/file=/missing.jpg")[0] == 403
