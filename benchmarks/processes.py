@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.distributed import is_torchelastic_launched
 from tqdm import tqdm
 
 import stages  # noqa: F401
@@ -26,10 +27,9 @@ from src.network.device import describe_environment, keep_freed_memory, make_det
 from src.settings.all_params import default_values
 from src.train.data import LabelledImages
 from src.train.epoch import train_epoch
-from src.train.launcher import launch
 from src.train.learner import Learner
 from src.train.params import TrainStageParams
-from src.train.processes import ALONE, Group, is_worker, join_group
+from src.train.processes import ALONE, Group, join_group, launch
 
 TABLE = Path("benchmarks/processes.md")
 VARIANT = "BENCHMARK_VARIANT"  # the environment variable that tells the workers which one to measure
@@ -65,9 +65,8 @@ class Measurement(NamedTuple):
 
 
 def main() -> None:
-    if is_worker():
+    if is_torchelastic_launched():
         with join_group() as group:
-            group.connect(CPU)
             report(os.environ[VARIANT], group)
     elif name := os.environ.get(VARIANT):
         variant = VARIANTS[name]

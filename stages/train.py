@@ -3,6 +3,8 @@
 from functools import partial
 from pathlib import Path
 
+from torch.distributed import is_torchelastic_launched
+
 from src.common.cli import run_cli
 from src.common.files import load_arrays, write_bytes, write_csv, write_json
 from src.network.device import choose_device
@@ -11,9 +13,8 @@ from src.train.augmentation import draw_examples
 from src.train.checkpoint import Checkpoint, checkpoint_folder, checkpoint_key
 from src.train.ensemble import train_ensemble
 from src.train.history import EpochMetrics
-from src.train.launcher import check_process_count, choose_process_count, launch
 from src.train.params import TrainStageParams as Params
-from src.train.processes import ALONE, Group, is_worker, join_group
+from src.train.processes import ALONE, Group, check_process_count, choose_process_count, join_group, launch
 from src.train.runtime import set_up_runtime
 
 IMAGES, INDICES = Path("data/download/train.npz"), Path("data/split/indices.npz")
@@ -23,7 +24,7 @@ AUGMENTED, ENVIRONMENT = Path("data/train/augmented.png"), Path("data/train/envi
 
 
 def main() -> None:
-    if is_worker():
+    if is_torchelastic_launched():
         with join_group() as group:
             train(read_stage_params(Params), group)
         return
@@ -31,12 +32,15 @@ def main() -> None:
     count = choose_process_count(params.train)
     if count > 1:
         launch(count, "stages.train")
-    else:
-        train(params, ALONE)
+    if count == 1 or params.train.members > 1:
+        train(params, ALONE)  # of an ensemble that several processes have trained, only load the networks
 
 
 def train(params: Params, group: Group) -> None:
-    """Train with the other processes of the group; process 0 writes the outputs."""
+    """Train with the other processes of the group; process 0 writes the outputs.
+
+    Of an ensemble, train only the networks of this process, which then needs no other one, and write their checkpoints.
+    """
     check_process_count(group.size, params.train)
     arrays = load_arrays(IMAGES, "images", "labels", "classes", "fit")
     rows = load_arrays(INDICES, "train", "validation")
@@ -48,13 +52,9 @@ def train(params: Params, group: Group) -> None:
     write_history = partial(write_csv, HISTORY, EpochMetrics._fields)  # after every epoch, for live curves
     on_epoch = write_history if group.rank == 0 else lambda history: None
     if params.train.members > 1 and group.size > 1:
-        # Each process trains some of the networks alone; below, process 0 only loads the checkpoints of all.
         for member in range(group.rank, params.train.members, group.size):
             train_ensemble(arrays, rows, params.of_member(member), runtime, open_checkpoint, on_epoch)
-        group.barrier()
-        if group.rank:
-            return
-        group = ALONE
+        return
     ensemble = train_ensemble(arrays, rows, params, runtime, partial(open_checkpoint, group=group), on_epoch, group)
     if group.rank:
         return
