@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.distributed import is_torchelastic_launched
 from tqdm import tqdm
 
 import stages  # noqa: F401
@@ -26,10 +27,9 @@ from src.network.convnet import Architecture, ConvNet
 from src.network.params import ModelParams
 from src.train.data import LabelledImages
 from src.train.epoch import train_epoch
-from src.train.launcher import launch
 from src.train.learner import Learner
 from src.train.params import TrainParams
-from src.train.processes import ALONE, Group, is_worker, join_group
+from src.train.processes import ALONE, Group, join_group, launch
 from src.train.runtime import describe_environment, keep_freed_memory, make_deterministic
 
 TABLE = Path("benchmarks/processes.md")
@@ -66,9 +66,8 @@ class Measurement(NamedTuple):
 
 
 def main() -> None:
-    if is_worker():
+    if is_torchelastic_launched():
         with join_group() as group:
-            group.connect(CPU)
             report(os.environ[VARIANT], group)
     elif name := os.environ.get(VARIANT):
         variant = VARIANTS[name]

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import signal
 import sys
 
 from src.common.cli import exit_on_interrupt
@@ -10,10 +11,11 @@ if not importlib.util.find_spec("torch"):
     sys.exit(
         f"{sys.executable} has no PyTorch; activate the environment (source .venv/bin/activate) or run `make repro`"
     )
-if sys.argv[0] == "-m":  # while `python -m` is locating the module: a stage is run, not imported
-    # Here rather than in run_cli, because importing PyTorch already takes seconds. Of a group of processes, only the
-    # launcher reports an interrupt.
-    exit_on_interrupt(quiet="TORCHELASTIC_RUN_ID" in os.environ)
+if "TORCHELASTIC_RUN_ID" in os.environ:  # one of several processes, whose launcher reports an interrupt
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+elif sys.argv[0] == "-m":  # while `python -m` is locating the module: a stage is run, not imported
+    # Here rather than in run_cli, because importing PyTorch already takes seconds.
+    exit_on_interrupt(quiet=False)
 # Unlike the launcher of stages.train, torchrun limits each process to one thread where nobody has set a number. Here,
 # train.threads sets it, because it changes the results.
 if os.environ.get("TORCHELASTIC_RUN_ID", "stages.train") != "stages.train" and os.environ.get("OMP_NUM_THREADS") == "1":

@@ -3,6 +3,8 @@
 from functools import partial
 from pathlib import Path
 
+from torch.distributed import is_torchelastic_launched
+
 from src.common.artifacts import EpochMetrics, LayerSize
 from src.common.cli import run_cli
 from src.common.dataset import Dataset, Split
@@ -12,9 +14,8 @@ from src.params.params import read_params
 from src.train.augmentation import draw_examples
 from src.train.checkpoint import Checkpoint, checkpoint_folder, checkpoint_key
 from src.train.ensemble import train_ensemble
-from src.train.launcher import check_process_count, choose_process_count, launch
 from src.train.params import TrainSections
-from src.train.processes import ALONE, Group, is_worker, join_group
+from src.train.processes import ALONE, Group, check_process_count, choose_process_count, join_group, launch
 from src.train.runtime import set_up_runtime
 
 IMAGES, SPLIT = Path("data/download/train.npz"), Path("data/split/indices.npz")
@@ -24,7 +25,7 @@ AUGMENTED, ENVIRONMENT = Path("data/train/augmented.png"), Path("data/train/envi
 
 
 def main() -> None:
-    if is_worker():
+    if is_torchelastic_launched():
         with join_group() as group:
             train(read_sections(), group)
         return
@@ -32,8 +33,8 @@ def main() -> None:
     count = choose_process_count(sections.train)
     if count > 1:
         launch(count, "stages.train")
-    else:
-        train(sections, ALONE)
+    if count == 1 or sections.train.members > 1:
+        train(sections, ALONE)  # of an ensemble that several processes have trained, only load the networks
 
 
 def read_sections() -> TrainSections:
@@ -43,7 +44,10 @@ def read_sections() -> TrainSections:
 
 
 def train(params: TrainSections, group: Group) -> None:
-    """Train with the other processes of the group; process 0 writes the outputs."""
+    """Train with the other processes of the group; process 0 writes the outputs.
+
+    Of an ensemble, train only the members of this process, which then needs no other one, and write their checkpoints.
+    """
     check_process_count(group.size, params.train)
     data, split = Dataset.load(IMAGES), Split.load(SPLIT)
     group.connect(choose_device(params.train.device, "train.device"))  # before the description of this process's GPU
@@ -54,13 +58,9 @@ def train(params: TrainSections, group: Group) -> None:
     write_history = partial(write_csv, HISTORY, EpochMetrics)  # after every epoch, for live curves
     on_epoch = write_history if group.rank == 0 else lambda history: None
     if params.train.members > 1 and group.size > 1:
-        # Each process trains some of the networks alone; below, process 0 only loads the checkpoints of all.
         for member in range(group.rank, params.train.members, group.size):
             train_ensemble(data, split, params.of_member(member), runtime, open_checkpoint, on_epoch)
-        group.barrier()
-        if group.rank:
-            return
-        group = ALONE
+        return
     ensemble = train_ensemble(data, split, params, runtime, partial(open_checkpoint, group=group), on_epoch, group)
     if group.rank:
         return

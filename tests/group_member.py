@@ -12,11 +12,12 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
+from torch.distributed import is_torchelastic_launched
 
 from src.network.model_file import encode_networks
 from src.train.checkpoint import Checkpoint
 from src.train.data import SHORT_EPOCH, TrainingData
-from src.train.processes import ALONE, Group, is_worker, join_group
+from src.train.processes import ALONE, Group, join_group
 from src.train.training import train
 from tests.builders import AUGMENTATION, NO_AUGMENTATION, make_images, make_tiny_network, make_train_params
 
@@ -58,8 +59,7 @@ def train_all(group: Group) -> list[str]:
 
 
 def main() -> None:
-    with join_group() if is_worker() else nullcontext(ALONE) as group:
-        group.connect(torch.device("cpu"))
+    with join_group() if is_torchelastic_launched() else nullcontext(ALONE) as group:
         results = group.gather_objects(train_all(group))
         assert results == [results[0]] * group.size
         if group.rank == 0:

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from src.common.artifacts import Prediction
 from src.common.dataset import Dataset, Split
 from src.common.files import read_csv
-from tests.helpers import attempt, make_project, run, start
+from tests.helpers import ROOT, attempt, make_project, run, start
 
 PICTURES = 60
 
