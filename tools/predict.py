@@ -20,7 +20,7 @@ from src.common.cli import run_cli
 from src.common.errors import UserError
 from src.common.files import write_bytes
 from src.common.sprites import make_sprite_sheet
-from src.common.text import describe_top_classes
+from src.common.text import describe_top_classes, show
 from src.export.classifier import load_classifier
 from src.pictures.reading import is_ignored, read_picture
 
@@ -39,7 +39,7 @@ def main() -> int:
             images.append(classifier.make_input(picture))
             names.append(name)
         except UserError as error:
-            print(f"predict: {name}: {error}", file=sys.stderr)
+            print(f"predict: {show(name)}: {error}", file=sys.stderr)
             failed = True
     if not images:
         if not failed:
@@ -87,7 +87,7 @@ def print_results(
             writer.writerow((name, classes[best[0]], f"{value:.6f}", text))
     else:
         for name, value, text in zip(names, confidence, likeliest, strict=True):
-            print(f"{name}  {text}{'  (unsure)' if value < UNSURE else ''}")
+            print(f"{show(name)}  {text}{'  (unsure)' if value < UNSURE else ''}")
 
 
 def parse_arguments() -> argparse.Namespace:

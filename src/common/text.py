@@ -1,5 +1,6 @@
 """Format results as text: Markdown tables, the most probable classes of an image, the name of a dataset."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,8 +14,19 @@ def markdown_table(header: Sequence[str], rows: Sequence[Iterable[Any]], if_empt
     return [_row(header), _row("---" for _ in header), *map(_row, rows), ""]
 
 
+def markdown_text(text: Any) -> str:
+    """Escape what Markdown would take for a line break, a cell, a tag, a link or a mention."""
+    escaped = " ".join(str(text).split("\n")).replace("|", "\\|").replace("](", "]\\(").replace("<", "&lt;")
+    return re.sub(r"@(?=\w)", "@\u2060", escaped)  # an invisible character that ends a mention
+
+
+def show(text: Any) -> str:
+    """Return text for a terminal, quoted and escaped if it holds characters that cannot be printed."""
+    return str(text) if str(text).isprintable() else repr(str(text))
+
+
 def _row(cells: Iterable[Any]) -> str:
-    return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
+    return f"| {' | '.join(map(markdown_text, cells))} |"
 
 
 def count(noun: str, number: int) -> str:

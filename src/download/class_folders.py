@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from src.common.errors import UserError
+from src.common.text import show
 from src.pictures.reading import is_ignored
 
 # How tools name the folders of the parts, in any case.
@@ -79,12 +80,6 @@ def list_class_folders(folder: Path) -> ClassFolders:
     return ClassFolders(classes, files, rejected)
 
 
-def show_path(path: Path | str) -> str:
-    """Return a path as text, quoted and escaped if it holds characters that cannot be printed."""
-    text = str(path)
-    return text if text.isprintable() else repr(text)
-
-
 def _find_parts(folder: Path) -> dict[str, Path]:
     """Return the folders of the parts; without one for testing, that of train is the part with an empty name."""
     parts: dict[str, Path] = {}
@@ -145,6 +140,10 @@ def _check_classes(folder: Path, classes: Sequence[str], found: dict[str, dict[s
             name.encode()
         except UnicodeEncodeError:
             raise UserError(f"{folder}: the class name {name!r} is not valid UTF-8; rename its folder") from None
+        if not name.isprintable():
+            raise UserError(
+                f"{folder}: the class name {name!r} has characters that cannot be printed; rename its folder"
+            )
         alike[unicodedata.normalize("NFD", name.casefold())].append(name)
     for names in alike.values():
         if len(names) > 1:
@@ -160,7 +159,7 @@ def _check_classes(folder: Path, classes: Sequence[str], found: dict[str, dict[s
             listed = "".join(f"\n  {name or 'train'}: {_join(sorted(one))}" for name, one in found.items())
             raise UserError(f"{folder}: all parts must have the same classes, but they have{listed}")
     if len(classes) < 2:
-        only = f"only the class {show_path(classes[0])}" if classes else "no folder of a class"
+        only = f"only the class {show(classes[0])}" if classes else "no folder of a class"
         raise UserError(f"{folder} has {only}, and at least two classes are needed; {_advice(folder)}")
     empty = []
     for part, in_part in found.items():
@@ -170,7 +169,7 @@ def _check_classes(folder: Path, classes: Sequence[str], found: dict[str, dict[s
             elif set(content.values()) == {FOLDER}:
                 inner = _join(Path(path).name for path in content)
                 raise UserError(
-                    f"{folder}: the class {show_path(name)} holds only folders ({inner}); make each of them a class, or"
+                    f"{folder}: the class {show(name)} holds only folders ({inner}); make each of them a class, or"
                     f" move their pictures up. The layout must be: {_advice(folder)}"
                 )
     if empty:
@@ -178,7 +177,7 @@ def _check_classes(folder: Path, classes: Sequence[str], found: dict[str, dict[s
 
 
 def _join(names: Iterable[Path | str]) -> str:
-    return ", ".join(map(show_path, names)) or "none"
+    return ", ".join(map(show, names)) or "none"
 
 
 def _advice(folder: Path) -> str:

@@ -21,6 +21,7 @@ from src.common.errors import UserError
 
 MAX_BYTES = 64 * 2**20  # per file; the largest is 47 MB uncompressed
 MIN_BYTES_PER_SECOND = 50_000  # a slower source is treated as stalled
+POLL = 0.1  # seconds
 NPM_TIMEOUT = 20  # seconds
 
 
@@ -44,44 +45,66 @@ def _fetch_url(url: str, timeout: float) -> bytes:
         if getattr(error, "code", None) == 404 or isinstance(error.reason, FileNotFoundError):
             raise FileNotFoundError("not found") from None
         raise
-    with response:
-        expected = int(response.headers.get("Content-Length") or 0)
-        data = bytearray()
-        start = time.monotonic()
-        with tqdm(
-            total=expected or None, desc=url.rsplit("/", 1)[1], unit="B", unit_scale=True, leave=False, disable=None
-        ) as progress:
-            while chunk := response.read1(2**16):
-                data += chunk
-                progress.update(len(chunk))
-                seconds = time.monotonic() - start
-                if len(data) > MAX_BYTES:
-                    raise UserError(f"larger than {MAX_BYTES:,} bytes")
-                if seconds > timeout and len(data) / seconds < MIN_BYTES_PER_SECOND:
-                    raise TimeoutError(f"slower than {MIN_BYTES_PER_SECOND:,} bytes per second")
+    expected = int(response.headers.get("Content-Length") or 0)
+    data = bytearray()
+
+    def read() -> None:
+        with response:
+            while len(data) <= MAX_BYTES and (chunk := response.read1(2**16)):
+                data.extend(chunk)
+
+    start = time.monotonic()
+    name = url.rsplit("/", 1)[1]
+    with tqdm(total=expected or None, desc=name, unit="B", unit_scale=True, leave=False, disable=None) as progress:
+        # In a thread, because a response that comes byte by byte can keep a single read busy for hours.
+        reading = _Call(read)
+        while not reading.finished(POLL):
+            progress.update(len(data) - progress.n)
+            seconds = time.monotonic() - start
+            if seconds > timeout and len(data) / seconds < MIN_BYTES_PER_SECOND:
+                raise TimeoutError(f"slower than {MIN_BYTES_PER_SECOND:,} bytes per second")
+        reading.result()
+    if len(data) > MAX_BYTES:
+        raise UserError(f"larger than {MAX_BYTES:,} bytes")
     if len(data) < expected:
         raise UserError(f"truncated: {len(data):,} of {expected:,} bytes")
     return bytes(data)
 
 
+class _Call:
+    """A call in a thread of its own, which is abandoned if it takes too long."""
+
+    def __init__(self, call: Callable[[], Any]) -> None:
+        self._call = call
+        self._outcome: list[Any] = []
+        self._error: list[Exception] = []
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._outcome.append(self._call())
+        except Exception as error:
+            self._error.append(error)
+
+    def finished(self, seconds: float) -> bool:
+        """Wait for the call at most this long; return whether it has ended."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def result(self) -> Any:
+        """Return what the call returned, or raise what it raised."""
+        if self._error:
+            raise self._error[0]
+        return self._outcome[0]
+
+
 def _with_timeout(seconds: float, call: Callable[[], Any]) -> Any:
     """Return call's result; raise TimeoutError if it takes too long. urlopen's timeout does not cover DNS lookups."""
-    outcome: list[Any] = []
-
-    def target() -> None:
-        try:
-            outcome.append(call())
-        except Exception as error:
-            outcome.append(error)
-
-    thread = threading.Thread(target=target, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if not outcome:
+    running = _Call(call)
+    if not running.finished(seconds):
         raise TimeoutError(f"no response within {seconds:g} s")
-    if isinstance(outcome[0], Exception):
-        raise outcome[0]
-    return outcome[0]
+    return running.result()
 
 
 def fetch_npm(package: str, folder: str) -> dict[str, bytes]:

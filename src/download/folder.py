@@ -19,7 +19,8 @@ from tqdm import tqdm
 from src.common.artifacts import PictureName
 from src.common.dataset import Dataset, Preprocessing
 from src.common.errors import UserError
-from src.download.class_folders import ClassFolders, PictureFile, list_class_folders, show_path
+from src.common.text import show
+from src.download.class_folders import ClassFolders, PictureFile, list_class_folders
 from src.download.params import DownloadParams
 from src.pictures.fitting import make_input
 from src.pictures.reading import DIGEST_SIZE, read_picture
@@ -53,7 +54,7 @@ def load_folder(params: DownloadParams) -> tuple[Dataset, Dataset, list[PictureN
     for name, side in (("training", train), ("test", test)):
         missing = np.setdiff1d(np.arange(len(found.classes)), labels[side])
         if len(missing):
-            names = ", ".join(show_path(found.classes[label]) for label in missing)
+            names = ", ".join(show(found.classes[label]) for label in missing)
             raise UserError(
                 f"{folder} has no {name} pictures that can be used for: {names}; every class needs at least one for"
                 " testing and two different ones for training"
@@ -62,7 +63,7 @@ def load_folder(params: DownloadParams) -> tuple[Dataset, Dataset, list[PictureN
     for place, row in enumerate(train):  # in place, to save memory; place <= row
         images[place] = images[row]
     files = [
-        PictureName(part, index, show_path(found.files[row].path))
+        PictureName(part, index, show(found.files[row].path))
         for part, side in (("train", train), ("test", test))
         for index, row in enumerate(side)
     ]
@@ -169,7 +170,7 @@ def _decode_chunk(paths: Sequence[str], preprocessing: Preprocessing, shape: tup
 
 def _report_rejected(rejected: dict[str, str], skip: bool) -> None:
     if rejected:
-        lines = [f"{show_path(path)}: {reason}" for path, reason in sorted(rejected.items())]
+        lines = [f"{show(path)}: {reason}" for path, reason in sorted(rejected.items())]
         title = f"{len(lines):,} {'file' if len(lines) == 1 else 'files'} cannot be used"
         if not skip:
             advice = "Remove or replace them, or set download.skip_unreadable to true to leave them out."
@@ -183,7 +184,7 @@ def _drop_copies(files: Sequence[PictureFile], rows: Sequence[int], digests: Seq
     for row in sorted(rows, key=lambda row: PRIORITY.get(files[row].part, 2)):
         copies[digests[row]].append(row)
     groups = [group for group in copies.values() if len(group) > 1]
-    named = [" = ".join(show_path(files[row].path) for row in group) for group in groups]
+    named = [" = ".join(show(files[row].path) for row in group) for group in groups]
     conflicts = [
         names for names, group in zip(named, groups, strict=True) if len({files[row].label for row in group}) > 1
     ]

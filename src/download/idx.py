@@ -14,24 +14,27 @@ FILES = {
     "test_labels": "t10k-labels-idx1-ubyte",
 }
 UNSIGNED_BYTE = 0x08
+TYPES = {UNSIGNED_BYTE: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4"}  # of integers
 
 
 def decode_idx(data: bytes, dimensions: int) -> np.ndarray:
-    """Decode an IDX file of unsigned bytes with the given number of dimensions (3: images, 1: labels).
+    """Decode an IDX file with the given number of dimensions: 3 for images uint8, 1 for labels of any integer type.
 
     Layout: 0, 0, type code, number of dimensions, each size as a big-endian 32-bit integer, then the values.
     Raise UserError for a wrong magic number, or a length that does not match the sizes.
     """
     expected = bytes([0, 0, UNSIGNED_BYTE, dimensions])
-    if data[:4] != expected:
+    kind = TYPES.get(data[2]) if data[:2] == b"\0\0" and data[3:4] == expected[3:] else None
+    if not kind or (dimensions == 3 and data[2] != UNSIGNED_BYTE):
         raise UserError(f"magic number is 0x{data[:4].hex()}, expected 0x{expected.hex()}")
     header = 4 + 4 * dimensions
     if len(data) < header:
         raise UserError(f"truncated: {len(data)} bytes, but the header alone takes {header}")
     shape = [int(size) for size in np.frombuffer(data, ">u4", count=dimensions, offset=4)]
-    if len(data) != header + math.prod(shape):
-        raise UserError(f"{len(data):,} bytes, but the header implies {header + math.prod(shape):,} for {shape}")
-    return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
+    length = header + math.prod(shape) * np.dtype(kind).itemsize
+    if len(data) != length:
+        raise UserError(f"{len(data):,} bytes, but the header implies {length:,} for {shape}")
+    return np.frombuffer(data, kind, offset=header).reshape(shape)
 
 
 def decode_files(files: dict[str, bytes], sha256: dict[str, str]) -> list[np.ndarray]:

@@ -1,6 +1,8 @@
 """Your own data set in MNIST's file format: four IDX files in a folder, and the class names if you like."""
 
 import gzip
+import io
+import re
 import zlib
 from pathlib import Path
 
@@ -14,6 +16,13 @@ from src.download.params import DownloadParams
 from src.pictures.reading import digest_images
 
 CLASSES = "classes.txt"
+# What other tools call the files, such as train-images.idx3-ubyte and emnist-letters-test-labels-idx1-ubyte.gz.
+PATTERNS = {
+    part: f"{'train' if part.startswith('train') else '(t10k|test)'}-{kind}[-.]idx"
+    for part, kind in zip(FILES, ("images", "labels", "images", "labels"), strict=True)
+}
+GZIP_MAGIC = b"\x1f\x8b"
+MAX_BYTES = 4 * 2**30  # of a decompressed file
 
 
 def load_idx_folder(params: DownloadParams) -> tuple[Dataset, Dataset]:
@@ -24,7 +33,7 @@ def load_idx_folder(params: DownloadParams) -> tuple[Dataset, Dataset]:
     least two classes, the same in training and test.
     """
     folder = Path(params.folder)
-    files = {file: _read_file(folder / file) for file in FILES.values()}
+    files = {file: _read_file(folder, part) for part, file in FILES.items()}
     try:
         train_images, train_labels, test_images, test_labels = decode_files(files, sha256={})
     except UserError as error:
@@ -58,18 +67,28 @@ def _frame(images: np.ndarray) -> np.ndarray:
     return np.stack([frame_character(Image.fromarray(image[0]), image.shape) for image in images])
 
 
-def _read_file(path: Path) -> bytes:
-    compressed = path.with_name(f"{path.name}.gz")
-    try:
-        return path.read_bytes() if path.exists() else gzip.decompress(compressed.read_bytes())
-    except FileNotFoundError:
+def _read_file(folder: Path, part: str) -> bytes:
+    """Read one of the four files, whatever it is called exactly, and decompress it if it is a gzip file."""
+    found = [path for path in sorted(folder.glob("*")) if re.search(PATTERNS[part], path.name)]
+    exact = [path for path in found if path.name.startswith(FILES[part])]
+    paths = exact[:1] or found
+    if not paths:
         needed = ", ".join(FILES.values())
         raise UserError(
-            f"neither {path.name} nor {compressed.name} is in download.folder = {path.parent}; needed, each plain or"
-            f" as .gz, are {needed}, and optionally {CLASSES} with one class name per line"
-        ) from None
+            f"neither {FILES[part]} nor {FILES[part]}.gz is in download.folder = {folder}; needed, each plain or as"
+            f" .gz, are {needed}, and optionally {CLASSES} with one class name per line"
+        )
+    if len(paths) > 1:
+        raise UserError(f"{folder} has {' and '.join(path.name for path in paths)}; keep only one of them")
+    try:
+        data = paths[0].read_bytes()
+        if data[:2] == GZIP_MAGIC:
+            data = gzip.GzipFile(fileobj=io.BytesIO(data)).read(MAX_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path.parent}: {compressed.name if not path.exists() else path.name}: {error}") from None
+        raise UserError(f"{folder}: {paths[0].name}: {error}") from None
+    if len(data) > MAX_BYTES:
+        raise UserError(f"{folder}: {paths[0].name}: decompresses to more than {MAX_BYTES:,} bytes")
+    return data
 
 
 def _read_names(path: Path, count: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from reprlib import Repr
 from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -120,12 +121,16 @@ def _describe(details: Any) -> str:
         return str(message)
     if not keys and details["type"] == "extra_forbidden":
         return f"{section}: unknown section; known: {_join(SECTIONS)}"
-    found = f"{'.'.join(map(str, details['loc']))} = {details['input']!r}"
+    found = f"{'.'.join(map(str, details['loc']))} = {_shorten.repr(details['input'])}"
     if details["type"] == "model_type":
         return f"{found}: must hold the keys {_join(SECTIONS[section].model_fields)}"
     if details["type"] == "extra_forbidden":
         return f"{found}: unknown key; known: {_join(SECTIONS[section].model_fields)}"
     return f"{found}: {message}"
+
+
+_shorten = Repr()  # aliases can make YAML huge
+_shorten.maxlevel, _shorten.maxlist, _shorten.maxstring = 4, 20, 200
 
 
 def _join(names: Iterable[str]) -> str:

@@ -58,6 +58,11 @@ class Handler(BaseHTTPRequestHandler):
     def broken(self) -> None:
         self.send_error(500, "out of order")
 
+    def chunked(self) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while not FINISHED.wait(0.05):  # the size of a chunk that never ends
+            self.wfile.write(b"0")
+
     def garbage(self) -> None:
         self.wfile.write(b"no status line\r\n")
 
@@ -102,7 +107,7 @@ def test_truncated_and_oversized_answers_are_rejected(server: str, monkeypatch: 
         fetch_url(f"{server}/huge", timeout=5)
 
 
-@pytest.mark.parametrize("behaviour", ["silent", "stalling", "dripping"])
+@pytest.mark.parametrize("behaviour", ["silent", "stalling", "dripping", "chunked"])
 def test_a_server_that_hangs_times_out(server: str, behaviour: str) -> None:
     start = time.monotonic()
     with pytest.raises(TimeoutError):

@@ -1,3 +1,4 @@
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,36 @@ def test_files_are_plain_or_compressed(tmp_path: Path, compressed: bool) -> None
     assert data.test.labels.tolist() == list(range(10))
     assert data.train.classes == list("0123456789")
     assert data.train.preprocessing.fit == "pad"
+
+
+def test_files_of_other_tools_are_read(tmp_path: Path) -> None:
+    expected = load(write_mirror(tmp_path / "plain", make_files()))
+    names = (
+        "emnist-train-images-idx3-ubyte.gz",
+        "train-labels.idx1-ubyte",
+        "t10k-images-idx3-ubyte.gz",
+        "test-labels-idx1-ubyte",
+    )
+    other = tmp_path / "other"
+    other.mkdir()
+    for place, (name, data) in enumerate(zip(names, make_files().values(), strict=True)):
+        if name.startswith("test-labels"):  # as 32-bit integers
+            data = bytes([0, 0, 0x0C, 1]) + data[4:8] + np.frombuffer(data, np.uint8, offset=8).astype(">i4").tobytes()
+        (other / name).write_bytes(gzip.compress(data) if place == 0 else data)  # and one .gz that is none
+    found = load(other)
+    for one, two in zip(expected[:2], found[:2], strict=True):
+        assert np.array_equal(one.images, two.images)
+        assert np.array_equal(one.labels, two.labels)
+    (other / "my-train-labels-idx1-ubyte").write_bytes(b"")
+    with pytest.raises(UserError, match="keep only one of them"):
+        load(other)
+
+
+def test_compressed_files_have_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_mirror(tmp_path / "idx", make_files(), compressed=True)
+    monkeypatch.setattr("src.download.idx_folder.MAX_BYTES", 1000)
+    with pytest.raises(UserError, match=r"train-images-idx3-ubyte.gz: decompresses to more than 1,000 bytes"):
+        load(folder)
 
 
 def test_classes_can_be_named(tmp_path: Path) -> None:

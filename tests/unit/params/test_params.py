@@ -72,6 +72,14 @@ def test_every_wrong_key_is_named_with_its_value(tmp_path: Path, changes: dict[s
         assert message in str(error.value)
 
 
+def test_aliases_that_multiply_are_not_written_out(tmp_path: Path) -> None:
+    lines = ["a: &a0 [x, x]", *(f"b{n}: &a{n + 1} [*a{n}, *a{n}, *a{n}, *a{n}]" for n in range(40))]
+    path = tmp_path / "params.yaml"
+    path.write_text("\n".join([*lines, "model: *a40"]))
+    with pytest.raises(UserError, match="unknown section"):
+        check_params(read_yaml(path), path)
+
+
 def test_a_file_without_sections_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text("")
     with pytest.raises(UserError, match="must hold sections of parameters, found NoneType"):
