@@ -24,6 +24,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 repro: .venv/installed ## run the stages of the pipeline that have changed
+	@$(BIN)/python -m tools.repair
 	$(BIN)/dvc repro
 
 test: .venv/installed-dev ## run all tests

@@ -1,0 +1,64 @@
+"""Repair DVC's lock files if a kill has left them empty or cut off, as DVC rewrites them in place.
+
+A broken dvc.lock is replaced by Git's version and a broken .dvc/tmp/rwlock is removed; the next `dvc repro` restores
+from the run cache what the former had recorded since. The broken files are kept beside them as *.broken.
+"""
+
+import argparse
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from src.common.cli import run_cli
+from src.common.errors import UserError
+from src.common.files import write_bytes
+
+LOCK, RWLOCK = Path("dvc.lock"), Path(".dvc/tmp/rwlock")
+
+
+def main() -> None:
+    argparse.ArgumentParser(prog="python -m tools.repair", description=__doc__).parse_args()
+    broken = [path for path, parse in ((LOCK, read_stages), (RWLOCK, json.loads)) if is_broken(path, parse)]
+    if not broken:
+        return
+    from dvc.exceptions import DvcException  # slow to import
+    from dvc.repo import Repo
+
+    try:
+        with Repo() as repo, repo.lock:
+            for path in broken:
+                path.replace(path.with_name(f"{path.name}.broken"))
+                print(f"repair: {path} was cut off by a kill; kept it as {path.name}.broken", flush=True)
+    except DvcException as error:
+        raise UserError(f"{', '.join(map(str, broken))} is broken, and DVC is in use: {error}") from None
+    if LOCK in broken:
+        saved = subprocess.run(["git", "show", f"HEAD:./{LOCK}"], capture_output=True)
+        if saved.returncode == 0:
+            write_bytes(LOCK, saved.stdout)
+
+
+def is_broken(path: Path, parse: Callable[[str], Any]) -> bool:
+    """Return whether a file exists and cannot be parsed."""
+    try:
+        parse(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return False
+    except (ValueError, YAMLError, UserError):
+        return True
+    return False
+
+
+def read_stages(text: str) -> None:
+    """Raise UserError or YAMLError if a text is not the contents of a dvc.lock."""
+    document = YAML(typ="safe").load(text)
+    if not isinstance(document, dict) or not isinstance(document.get("stages"), dict):
+        raise UserError("no stages")
+
+
+if __name__ == "__main__":
+    run_cli(main)
