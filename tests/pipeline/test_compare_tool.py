@@ -140,6 +140,7 @@ def test_gate(repository: Path, compare: Compare) -> None:
         ({"accuracy": True}, "the metric test.accuracy is True, not a finite number"),
         ({"images": 0}, "has 15 errors in 0 images"),
         ({"errors": 3}, "errors.csv has 15 rows, but metrics.json has 3 errors in 1000 images"),
+        ({"errors": 3, "accuracy": 0.997}, "errors.csv has 15 rows, but metrics.json has 3 errors in 1000 images"),
     ],
 )
 def test_impossible_metrics_do_not_pass(
