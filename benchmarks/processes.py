@@ -1,4 +1,4 @@
-"""Measure what several processes on one machine gain: a batch in parts, and an ensemble dealt to the processes.
+"""Measure what several processes on one machine gain: a batch in shards, and an ensemble dealt to the processes.
 
 Run it from the project's root, on an idle machine: `python -m benchmarks.processes`. The variants alternate, so that a
 slow minute affects all of them. The default network trains on random images, which are as fast as real ones. Writes
@@ -40,7 +40,7 @@ EXCHANGES = 20
 
 
 class Variant(NamedTuple):
-    """How to train: in how many processes of how many threads, with batches in shards parts, or one network each."""
+    """How to train: in how many processes of how many threads, with batches in so many shards, or one network each."""
 
     processes: int
     threads: int
@@ -50,8 +50,8 @@ class Variant(NamedTuple):
 
 VARIANTS = {
     "1 process of 2 threads": Variant(1, 2, 1),
-    "1 process of 2 threads, batches in 2 parts": Variant(1, 2, 2),
-    "2 processes of 1 thread, sharing batches in 2 parts": Variant(2, 1, 2),
+    "1 process of 2 threads, batches in 2 shards": Variant(1, 2, 2),
+    "2 processes of 1 thread, sharing batches in 2 shards": Variant(2, 1, 2),
     "2 processes of 1 thread, each training a network of an ensemble": Variant(2, 1, 1, True),
 }
 

@@ -32,15 +32,12 @@ def main() -> None:
     count = choose_process_count(params.train)
     if count > 1:
         launch(count, "stages.train")
-    if count == 1 or params.train.members > 1:
-        train(params, ALONE)  # of an ensemble that several processes have trained, only load the networks
+    else:
+        train(params, ALONE)
 
 
 def train(params: Params, group: Group) -> None:
-    """Train with the other processes of the group; process 0 writes the outputs.
-
-    Of an ensemble, train only the networks of this process, which then needs no other one, and write their checkpoints.
-    """
+    """Train with the other processes of the group; process 0 writes the outputs."""
     check_process_count(group.size, params.train)
     arrays = load_arrays(IMAGES, "images", "labels", "classes", "fit")
     rows = load_arrays(INDICES, "train", "validation")
@@ -52,9 +49,13 @@ def train(params: Params, group: Group) -> None:
     write_history = partial(write_csv, HISTORY, EpochMetrics._fields)  # after every epoch, for live curves
     on_epoch = write_history if group.rank == 0 else lambda history: None
     if params.train.members > 1 and group.size > 1:
+        # Each process trains some of the networks alone; below, process 0 only loads the checkpoints of all.
         for member in range(group.rank, params.train.members, group.size):
             train_ensemble(arrays, rows, params.of_member(member), runtime, open_checkpoint, on_epoch)
-        return
+        group.barrier()
+        if group.rank:
+            return
+        group = ALONE
     ensemble = train_ensemble(arrays, rows, params, runtime, partial(open_checkpoint, group=group), on_epoch, group)
     if group.rank:
         return
