@@ -33,8 +33,8 @@ def main() -> None:
     count = choose_process_count(sections.train)
     if count > 1:
         launch(count, "stages.train")
-    if count == 1 or sections.train.members > 1:
-        train(sections, ALONE)  # of an ensemble that several processes have trained, only load the networks
+    else:
+        train(sections, ALONE)
 
 
 def read_sections() -> TrainSections:
@@ -44,10 +44,7 @@ def read_sections() -> TrainSections:
 
 
 def train(params: TrainSections, group: Group) -> None:
-    """Train with the other processes of the group; process 0 writes the outputs.
-
-    Of an ensemble, train only the members of this process, which then needs no other one, and write their checkpoints.
-    """
+    """Train with the other processes of the group; process 0 writes the outputs."""
     check_process_count(group.size, params.train)
     data, split = Dataset.load(IMAGES), Split.load(SPLIT)
     group.connect(choose_device(params.train.device, "train.device"))  # before the description of this process's GPU
@@ -58,9 +55,13 @@ def train(params: TrainSections, group: Group) -> None:
     write_history = partial(write_csv, HISTORY, EpochMetrics)  # after every epoch, for live curves
     on_epoch = write_history if group.rank == 0 else lambda history: None
     if params.train.members > 1 and group.size > 1:
+        # Each process trains some of the networks alone; below, process 0 only loads the checkpoints of all.
         for member in range(group.rank, params.train.members, group.size):
             train_ensemble(data, split, params.of_member(member), runtime, open_checkpoint, on_epoch)
-        return
+        group.barrier()
+        if group.rank:
+            return
+        group = ALONE
     ensemble = train_ensemble(data, split, params, runtime, partial(open_checkpoint, group=group), on_epoch, group)
     if group.rank:
         return

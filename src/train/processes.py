@@ -22,7 +22,7 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.rendezvous import rendezvous
 
-from src.common.cli import exit_interrupted, exit_on_interrupt
+from src.common.cli import exit_interrupted
 from src.common.errors import UserError
 from src.network.device import choose_device
 from src.train.params import TrainParams
@@ -30,6 +30,7 @@ from src.train.params import TrainParams
 T = TypeVar("T")
 
 TIMEOUT = 600  # seconds that a process waits for the others; TRAIN_TIMEOUT overrides it
+PATIENCE = timedelta(days=365)  # for networks of an ensemble that take unequally long
 GRACE = 3.0  # seconds in which an agent that has lost a process ends the others
 RESUME = "the same command resumes from the last completed epoch"
 
@@ -97,7 +98,6 @@ def launch(count: int, module: str) -> None:
             if failure.exitcode > 0:
                 sys.exit(1)
             raise UserError(f"process {rank} was ended by {failure.signal_name()}; {RESUME}") from None
-    exit_on_interrupt(quiet=False)  # the agent has replaced the handlers
 
 
 class Group:
@@ -106,15 +106,20 @@ class Group:
     All processes take part in every exchange, which raises UserError if one of them is missing.
     """
 
-    def __init__(self, rank: int = 0, size: int = 1, timeout: int = TIMEOUT) -> None:
+    def __init__(self, rank: int = 0, size: int = 1, timeout: float = TIMEOUT) -> None:
         self.rank = rank
         self.size = size
         self._timeout = timedelta(seconds=timeout)
+        # Besides PyTorch's default group, which is one of gloo with a time limit:
+        self._patient: dist.ProcessGroup | None = None
         self._gpus: dist.ProcessGroup | None = None
 
     def connect(self, device: torch.device) -> None:
-        """Prepare to gather tensors on a device; on CUDA, choose the GPU of this process."""
-        if self.size == 1 or device.type == "cpu":
+        """Prepare for the barrier and for gathering tensors on a device; on CUDA, choose the GPU of this process."""
+        if self.size == 1:
+            return
+        self._patient = dist.new_group(backend="gloo", timeout=PATIENCE)
+        if device.type == "cpu":
             return
         gpu, count = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
         if gpu >= count:
@@ -162,12 +167,18 @@ class Group:
                     " identical in this"
                 )
 
+    def barrier(self) -> None:
+        """Wait until all processes are here, however long they take, unless one of them ends."""
+        if self.size > 1:
+            with self._exchange(self._patient, PATIENCE):
+                pass
+
     @contextmanager
-    def _exchange(self) -> Iterator[None]:
+    def _exchange(self, group: dist.ProcessGroup | None = None, timeout: timedelta | None = None) -> Iterator[None]:
         """Wait for all processes before an exchange; raise UserError if one is missing then, or ends during it."""
         try:
             # Unlike the exchange itself, it names those that are missing, but only to process 0.
-            dist.monitored_barrier(timeout=self._timeout, wait_all_ranks=True)
+            dist.monitored_barrier(group, timeout or self._timeout, wait_all_ranks=True)
             yield
         except RuntimeError as error:
             # If a process has ended, its agent reports that and ends this one. Otherwise, process 0 speaks first.
