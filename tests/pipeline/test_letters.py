@@ -86,7 +86,7 @@ def test_larger_images_and_another_class(letters: Path) -> None:
     output = run("dvc", "exp", "run", *LARGE, "-S", "train.epochs=1", "report", cwd=letters)
     assert stages_run(output) == STAGES[:-1]
     assert "648 training and 216 test images of 64x64 pixels, 27 classes" in output
-    assert re.search(r"input +3x64x64\n +crop +3x60x60", output)
+    assert re.search(r"input +3x64x64 *\n +crop +3x60x60", output)
     page = (letters / "data/report/index.html").read_text()
     assert "&amp;" in page
     assert re.search("photos/test/[A-Z]/cm(r|ss)10 [0-3].png", page)  # the file of an error

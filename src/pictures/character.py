@@ -1,0 +1,228 @@
+"""Find the one character that a picture shows.
+
+A picture is a nest of even regions: a desk contains a sheet, a sheet contains ink, ink encloses holes. So every even
+region whose outline is a rectangle may be the sheet, including the whole picture. What stands out from a sheet is ink,
+unless it reaches in from outside, as a finger does, or is a rectangle itself: another sheet, or a frame. The character
+is on the sheet with the largest ink. If there is none, the picture may be cropped to the character, so that its paper
+is in pieces.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image, ImageDraw
+from scipy.ndimage import (
+    binary_dilation,
+    binary_erosion,
+    binary_fill_holes,
+    find_objects,
+    gaussian_gradient_magnitude,
+    label,
+)
+from scipy.spatial import ConvexHull
+from skimage.filters import gaussian, threshold_otsu
+
+from src.common.errors import UserError
+
+SIDE, MIN_SIDE = 256, 128  # pixels, to which larger pictures are reduced, and smaller ones enlarged
+MIN_EDGE = 0.015  # of the brightness per pixel; less is an even region
+MIN_SHEET = 0.04  # of the picture's area
+MIN_RECTANGLE = 0.9  # of the smallest rectangle around a sheet
+MIN_SOLID = 0.8  # of a sheet's convex hull, with what lies on it
+MIN_SOLID_CROPPED = 0.95  # a thick character that fills the picture is more solid than one on paper
+MAX_ASPECT = 2.5  # of a sheet; a straight stroke is longer
+PAPER_BLUR = 1 / 20  # of the longer side: separates shadows, which are larger, from strokes, which are smaller
+MIN_CONTRAST = 0.1  # between ink and paper (black against white is 1)
+NOISE = 5  # times the noise of the paper: less is no ink
+MIN_COMPONENT = 0.1  # of the largest component's size; smaller components are specks
+MIN_CHARACTER = 0.015  # of the picture's longer side
+MIN_ON_PIECE = 0.05  # of the picture's longer side, on paper that covers less than half of it
+MAX_PARTS = 4  # of a character
+NEIGHBOURS = np.ones((3, 3))  # diagonal ones, too
+NOTHING = "no ink stands out from the paper; the picture must show one character, darker or lighter than the rest"
+
+
+def find_character(picture: Image.Image) -> np.ndarray:
+    """Return the amount of ink (H, W) in [0, 1], cropped to the character; raise UserError if there is not just one."""
+    scale = max(MIN_SIDE, min(SIDE, max(picture.size))) / max(picture.size)
+    small = picture.resize([max(1, round(length * scale)) for length in picture.size])
+    grey = np.asarray(small) / 255
+    best, best_box, piece, solid = None, None, False, MIN_SOLID
+    for sheet in sorted(find_sheets(grey), key=lambda sheet: sheet[1].sum()):
+        ink = find_ink(grey, *sheet)
+        box = largest_box(ink)
+        if box is None:
+            continue
+        if best_box is None or (extent(box) > extent(best_box) and not encloses(box, best_box)):
+            best, best_box, piece = ink, box, bool(sheet[1].mean() < 0.5)
+    if best is None or best_box is None or (piece and extent(best_box) < MIN_ON_PIECE * max(grey.shape)):
+        best, solid = find_cropped_ink(grey), MIN_SOLID_CROPPED
+    ink, place = cut_out(best, solid)
+    length = np.ptp(place, 0).max()
+    if scale < 0.8 and length < SIDE / 4:  # look again, more closely
+        top_left, bottom_right = (place[0] - length / 2) / scale, (place[1] + length / 2) / scale
+        top, left = top_left.clip(0).astype(int)
+        bottom, right = np.minimum(bottom_right, picture.size[::-1]).astype(int)
+        return find_character(picture.crop((left, top, right, bottom)))
+    return ink
+
+
+def find_sheets(grey: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the even part of every region that may be the sheet, and the whole of it."""
+    gradient = gaussian_gradient_magnitude(grey, 1)
+    even = gradient < max(MIN_EDGE, 4 * np.median(gradient))
+    regions, _ = label(even)
+    sizes = np.bincount(regions[even])
+    for index in np.flatnonzero(sizes >= MIN_SHEET * grey.size):
+        region = regions == index
+        if is_sheet(region):
+            mask = Image.new("1", grey.shape[::-1])
+            ImageDraw.Draw(mask).polygon(hull_of(region)[0].round().astype(int).ravel().tolist(), fill=1)
+            yield region, np.asarray(mask) | region
+
+
+def is_sheet(region: np.ndarray, solid: float = MIN_SOLID) -> bool:
+    """Whether a region is a rectangle, with whatever inside, or solid: strokes of a pen are neither."""
+    corners, area = hull_of(region)
+    if area < MIN_SHEET * region.size:
+        return False
+    angles = np.arange(0, np.pi / 2, np.pi / 90)
+    widths, heights = (
+        np.ptp(corners @ np.stack([np.cos(turned), np.sin(turned)]), axis=0) for turned in (angles, angles + np.pi / 2)
+    )
+    best = (widths * heights).argmin()
+    sides = widths[best], heights[best]
+    if max(sides) > MAX_ASPECT * min(sides):
+        return False
+    if region.sum() > 0.95 * area:
+        return True
+    if binary_fill_holes(region).sum() < solid * area:
+        return False
+    return area > MIN_RECTANGLE * widths[best] * heights[best] or quadrilateral(corners) > MIN_RECTANGLE * area
+
+
+def quadrilateral(corners: np.ndarray) -> float:
+    """Compute the area of the largest quadrilateral with these corners."""
+    lines = corners - corners[:, None]
+    doubled = lines[:, :, None, 0] * lines[:, None, :, 1] - lines[:, :, None, 1] * lines[:, None, :, 0]
+    return float(np.ptp(doubled, axis=2).max() / 2)
+
+
+def hull_of(region: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return the corners (x, y) of a region's convex hull, and its area."""
+    rows = np.flatnonzero(region.any(1))
+    left = region[rows].argmax(1)
+    right = region.shape[1] - 1 - region[rows, ::-1].argmax(1)
+    ends = np.concatenate([np.stack([side, rows], 1) for side in (left, right)])
+    points = np.concatenate([ends + offset for offset in ((-0.5, -0.5), (-0.5, 0.5), (0.5, -0.5), (0.5, 0.5))])
+    hull = ConvexHull(points)
+    return points[hull.vertices], hull.volume
+
+
+def find_ink(grey: np.ndarray, even: np.ndarray, sheet: np.ndarray) -> np.ndarray:
+    """Compute the amount of ink (H, W) in [0, 1] on a sheet, relative to the surrounding paper; without ink, all 0."""
+    sigma = PAPER_BLUR * max(grey.shape)
+    weight = gaussian(even.astype(float), sigma) + 1e-3
+    paper = (gaussian(grey * even, sigma) + 1e-3 * grey[even].mean()) / weight
+    contrast = grey - paper
+    noise = 1.5 * np.median(abs(contrast[even]))
+    marks = (abs(contrast) > max(MIN_CONTRAST / 2, NOISE * noise)) & sheet
+    border = sheet & ~binary_erosion(sheet)
+    components, _ = label(marks, NEIGHBOURS)
+    outside = np.isin(components, np.unique(components[border])) & marks
+    inside = marks & ~outside
+    if contrast[inside].sum() < 0:
+        contrast = 1 - grey / paper.clip(0.05)
+    strong = contrast[inside].clip(0)
+    if not strong.any():
+        return grey * 0
+    full = np.median(strong[strong > 0.5 * np.percentile(strong, 90)])
+    if full < max(MIN_CONTRAST, NOISE * noise):
+        return grey * 0
+    return drop_rectangles(amount(contrast / full) * (sheet & ~outside))
+
+
+def amount(contrast: np.ndarray) -> np.ndarray:
+    clipped: np.ndarray = np.clip((contrast - 0.25) / 0.75, 0, 1)
+    return clipped
+
+
+def drop_rectangles(ink: np.ndarray, solid: float = MIN_SOLID) -> np.ndarray:
+    """Remove the components that are specks, sheets or frames."""
+    components, count = label(ink > 0.5, NEIGHBOURS)
+    drop = np.zeros(count + 1, bool)
+    for index, slices in enumerate(find_objects(components), 1):
+        if max(s.stop - s.start for s in slices) < MIN_CHARACTER * max(ink.shape):
+            drop[index] = True
+            continue
+        if is_sheet(components == index, solid):
+            drop[index] = True
+    kept: np.ndarray = ink * ~binary_dilation(drop[components], NEIGHBOURS)
+    return kept
+
+
+def largest_box(ink: np.ndarray) -> tuple[slice, slice] | None:
+    components, _ = label(ink > 0.5, NEIGHBOURS)
+    return max(find_objects(components), key=extent, default=None)
+
+
+def extent(box: tuple[slice, slice]) -> int:
+    return int(max(part.stop - part.start for part in box))
+
+
+def encloses(outer: tuple[slice, slice], inner: tuple[slice, slice]) -> bool:
+    return all(o.start < i.start and i.stop < o.stop for o, i in zip(outer, inner, strict=True))
+
+
+def find_cropped_ink(grey: np.ndarray) -> np.ndarray:
+    """Compute the amount of ink (H, W) of a picture that is cropped to the character, so that its paper is in pieces.
+
+    Ink is the brighter or the darker part: the one that is more in one piece, and reaches less of the border.
+    """
+    dark = grey <= threshold_otsu(grey)
+    if dark.all():
+        return grey * 0
+    scores, levels, noise = [], [], []
+    for mask in (dark, ~dark):
+        sizes = np.bincount(label(mask)[0][mask])
+        border = np.concatenate([mask[[0, -1]].ravel(), mask[:, [0, -1]].ravel()])
+        scores.append(sizes.max() / sizes.sum() * (1 - border.mean()))
+        levels.append(np.median(grey[mask]))
+        noise.append(1.5 * np.median(abs(grey[mask] - levels[-1])))
+    if levels[1] - levels[0] < max(MIN_CONTRAST, NOISE * max(noise)):
+        return grey * 0
+    light = (grey - levels[0]) / (levels[1] - levels[0])
+    return drop_rectangles(amount(light if scores[1] > scores[0] else 1 - light), MIN_SOLID_CROPPED)
+
+
+def cut_out(ink: np.ndarray, solid: float) -> tuple[np.ndarray, np.ndarray]:
+    """Crop to the character, without specks; return it with its box, ((top, left), (bottom, right))."""
+    components, count = label(ink > 0.5, NEIGHBOURS)
+    if not count:
+        raise UserError(NOTHING)
+    sizes = np.bincount(components.ravel())[1:]
+    keep = 1 + np.flatnonzero(sizes >= MIN_COMPONENT * sizes.max())
+    boxes = np.array([[[part.start, part.stop] for part in slices] for slices in find_objects(components)])[keep - 1]
+    if len(keep) > MAX_PARTS or are_several(boxes):
+        raise UserError("there are several characters; the picture must show one")
+    largest = boxes[sizes[keep - 1].argmax()]
+    apart = np.maximum(boxes[:, :, 0] - largest[:, 1], largest[:, 0] - boxes[:, :, 1]).max(1)
+    keep = keep[apart < 0.5 * np.ptp(largest, axis=1).max()]
+    kept = np.isin(components, keep)
+    if is_sheet(kept, solid):
+        raise UserError(NOTHING)
+    ink = ink * binary_dilation(kept, NEIGHBOURS)
+    rows, columns = (np.flatnonzero(ink.any(axis)) for axis in (1, 0))
+    box = np.array([[rows[0], columns[0]], [rows[-1] + 1, columns[-1] + 1]])
+    return ink[box[0, 0] : box[1, 0], box[0, 1] : box[1, 1]], box
+
+
+def are_several(boxes: np.ndarray) -> bool:
+    """Whether tall parts stand side by side. boxes: (N, axis, start and stop)"""
+    (top, left), (bottom, right) = boxes[:, :, 0].min(0), boxes[:, :, 1].max(0)
+    height, width = bottom - top, right - left
+    tall = boxes[np.ptp(boxes[:, 0], axis=1) >= 0.5 * height, 1]
+    tall = tall[tall[:, 0].argsort()]
+    gaps = tall[1:, 0] - np.maximum.accumulate(tall[:, 1])[:-1]
+    gap = gaps.max(initial=-1)
+    return bool(gap >= 0.2 * height or (gap >= 0 and width >= 1.1 * height))
