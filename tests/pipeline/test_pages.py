@@ -233,14 +233,14 @@ def test_the_date_is_that_of_the_file(show: Callable[..., Page], tmp_path: Path)
     assert page.inner_text("#written") == "file written 25 Nov 2026, 05:20"
 
 
-def test_a_page_without_mistakes(show: Callable[..., Page]) -> None:
+def test_a_page_without_errors(show: Callable[..., Page]) -> None:
     page = show(page_text(0))
-    assert "No mistakes: every test image was classified correctly." in page.inner_text("main")
+    assert "No errors: every test image was classified correctly." in page.inner_text("main")
     assert page.locator("#gallery").count() == 0
 
 
 @pytest.mark.parametrize("classes", [2, 100])
-def test_a_page_of_nine_thousand_mistakes_is_responsive(show: Callable[..., Page], classes: int) -> None:
+def test_a_page_of_nine_thousand_errors_is_responsive(show: Callable[..., Page], classes: int) -> None:
     text = page_text(9000, [f"class {number}" for number in range(classes)])
     start = time.monotonic()
     page = show(text)

@@ -86,7 +86,7 @@ def test_plots_and_graph(project: Path) -> None:
     for shown in (
         "train_loss",
         "validation_loss",
-        "Confusion matrix of the mistakes",
+        "Confusion matrix of the errors",
         "errors.png",
         "confusion.png",
         "curves.png",
