@@ -130,6 +130,13 @@ def test_gate(repository: Path, compare: Compare) -> None:
     code, text = compare("base", "--gate")
     assert code == 1
     assert "workspace lacks the metric test.recall.4" in text
+    for refit, gate in ((True, ""), (False, "workspace lacks the metric validation.accuracy")):
+        write_result(repository, range(15), refit=refit)
+        (repository / "data/train/metrics.json").write_text("{}")
+        record_hashes(repository)
+        code, text = compare("base", "--gate")
+        assert code == bool(gate)
+        assert gate in text
 
 
 @pytest.mark.parametrize(
@@ -237,6 +244,7 @@ def test_experiments_and_seeds(repository: Path, compare: Compare) -> None:
         run("git", "commit", "--quiet", "--allow-empty", "--message", name, cwd=repository)
         run("git", "update-ref", f"refs/exps/{baseline[:2]}/{baseline[2:]}/{name}", "HEAD", cwd=repository)
 
+    run("git", "update-ref", "refs/exps/celery/stash", "HEAD", cwd=repository)  # where DVC keeps its queue
     experiment("plain-1", range(31), {"src/report": "b"}, seed=1)
     experiment("plain-2", range(32), columns=20, seed=2)
     for seed in (0, 1, 2):

@@ -6,6 +6,7 @@ import numpy as np
 from src.common.sprites import split_sprite_sheet
 from src.compare.comparison import compare
 from src.compare.page import comparison_page
+from src.report.html import sprite_position
 from tests.builders import make_result
 
 
@@ -20,3 +21,5 @@ def test_the_sheet_holds_the_fixed_and_then_the_broken_images() -> None:
     (sheet,) = re.findall(r"data:image/png;base64,([^\"]+)", page)
     assert split_sprite_sheet(base64.b64decode(sheet), 3)[:, 0, 0, 0].tolist() == [3, 7, 90]
     assert re.findall(r"image (\d+)</span>", page) == ["3", "7", "90"]
+    positions = [sprite_position(place, 3) for place in range(3)]
+    assert re.findall(r"background-position: ([^\"]+)\"", page) == positions

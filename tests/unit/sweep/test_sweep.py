@@ -114,6 +114,7 @@ def test_settings_are_combinations_and_both_seeds_are_seeds() -> None:
     assert [(len(setting.accuracies), setting.values) for setting in sweep.settings] == [
         (2, ([[8], [16]], 0.001)), (2, ([[8], [16]], 0.01)), (2, ([[16], [32]], 0.001)), (4, ([[16], [32]], 0.01)),
     ]  # fmt: skip
+    assert compare_settings(results[::-1], []) == sweep  # the seeds are in order, too
     labels = [label.get_text() for label in sweep_plot(sweep).axes[0].get_yticklabels()]
     assert labels[0] == "[[8], [16]] · 0.001"
     assert "| [[8], [16]] | 0.001 | 2 |" in sweep_markdown(sweep, {})
