@@ -1,23 +1,44 @@
 """Fixtures that several modules share."""
 
+import fcntl
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.helpers import SMALL, STAGES, commit, make_project, run, set_params, stages_run
+from tests.helpers import NEW_PROCESSES, SMALL, STAGES, commit, make_project, run, set_params, stages_run
 from tests.training_process import STAGE, read_outputs
+
+
+def build_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], object]) -> Path:
+    """Return a folder that one of the workers builds, while those that need it meanwhile wait."""
+    shared = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder = shared / name
+    with (shared / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            with TemporaryDirectory(dir=shared) as unfinished:
+                build(Path(unfinished, name))
+                Path(unfinished, name).rename(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")
 def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A digits project after its first `dvc repro`, committed. Tests must not change it."""
-    project = make_project(tmp_path_factory.mktemp("reproduced"), SMALL)
-    assert stages_run(run("dvc", "repro", cwd=project)) == STAGES
-    commit(project)
-    return project
+
+    def build(project: Path) -> None:
+        make_project(project, SMALL)
+        assert stages_run(run("dvc", "repro", cwd=project, **NEW_PROCESSES)) == STAGES
+        commit(project)
+
+    return build_once(tmp_path_factory, "reproduced", build)
 
 
 @pytest.fixture
@@ -29,11 +50,14 @@ def project(reproduced: Path, tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A digits project with the data downloaded and split, and nothing trained. Tests must not change it."""
-    project = make_project(tmp_path_factory.mktemp("prepared"), SMALL)
-    shutil.rmtree(project / "data")
-    set_params(project, {"train": {"epochs": 3, "batch_size": 128}})  # 9 steps per epoch
-    run("dvc", "repro", "split", cwd=project)
-    return project
+
+    def build(project: Path) -> None:
+        make_project(project, SMALL)
+        shutil.rmtree(project / "data")
+        set_params(project, {"train": {"epochs": 3, "batch_size": 128}})  # 9 steps per epoch
+        run("dvc", "repro", "split", cwd=project)
+
+    return build_once(tmp_path_factory, "prepared", build)
 
 
 @pytest.fixture
@@ -44,10 +68,13 @@ def prepared_project(prepared: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def undisturbed(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """The outputs of an undisturbed training run of the prepared project."""
-    project = shutil.copytree(prepared, tmp_path_factory.mktemp("undisturbed") / "project")
-    run(*STAGE, cwd=project)
-    return read_outputs(project)
+    """The outputs of an undisturbed training run of the prepared project, in a new process."""
+
+    def build(project: Path) -> None:
+        shutil.copytree(prepared, project)
+        run(*STAGE, cwd=project)
+
+    return read_outputs(build_once(tmp_path_factory, "undisturbed", build))
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from benchmarks.copying import copy_project
 from src.params.documentation import render_params
 from src.params.params import default_values
+from tests.forking import forking_commands
 
 ROOT = Path(__file__).parent.parent
 STAGES = ["download", "split", "train", "evaluate", "report", "export"]
@@ -25,6 +26,7 @@ ENVIRONMENT = os.environ | {
     "GIT_COMMITTER_NAME": "test",
     "GIT_COMMITTER_EMAIL": "test@example.com",
 }
+NEW_PROCESSES = {"PATH": ENVIRONMENT["PATH"]}
 SMALL: dict[str, dict[str, Any]] = {  # trains in a second or two, to a poor accuracy
     "download": {"dataset": "digits"},
     "model": {"conv_channels": [[4], [8]], "hidden_units": [16]},
@@ -40,6 +42,15 @@ def make_project(target: Path, changes: dict[str, dict[str, Any]]) -> Path:
     run("git", "init", "--quiet", cwd=target)
     commit(target)
     return target
+
+
+def link_environment(project: Path) -> None:
+    """Give the project an environment with `python` and `dvc`, so that make does not set one up."""
+    environment = project / ".venv"
+    (environment / "bin").mkdir(parents=True)
+    for program in ("python", "dvc"):
+        (environment / "bin" / program).symlink_to(forking_commands() / program)
+    (environment / "installed").touch()
 
 
 def commit(project: Path, *options: str) -> None:
@@ -59,7 +70,11 @@ def set_params(project: Path, changes: dict[str, dict[str, Any]]) -> None:
 
 
 def run(*command: str, cwd: Path, **environment: str) -> str:
-    """Run a command that must succeed, and return its output and errors together."""
+    """Run a command that must succeed, and return its output and errors together.
+
+    `python` and `dvc` are run by a process that has imported the libraries already, see tests/forking, also where
+    another command runs them. With NEW_PROCESSES as environment, they are new processes, as is sys.executable.
+    """
     result = attempt(*command, cwd=cwd, **environment)
     assert result.returncode == 0, result.stdout
     return result.stdout
@@ -78,7 +93,7 @@ def start(*command: str, cwd: Path, **environment: str) -> Iterator[subprocess.P
     with subprocess.Popen(
         command,
         cwd=cwd,
-        env=ENVIRONMENT | environment,
+        env=ENVIRONMENT | {"PATH": f"{forking_commands()}{os.pathsep}{ENVIRONMENT['PATH']}"} | environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -3,7 +3,8 @@
 import sys
 from pathlib import Path
 
-STAGE = (sys.executable, "-m", "stages.train")
+STAGE = (sys.executable, "-m", "stages.train")  # a new process
+RESUME = ("python", "-m", "stages.train")
 OUTPUTS = ("model.safetensors", "history.csv", "layers.csv", "augmented.png", "metrics.json", "environment.json")
 # Runs the stage and acts at the n-th call of a function, so that the moment does not depend on timing.
 AT_CALL = """
@@ -24,9 +25,9 @@ runpy.run_module("stages.train", run_name="__main__", alter_sys=True)
 KILL = "os.kill(os.getpid(), signal.SIGKILL)"
 
 
-def at_call(owner: str, name: str, number: int, act: str) -> tuple[str, ...]:
+def at_call(owner: str, name: str, number: int, act: str, python: str = "python") -> tuple[str, ...]:
     """The command that runs the train stage and acts before the n-th call of owner.name."""
-    return (sys.executable, "-c", AT_CALL.format(owner=owner, name=name, number=number, act=act))
+    return (python, "-c", AT_CALL.format(owner=owner, name=name, number=number, act=act))
 
 
 def read_outputs(project: Path) -> dict[str, bytes]:

@@ -11,8 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from voluptuous import Invalid
 
 from src.common.cli import run_cli
 from src.common.errors import UserError
@@ -23,7 +25,7 @@ LOCK, RWLOCK = Path("dvc.lock"), Path(".dvc/tmp/rwlock")
 
 def main() -> None:
     argparse.ArgumentParser(prog="python -m tools.repair", description=__doc__).parse_args()
-    broken = [path for path, parse in ((LOCK, read_stages), (RWLOCK, json.loads)) if is_broken(path, parse)]
+    broken = [path for path, parse in ((LOCK, parse_lock), (RWLOCK, json.loads)) if is_broken(path, parse)]
     if not broken:
         return
     from dvc.exceptions import DvcException  # slow to import
@@ -48,16 +50,14 @@ def is_broken(path: Path, parse: Callable[[str], Any]) -> bool:
         parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return False
-    except (ValueError, YAMLError, UserError):
+    except (ValueError, YAMLError, Invalid):
         return True
     return False
 
 
-def read_stages(text: str) -> None:
-    """Raise UserError or YAMLError if a text is not the contents of a dvc.lock."""
-    document = YAML(typ="safe").load(text)
-    if not isinstance(document, dict) or not isinstance(document.get("stages"), dict):
-        raise UserError("no stages")
+def parse_lock(text: str) -> None:
+    """Raise YAMLError or Invalid if a text is not the contents of a dvc.lock."""
+    COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe").load(text))
 
 
 if __name__ == "__main__":

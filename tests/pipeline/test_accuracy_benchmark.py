@@ -1,7 +1,6 @@
 """benchmarks.accuracy on a small project: real training runs in a copy, which leave the project as it was."""
 
 import json
-import sys
 from pathlib import Path
 
 from tests.helpers import run, stages_run
@@ -11,7 +10,7 @@ SMALL = ["download.dataset=digits", "model.conv_channels=[[4],[8]]", "model.hidd
 
 def test_the_networks_of_an_ensemble_are_those_that_their_seeds_give_alone(project: Path) -> None:
     settings = [*SMALL, "train.batch_size=64"]
-    command = [sys.executable, "-m", "benchmarks.accuracy", "default", "2"]
+    command = ["python", "-m", "benchmarks.accuracy", "default", "2"]
     output = run(*command, *(item for setting in settings for item in ("-S", setting)), cwd=project)
     assert stages_run(output) == ["train", "evaluate"]
     figures = json.loads((project / f"benchmarks/accuracy/{','.join(['default', *settings])}.json").read_text())

@@ -3,12 +3,11 @@
 import json
 import os
 import shutil
-import sys
 from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from tests.helpers import ROOT, STAGES, attempt, commit, run, set_params, stages_run
+from tests.helpers import ROOT, STAGES, attempt, commit, link_environment, run, set_params, stages_run
 
 
 def read_accuracy(project: Path) -> float:
@@ -27,7 +26,7 @@ def test_an_experiment_reaches_its_accuracy_and_appears_in_the_diffs(project: Pa
     assert "test.accuracy" in run("dvc", "metrics", "diff", cwd=project)
     assert "model.dropout" in run("dvc", "exp", "show", "--md", cwd=project)
     before = os.times()
-    comparison = run(sys.executable, "-m", "tools.compare", "HEAD", "mine", "--html", "page.html", cwd=project)
+    comparison = run("python", "-m", "tools.compare", "HEAD", "mine", "--html", "page.html", cwd=project)
     after = os.times()
     assert after.children_user + after.children_system - before.children_user - before.children_system < 4  # seconds
     assert "## mine against HEAD: better" in comparison
@@ -48,11 +47,7 @@ def test_an_experiment_in_a_temporary_copy_runs_the_copys_code_and_leaves_the_wo
 def test_the_commands_of_the_metrics_workflow(project: Path) -> None:
     set_params(project, {"train": {"seed": 1}})
     commit(project)
-    environment = project / ".venv"
-    environment.mkdir()
-    for name in ("bin", "lib", "pyvenv.cfg"):
-        (environment / name).symlink_to(Path(sys.prefix) / name)
-    (environment / "installed").touch()
+    link_environment(project)
     job = YAML(typ="safe").load(ROOT / ".github/workflows/metrics.yml")["jobs"]["metrics"]
     commands = [step["run"] for step in job["steps"] if "run" in step]
     assert commands[-1] == "make gate"
@@ -83,10 +78,7 @@ def test_a_queue_needs_a_commit(project: Path) -> None:
 def test_experiments_are_listed_by_validation_accuracy(project: Path) -> None:
     for epochs in (1, 3):
         run("dvc", "exp", "run", "--name", f"epochs-{epochs}", "-S", f"train.epochs={epochs}", "evaluate", cwd=project)
-    environment = project / ".venv"
-    environment.symlink_to(sys.prefix)
-    makefile = project / "Makefile"
-    makefile.write_text(makefile.read_text().replace("experiments: .venv/installed", "experiments:"))
+    link_environment(project)
     table = run("make", "experiments", cwd=project, COLUMNS="200")
     assert table.index("epochs-3") < table.index("epochs-1")
     assert "test.accuracy" in table

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.forking import forking_commands
 from tests.helpers import ENVIRONMENT, run, start
 from tests.training_process import at_call, read_outputs
 
@@ -16,16 +17,17 @@ def test_plots_show_draws_the_epochs_completed_so_far(
     prepared_project: Path, undisturbed: dict[str, bytes], tmp_path: Path, epochs: int
 ) -> None:
     # Every epoch writes two files, the checkpoint and history.csv; block before the next checkpoint is written.
-    command = at_call(
-        "os", "fsync", 2 * epochs + 1, 'print("blocked", flush=True) or open(os.environ["RESUME"]).readline()'
-    )
+    commands = forking_commands()
+    block = 'print("blocked", flush=True) or open(os.environ["RESUME"]).readline()'
+    command = at_call("os", "fsync", 2 * epochs + 1, block, f"{commands / 'python'}")
     (tmp_path / "bin").mkdir()
     python = tmp_path / "bin/python"  # what DVC starts the stage with
     python.write_text(f"#!/bin/sh\nexec {shlex.join(command)}\n")
     python.chmod(0o755)
     os.mkfifo(tmp_path / "resume")
     resume = os.open(tmp_path / "resume", os.O_RDWR)  # for reading too, so that neither opening nor writing blocks
-    environment = {"PATH": f"{tmp_path / 'bin'}{os.pathsep}{ENVIRONMENT['PATH']}", "RESUME": str(tmp_path / "resume")}
+    search = os.pathsep.join([f"{tmp_path / 'bin'}", f"{commands}", ENVIRONMENT["PATH"]])
+    environment = {"PATH": search, "RESUME": str(tmp_path / "resume")}
     with start("dvc", "repro", "train", cwd=prepared_project, **environment) as process:
         assert process.stdout is not None
         try:

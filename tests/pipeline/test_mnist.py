@@ -53,14 +53,14 @@ def test_photographs_of_digits_are_classified_correctly(mnist: Path, tmp_path: P
         )
         Image.fromarray((photo.clip(0, 1) * 255).astype(np.uint8)).save(tmp_path / f"{number:02}.jpg")
     pictures = [str(path) for path in sorted(tmp_path.glob("*.jpg"))]
-    results = json.loads(run(sys.executable, "-m", "tools.predict", "--json", *pictures, cwd=mnist))
+    results = json.loads(run("python", "-m", "tools.predict", "--json", *pictures, cwd=mnist))
     assert [result["picture"] for result in results] == pictures
     correct = np.array([int(result["predicted"]) for result in results]) == data.labels[rows]
     assert correct.mean() >= 0.95
 
     (tmp_path / "empty.png").write_bytes(b"")
     result = attempt(
-        sys.executable,
+        "python",
         "-m",
         "tools.predict",
         pictures[0],
@@ -78,7 +78,7 @@ def test_photographs_of_digits_are_classified_correctly(mnist: Path, tmp_path: P
 def test_predict_agrees_with_evaluate_on_a_test_image(mnist: Path, tmp_path: Path) -> None:
     image = Dataset.load(mnist / "data/download/test.npz").images[7, 0]
     Image.fromarray(image).save(tmp_path / "image.png")
-    (result,) = json.loads(run(sys.executable, "-m", "tools.predict", "--json", f"{tmp_path}/image.png", cwd=mnist))
+    (result,) = json.loads(run("python", "-m", "tools.predict", "--json", f"{tmp_path}/image.png", cwd=mnist))
     row = read_csv(mnist / "data/evaluate/predictions.csv", Prediction)[7]
     assert result["predicted"] == row.predicted
     assert abs(result["probabilities"][row.predicted] - row.confidence) < 1e-5
@@ -164,7 +164,7 @@ def drop(page: Page, path: Path) -> None:
 
 
 def test_the_demo_without_an_exported_model_says_how_to_make_one(prepared_project: Path) -> None:
-    result = attempt(sys.executable, "-m", "tools.demo", cwd=prepared_project)
+    result = attempt("python", "-m", "tools.demo", cwd=prepared_project)
     assert (result.returncode, result.stdout.count("\n")) == (1, 1)
     assert result.stdout.startswith("demo: data/export/model.onnx is missing; run `dvc repro export`")
 

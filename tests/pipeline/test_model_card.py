@@ -1,7 +1,6 @@
 """The model card: the code in it, and whether a model hub can read it."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +124,6 @@ def test_another_repository_fetches_the_model_the_card_and_the_parameters(projec
         "import dvc.api, json, sys; read = dvc.api.read, dvc.api.params_show;"
         "print(json.dumps([read[0]('data/export/model.md', repo=sys.argv[1]), read[1](repo=sys.argv[1])]))"
     )
-    card, params = json.loads(run(sys.executable, "-c", code, str(clone), cwd=folder))
+    card, params = json.loads(run("python", "-c", code, str(clone), cwd=folder))
     assert card == (project / "data/export/model.md").read_text()
     assert params["download"]["dataset"] == "digits"

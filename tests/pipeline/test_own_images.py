@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +51,7 @@ def test_digits_as_files_give_the_arrays_of_the_dataset_digits(own: Path) -> Non
 
 def test_predict_sees_a_picture_exactly_as_download_did(own: Path) -> None:
     pictures = sorted((own / "photos/test/digit 3").iterdir())[:20]
-    command = [sys.executable, "-m", "tools.predict", "--json", "--seen", "seen.png", *map(str, pictures)]
+    command = ["python", "-m", "tools.predict", "--json", "--seen", "seen.png", *map(str, pictures)]
     results = json.loads(run(*command, cwd=own))
     data = Dataset.load(own / "data/download/test.npz")
     stored = data.images[data.labels == 3][:20, 0]
@@ -102,7 +101,7 @@ def test_a_file_name_that_is_not_utf_8_is_named_without_a_traceback(own: Path, t
     (tmp_path / "photos/dog/1.png").write_bytes(b"")
     (tmp_path / "photos/cat" / os.fsdecode(b"caf\xe9.png")).write_bytes(b"")
     set_params(own, {"download": {"folder": str(tmp_path / "photos")}})
-    result = attempt(sys.executable, "-m", "stages.download", cwd=own)
+    result = attempt("python", "-m", "stages.download", cwd=own)
     run("git", "checkout", "--", "params.yaml", cwd=own)
     assert result.returncode == 1
     assert "photos/cat/caf\\udce9.png': an empty file" in result.stdout
@@ -118,4 +117,4 @@ def test_idx_files_of_your_own(tmp_path: Path) -> None:
     assert stages_run(run("dvc", "repro", cwd=project)) == STAGES
     assert "digit 7" in json.loads((project / "data/evaluate/metrics.json").read_text())["test"]["recall"]
     Image.new("RGB", (50, 30)).save(project / "black.png")
-    assert "black.png  digit " in run(sys.executable, "-m", "tools.predict", "black.png", cwd=project)
+    assert "black.png  digit " in run("python", "-m", "tools.predict", "black.png", cwd=project)

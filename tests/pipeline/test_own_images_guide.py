@@ -1,8 +1,6 @@
 """The commands of docs/own-images.md, run literally on a small folder of pictures."""
 
 import re
-import shlex
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +8,7 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from src.download.sources import load_small_digits
-from tests.helpers import ROOT, STAGES, make_project, run, stages_run
+from tests.helpers import ROOT, STAGES, link_environment, make_project, run, stages_run
 
 CLASSES = {"cat": 3, "dog": 4}  # digits that look like neither
 PER_CLASS = 100
@@ -20,15 +18,6 @@ def guide_commands() -> list[str]:
     """The commands of the first block of the guide, without the prompt."""
     blocks = re.findall(r"```console\n(.*?)```", (ROOT / "docs/own-images.md").read_text(), re.DOTALL)
     return [line.removeprefix("$ ") for line in "".join(blocks).splitlines() if line.startswith("$ ")]
-
-
-def link_environment(project: Path) -> None:
-    """Give the project the environment that runs the tests, so that make does not set one up."""
-    environment = project / ".venv"
-    (environment / "bin").mkdir(parents=True)
-    (environment / "bin/python").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
-    (environment / "bin/python").chmod(0o755)
-    (environment / "installed").touch()
 
 
 def shorten(recipe: Path) -> None:

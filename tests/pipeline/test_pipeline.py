@@ -1,13 +1,12 @@
 """The pipeline as a whole, with the real dvc, on scikit-learn's digits."""
 
 import json
-import sys
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.helpers import STAGES, attempt, run, set_params, stages_run, start
+from tests.helpers import NEW_PROCESSES, STAGES, attempt, run, set_params, stages_run, start
 
 
 def test_a_second_repro_runs_nothing(project: Path) -> None:
@@ -40,7 +39,7 @@ def test_an_ensemble_with_augmentation_and_refit(project: Path) -> None:
     assert set(json.loads((project / "data/train/metrics.json").read_text())) == {"best_epoch", "train"}
     assert ",nan,nan," in (project / "data/train/history.csv").read_text()
     assert "single network (mean of 2)" in (project / "data/report/index.html").read_text()
-    gate = attempt(sys.executable, "-m", "tools.compare", "HEAD", "--gate", cwd=project)
+    gate = attempt("python", "-m", "tools.compare", "HEAD", "--gate", cwd=project)
     assert "lacks" not in gate.stdout
 
 
@@ -65,7 +64,7 @@ def test_a_split_change_reruns_split_and_later_stages(project: Path) -> None:
 
 def test_a_second_repro_at_the_same_time_is_refused(project: Path) -> None:
     set_params(project, {"train": {"epochs": 1000}})
-    with start("dvc", "repro", cwd=project) as first:
+    with start("dvc", "repro", cwd=project, **NEW_PROCESSES) as first:
         assert first.stdout
         assert any("epoch 1/1000" in line for line in first.stdout)
         second = attempt("dvc", "repro", cwd=project)

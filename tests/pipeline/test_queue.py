@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -33,7 +34,8 @@ class Queue:
         for path in (self.blocked, never):
             os.mkfifo(path)
         python.parent.mkdir()
-        python.write_text(f"#!/bin/sh\nexec {shlex.join(at_call('os', 'fsync', 3, BLOCK))}\n")  # after the first epoch
+        command = at_call("os", "fsync", 3, BLOCK, sys.executable)  # after the first epoch
+        python.write_text(f"#!/bin/sh\nexec {shlex.join(command)}\n")
         python.chmod(0o755)
         search = f"{python.parent}{os.pathsep}{ENVIRONMENT['PATH']}"
         self.blocking = {"PATH": search, "BLOCKED": str(self.blocked), "NEVER": str(never)}

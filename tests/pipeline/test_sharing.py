@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from moto.server import ThreadedMotoServer
 
-from tests.helpers import ENVIRONMENT, ROOT, STAGES, attempt, commit, run, set_params, stages_run
+from tests.helpers import ENVIRONMENT, NEW_PROCESSES, ROOT, STAGES, attempt, commit, run, set_params, stages_run
 
 PAGE = (ROOT / "docs/sharing.md").read_text()
 SSHD = shutil.which("sshd", path=f"/usr/sbin:{ENVIRONMENT['PATH']}")
@@ -134,15 +134,17 @@ def test_a_second_clone_gets_results_from_motos_s3_server(project: Path, tmp_pat
 
 
 def test_a_full_remote_keeps_what_it_has_got(project: Path, tmp_path: Path) -> None:
-    """Fill up a small disk of its own, which only the command's mount namespace has."""
+    """Fill up a disk that is a little too small, and that only the command's mount namespace has."""
     storage, kept = tmp_path / "storage", tmp_path / "kept"
     storage.mkdir()
+    size = sum(file.stat().st_size for file in (project / ".dvc/cache/files").rglob("*") if file.is_file())
     namespace = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c")
-    mount = f"mount -t tmpfs -o size=300k tmpfs {storage}"
+    mount = f"mount -t tmpfs -o size={size * 9 // 10} tmpfs {storage}"
     if attempt(*namespace, mount, cwd=project).returncode:
         pytest.skip("this system does not let users mount a tmpfs in a namespace of their own")
     run("dvc", "remote", "add", "--default", "storage", str(storage), cwd=project)
-    result = attempt(*namespace, f"{mount} && ! dvc push && cp -r {storage} {kept}", cwd=project)
+    command = f"{mount} && ! dvc push && cp -r {storage} {kept}"
+    result = attempt(*namespace, command, cwd=project, **NEW_PROCESSES)  # only they are in the namespace
     assert result.returncode == 0, result.stdout
     assert "No space left on device" in result.stdout
     assert "Traceback" not in result.stdout

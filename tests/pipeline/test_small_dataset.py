@@ -1,7 +1,6 @@
 """The default recipe on scikit-learn's digits, where an epoch has only nine steps."""
 
 import json
-import sys
 from pathlib import Path
 
 from tests.helpers import make_project, run
@@ -10,7 +9,7 @@ from tests.helpers import make_project, run
 def test_the_default_recipe_learns_digits_from_every_seed(tmp_path: Path) -> None:
     project = make_project(tmp_path, {"download": {"dataset": "digits"}, "train": {"members": 2}})
     for stage in ("download", "split", "train", "evaluate"):
-        run(sys.executable, "-m", f"stages.{stage}", cwd=project)
+        run("python", "-m", f"stages.{stage}", cwd=project)
     metrics = json.loads((project / "data/evaluate/metrics.json").read_text())
     assert min(metrics["test"]["members"]["accuracy"].values()) >= 0.98
     assert json.loads((project / "data/train/metrics.json").read_text())["validation"]["accuracy"] >= 0.98

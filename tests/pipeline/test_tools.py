@@ -11,7 +11,7 @@ from tests.helpers import ROOT, attempt, run
 
 
 def test_plots_prints_the_curves_and_the_confusion_matrix(project: Path) -> None:
-    output = run(sys.executable, "-m", "tools.plots", cwd=project)
+    output = run("python", "-m", "tools.plots", cwd=project)
     assert output.startswith("```mermaid\n")
     assert "x-axis epoch [1, 2]" in output
     assert "| actual \\ predicted |" in output
@@ -23,7 +23,7 @@ def test_plots_ends_quietly_when_the_reader_of_its_output_has_gone(project: Path
 
 
 def test_predict_without_an_exported_model_names_the_stage_that_creates_it(prepared_project: Path) -> None:
-    result = attempt(sys.executable, "-m", "tools.predict", "some.png", cwd=prepared_project)
+    result = attempt("python", "-m", "tools.predict", "some.png", cwd=prepared_project)
     assert result.returncode == 1
     assert result.stdout == "predict: data/export/model.onnx is missing; run `dvc repro export` to create it\n"
 
@@ -34,7 +34,7 @@ def test_neither_compare_nor_predict_nor_the_report_imports_torch() -> None:
 
 
 def test_predict_says_when_it_is_unsure(project: Path) -> None:
-    output = run(sys.executable, "-m", "tools.predict", "docs/img/five.jpg", cwd=project)
+    output = run("python", "-m", "tools.predict", "docs/img/five.jpg", cwd=project)
     assert output.rstrip().endswith("%  (unsure)")  # two epochs on digits are too few to be sure of anything
 
 
@@ -52,10 +52,10 @@ def test_predict_reads_folders_and_standard_input(project: Path) -> None:
 
 def test_predict_says_that_a_folder_has_no_files(project: Path) -> None:
     (project / "empty").mkdir()
-    result = attempt(sys.executable, "-m", "tools.predict", "empty", cwd=project)
+    result = attempt("python", "-m", "tools.predict", "empty", cwd=project)
     assert (result.returncode, result.stdout) == (1, "predict: no files in empty\n")
 
 
 @pytest.mark.parametrize("options", [("--top", "0"), ("--json", "--csv")])
 def test_predict_refuses_options_that_make_no_sense(options: tuple[str, ...], project: Path) -> None:
-    assert attempt(sys.executable, "-m", "tools.predict", *options, "some.png", cwd=project).returncode == 2
+    assert attempt("python", "-m", "tools.predict", *options, "some.png", cwd=project).returncode == 2

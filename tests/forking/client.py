@@ -1,0 +1,27 @@
+"""Let the server run a command, and end as it does: python -IS client.py SOCKET PROGRAM ARGUMENT..."""
+
+import json
+import os
+import signal
+import socket
+import sys
+
+path, *command = sys.argv[1:]
+if command[0] == "python" and command[1] not in ("-c", "-m"):
+    os.execv(sys.executable, command)
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])  # until the child is known
+connection = socket.socket(socket.AF_UNIX)
+connection.connect(path)
+socket.send_fds(connection, [b" "], [0, 1, 2, os.open(".", os.O_RDONLY)])
+connection.sendall(json.dumps([command, dict(os.environ)]).encode() + b"\n")
+answer = connection.makefile()
+child = int(answer.readline())
+signal.signal(signal.SIGINT, lambda number, _: os.kill(child, number))
+signal.signal(signal.SIGTERM, lambda number, _: os.kill(child, number))
+signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT, signal.SIGTERM])
+status = int(answer.readline())
+if os.WIFSIGNALED(status):
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.kill(os.getpid(), os.WTERMSIG(status))
+sys.exit(os.WEXITSTATUS(status))
