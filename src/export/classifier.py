@@ -73,10 +73,13 @@ def decode_classifier(data: bytes, path: Path) -> Classifier:
         session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         metadata = session.get_modelmeta().custom_metadata_map
         description = Description.model_validate_json(metadata[METADATA_KEY])
-        shapes = [(entry.name, entry.shape[1:]) for entry in (*session.get_inputs(), *session.get_outputs())]
-        expected = [(INPUT, [*description.image_shape]), (OUTPUT, [len(description.classes)])]
-        if shapes != expected:
-            raise UserError(f"inputs and outputs {shapes}, expected {expected}")
+        found = [(entry.name, entry.type, entry.shape[1:]) for entry in (*session.get_inputs(), *session.get_outputs())]
+        expected = [
+            (INPUT, "tensor(uint8)", [*description.image_shape]),
+            (OUTPUT, "tensor(float)", [len(description.classes)]),
+        ]
+        if found != expected:
+            raise UserError(f"inputs and outputs {found}, expected {expected}")
         if add_checksum(data) != data:
             raise UserError("the checksum is wrong")
     except Exception as error:  # ONNX Runtime's exceptions have no common base class

@@ -44,6 +44,10 @@ def test_other_onnx_files_are_refused(data: bytes) -> None:
     model.graph.input[0].type.tensor_type.shape.dim[2].dim_value = 9
     with pytest.raises(UserError, match=r"inputs and outputs .*\[1, 9, 8\].*, expected .*\[1, 8, 8\]"):
         decode_classifier(model.SerializeToString(), PATH)
+    model = onnx.load_from_string(data)
+    model.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.INT8
+    with pytest.raises(UserError, match=r"inputs and outputs .*tensor\(int8\)', .*expected .*tensor\(uint8\)"):
+        decode_classifier(model.SerializeToString(), PATH)
     del model.metadata_props[:]
     with pytest.raises(UserError, match="no metadata 'classifier'"):
         decode_classifier(model.SerializeToString(), PATH)

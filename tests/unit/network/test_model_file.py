@@ -1,4 +1,5 @@
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -30,18 +31,33 @@ def test_a_truncated_file_is_rejected(end: int) -> None:
         decode_networks(encode_networks([make_network()])[:end])
 
 
-def test_a_damaged_weight_is_noticed() -> None:
-    data = bytearray(encode_networks([make_network()]))
-    data[-1000] ^= 1
-    with pytest.raises(UserError, match="the weights do not match their checksum"):
-        decode_networks(bytes(data))
+def test_a_flipped_bit_is_noticed() -> None:
+    data = encode_networks([make_network()])
+    header = int.from_bytes(data[:8], "little")
+    for place in (*range(0, 8 + header, 5), len(data) - 1000):
+        flipped = bytearray(data)
+        flipped[place] ^= 1
+        with suppress(UserError):
+            (decoded,) = decode_networks(bytes(flipped))
+            assert encode_networks([decoded]) == data  # "bits", spelled otherwise, has its default value
 
 
-def test_a_file_whose_weights_do_not_fit_its_architecture_is_rejected() -> None:
+def test_files_made_to_break_the_reader_are_rejected() -> None:
+    def encode(header: bytes) -> bytes:
+        return len(header).to_bytes(8, "little") + header
+
+    nested = encode(b'{"__metadata__":' + b"[" * 100_000)
+    exotic = encode(b'{"__metadata__":{"network":"{}"},"0.a":{"dtype":"F4","shape":[-1],"data_offsets":[0,0]}}')
+    for data in (nested, exotic):
+        with pytest.raises(UserError):
+            decode_networks(data)
+
+
+def test_a_file_with_another_architecture_is_rejected() -> None:
     data = encode_networks([make_network()])
     changed = re.sub(rb"\[128\]\],", b"[129]],", data)
     assert changed != data
-    with pytest.raises(UserError, match="size mismatch"):
+    with pytest.raises(UserError, match="the checksum is wrong"):
         decode_networks(changed)
 
 
