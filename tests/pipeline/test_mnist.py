@@ -1,4 +1,4 @@
-"""Real MNIST, fetched as a user fetches it: one epoch with the default parameters, and the tools on its model."""
+"""Real MNIST, fetched as a user fetches it: one epoch of a smaller network, and the tools on its model."""
 
 import base64
 import json
@@ -26,7 +26,8 @@ PICTURES = 60
 @pytest.fixture(scope="module")
 def mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with MNIST, trained for one epoch."""
-    project = make_project(tmp_path_factory.mktemp("mnist"), {"train": {"epochs": 1}})
+    smaller = {"conv_channels": [[16], [32], [64]], "hidden_units": [64]}
+    project = make_project(tmp_path_factory.mktemp("mnist"), {"model": smaller, "train": {"epochs": 1}})
     output = run("dvc", "repro", cwd=project)
     assert "same predictions as PyTorch on all 10,000 test images" in output
     assert "60,000 training and 10,000 test images of 28x28 pixels, 10 classes" in output
