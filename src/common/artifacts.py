@@ -20,7 +20,7 @@ class EpochMetrics:
 
     images: the number of images trained on. train_loss counts the last loss of every training image, which is from an
     earlier epoch if the image was left out. The validation columns are NaN in a refit, which has no validation images;
-    they are measured before the logits are divided by the temperature, which is 1 if no images are left out.
+    they are measured after the logits are divided by the temperature, which is 1 if no images are left out.
     """
 
     epoch: int

@@ -92,7 +92,7 @@ def _run_epoch(
     loss, accuracy, temperature = validate(learner, data.validation) if data.validation else (math.nan, math.nan, 1.0)
     if data.validation and not math.isfinite(loss):
         raise UserError(f"the validation loss became {loss} in epoch {number}; try a lower train.learning_rate")
-    train_loss = learner.losses.double().mean().item()
+    train_loss = learner.weigh(learner.losses, data.training.labels).double().mean().item()
     return EpochMetrics(number, images, train_loss, loss, accuracy, learner.learning_rate, temperature)
 
 

@@ -3,6 +3,7 @@
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from src.network.convnet import ConvNet
@@ -38,13 +39,19 @@ def recompute_statistics(learner: Learner, data: LabelledImages) -> None:
 def validate(learner: Learner, data: LabelledImages) -> tuple[float, float, float]:
     """Return the mean loss over images, weighted as in training, the accuracy, and a temperature.
 
-    The temperature is the one that calibrates the network if easy images are left out of training, and otherwise 1.
+    The temperature calibrates the network if images are left out of training, and is otherwise 1. The loss is that of
+    the network with this temperature.
     """
     learner.network.eval()
     log_probabilities = _predict_all(learner, data)
-    loss = learner.image_losses(log_probabilities, data.labels).double().mean().item()
     accuracy = (log_probabilities.argmax(1) == data.labels).double().mean().item()
-    return loss, accuracy, fit_temperature(log_probabilities, data.labels) if learner.skip_easy else 1.0
+    temperature = 1.0
+    if learner.skip_easy:
+        temperature = fit_temperature(log_probabilities, data.labels, learner.class_weights)
+        log_probabilities = (log_probabilities / temperature).log_softmax(1)
+    losses = F.nll_loss(log_probabilities, data.labels, reduction="none")
+    loss = learner.weigh(losses, data.labels).double().mean().item()
+    return loss, accuracy, temperature
 
 
 def _predict_all(learner: Learner, data: LabelledImages) -> Tensor:
@@ -58,20 +65,21 @@ def _predict_all(learner: Learner, data: LabelledImages) -> Tensor:
     return torch.cat(predicted)
 
 
-def fit_temperature(log_probabilities: Tensor, labels: Tensor) -> float:
-    """Return the divisor of log-probabilities (N, K) that minimises their mean loss, between 0.1 and 10.
+def fit_temperature(log_probabilities: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> float:
+    """Return the divisor of log-probabilities (N, K) that minimises their mean weighted loss, between 0.1 and 10.
 
-    It restores the confidence of a network that has been trained mostly on hard images. The loss is convex in the
-    inverse of the temperature, so bisection finds where its derivative is zero.
+    class_weights: (K,). The temperature restores the confidence of a network that has been trained mostly on hard
+    images. The loss is convex in its inverse, so bisection finds where the derivative is zero.
     Source: Guo et al., On Calibration of Modern Neural Networks, 2017.
     """
     values = log_probabilities.double()
     targets = values.gather(1, labels[:, None])[:, 0]
+    weights = torch.ones_like(targets) if class_weights is None else class_weights[labels]
     low, high = 0.1, 10.0
     for _ in range(40):  # to twelve digits
         middle = math.sqrt(low * high)
         expected = (torch.softmax(values * middle, dim=1) * values).sum(1)
-        low, high = (middle, high) if (expected - targets).mean() < 0 else (low, middle)
+        low, high = (middle, high) if (weights * (expected - targets)).mean() < 0 else (low, middle)
     return 1 / low
 
 
