@@ -24,9 +24,9 @@ from src.train.checkpoint import Checkpoint
 from src.train.ensemble import train_ensemble
 from src.train.params import TrainSections
 from src.train.runtime import set_up_runtime
+from stages.evaluate import TEST
+from stages.split import SPLIT, TRAIN
 
-TRAIN, TEST = Path("data/download/train.npz"), Path("data/download/test.npz")
-SPLIT = Path("data/split/indices.npz")
 PAIRS = {4: 9, 9: 4, 3: 5, 5: 3, 1: 7, 7: 1}  # digits that people confuse
 WAYS = {"default": {}, "four whole epochs": {"epochs": 4, "skip_easy": 0.0}}
 

@@ -9,7 +9,7 @@ from src.common.dataset import Dataset, Split
 from src.common.files import read_bytes, read_csv, read_json, write_bytes
 from src.common.params import PARAMS, read_yaml
 from src.common.text import count
-from src.export.classifier import Description, decode_classifier
+from src.export.classifier import Description, decode_classifier, measure_images
 from src.export.model_card import Facts, model_card
 from src.export.onnx_model import OPSET, TOLERANCE, to_onnx, verify
 from src.network.model_file import load_networks
@@ -31,10 +31,14 @@ def main() -> None:
         training_images=len(split.train),
         validation_images=len(split.validation),
     )
+    measures = measure_images(Dataset.load(Path("data/download/train.npz")).images)
+    brightness, contrast = zip(measures.min(0).round(2).tolist(), measures.max(0).round(2).tolist(), strict=True)
     description = Description(
         **networks[0].architecture.model_dump(include={"classes", "image_shape", "preprocessing"}),
         members=len(networks),
         shift=params.shift,
+        brightness=brightness,
+        contrast=contrast,
         trained_model_md5=hashlib.md5(read_bytes(TRAINED), usedforsecurity=False).hexdigest(),
     )
     model = to_onnx(networks, description)

@@ -36,7 +36,10 @@ def main() -> int:
     for name in find_pictures(arguments.pictures):
         try:
             picture = read_picture(io.BytesIO(sys.stdin.buffer.read()) if name == "-" else name)
-            images.append(classifier.make_input(picture))
+            image = classifier.make_input(picture)
+            if difference := classifier.compare_with_training(image):
+                print(f"predict: {show(name)}: unlike all training pictures: {difference}", file=sys.stderr)
+            images.append(image)
             names.append(name)
         except UserError as error:
             print(f"predict: {show(name)}: {error}", file=sys.stderr)

@@ -45,9 +45,14 @@ def main() -> None:
 
 
 def is_broken(path: Path, parse: Callable[[str], Any]) -> bool:
-    """Return whether a file exists and cannot be parsed."""
+    """Return whether a file exists and cannot be parsed; raise UserError if that is because of a merge."""
     try:
-        parse(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if "<<<<<<< " in text:
+            raise UserError(
+                f"{path} has conflict markers; `git checkout --ours {path}`, then `dvc repro`, resolves them"
+            )
+        parse(text)
     except FileNotFoundError:
         return False
     except (ValueError, YAMLError, Invalid):

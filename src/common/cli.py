@@ -23,6 +23,8 @@ def run_cli(main: Callable[[], int | None]) -> NoReturn:
     gone, as with `| head`, exit quietly.
     """
     program = Path(sys.argv[0]).stem
+    if sys.stdout is None:  # closed, as by >&-
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # for terminals that cannot show every character

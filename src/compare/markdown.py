@@ -2,11 +2,14 @@
 
 import re
 from statistics import mean, stdev
+from typing import Any
 
 from src.common.text import markdown_table
 from src.compare.comparison import Comparison, SeedComparison
 from src.compare.revisions import SEED, Result
 
+SAME_PARAMETERS = "No parameter that can change the metrics differs."
+SAME_METRICS = "No metric differs."
 MAX_LISTED = 20  # fixed or broken images; the rest are only counted
 
 
@@ -26,7 +29,6 @@ def comparison_markdown(comparison: Comparison) -> str:
             f"Too few images differ for a verdict: at least {comparison.detectable} would have to differ, all in the"
             " same direction."
         )
-    params = [(key, base.params.get(key, "none"), other.params.get(key, "none")) for key in comparison.changed_params]
     lines = [
         f"## {other.name} against {base.name}: {comparison.verdict}",
         "",
@@ -35,11 +37,9 @@ def comparison_markdown(comparison: Comparison) -> str:
         "",
         power,
         "",
-        *markdown_table(
-            ("parameter", base.name, other.name), params, "No parameter that can change the metrics differs."
-        ),
+        *markdown_table(("parameter", base.name, other.name), parameter_rows(comparison), SAME_PARAMETERS),
         *_not_run_lines([base, other]),
-        *markdown_table(("metric", base.name, other.name, "change"), _metric_rows(base, other)),
+        *markdown_table(("metric", base.name, other.name, "change"), metric_rows(base, other), SAME_METRICS),
     ]
     for kind, images, errors in (("Fixed", comparison.fixed, base.errors), ("Broken", comparison.broken, other.errors)):
         if images:
@@ -98,10 +98,19 @@ def _not_run_lines(results: list[Result]) -> list[str]:
     return [*lines, ""] if lines else []
 
 
-def _metric_rows(base: Result, other: Result) -> list[tuple[str, ...]]:
+def parameter_rows(comparison: Comparison) -> list[tuple[Any, ...]]:
+    """List the parameters that differ, with their values on both sides."""
+    base, other = comparison.base.params, comparison.other.params
+    return [(key, base.get(key, "none"), other.get(key, "none")) for key in comparison.changed_params]
+
+
+def metric_rows(base: Result, other: Result) -> list[tuple[str, ...]]:
+    """List the metrics that differ, with their values on both sides and the change."""
     rows = []
     for key in [*other.metrics, *(key for key in base.metrics if key not in other.metrics)]:
         before, after = base.metrics.get(key), other.metrics.get(key)
+        if before == after:
+            continue
         change = f"{after - before:+.6g}" if before is not None and after is not None else ""
         rows.append((key, *("none" if value is None else f"{value:.6g}" for value in (before, after)), change))
     return rows

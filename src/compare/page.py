@@ -8,6 +8,7 @@ import numpy as np
 
 from src.common.sprites import make_sprite_sheet
 from src.compare.comparison import Comparison
+from src.compare.markdown import SAME_METRICS, SAME_PARAMETERS, metric_rows, parameter_rows
 from src.compare.revisions import Result
 from src.report.html import encode, render, sprite_position, sprite_size
 
@@ -33,6 +34,12 @@ def comparison_page(comparison: Comparison, base_images: np.ndarray, other_image
         base=base.name,
         other=other.name,
         verdict=comparison.verdict,
+        accuracy=f"{other.accuracy:.2%}",
+        accuracy_before=f"{base.accuracy:.2%}",
+        params=parameter_rows(comparison),
+        no_params=SAME_PARAMETERS,
+        metrics=metric_rows(base, other),
+        no_metrics=SAME_METRICS,
         p_value=f"{comparison.p_value:.2g}",
         errors_in_both=len(comparison.errors_in_both),
         detectable=comparison.detectable,

@@ -29,6 +29,7 @@ class Description(BaseModel):
     image_shape: (C, H, W); preprocessing: how a picture becomes an image; members: how many networks are averaged;
     shift: test-time augmentation averages over all shifts of up to this many pixels; trained_model_md5: the hash of
     data/train/model.safetensors, by which the commit that trained the model can be found in the history of dvc.lock;
+    brightness, contrast: the lowest and the highest mean and standard deviation of a training image's samples;
     crc32: eight hexadecimal digits, the checksum of the file in which these digits are zeros.
     """
 
@@ -38,6 +39,8 @@ class Description(BaseModel):
     members: int
     shift: int
     trained_model_md5: str
+    brightness: tuple[float, float] = (0, 255)
+    contrast: tuple[float, float] = (0, 255)
     crc32: str = NO_CHECKSUM
 
 
@@ -51,6 +54,20 @@ class Classifier(NamedTuple):
         """Return a uint8 image (C, H, W) as in the training set; raise UserError if no character stands out."""
         return make_input(picture, self.description.preprocessing, self.description.image_shape)
 
+    def compare_with_training(self, image: np.ndarray) -> str:
+        """Say how an image (C, H, W) differs from all training images, or return an empty string."""
+        differences = []
+        for name, (low, high), value in zip(
+            ("brightness", "contrast"),
+            (self.description.brightness, self.description.contrast),
+            measure_images(image[None])[0],
+            strict=True,
+        ):
+            margin = 1 + (high - low) / 10
+            if not low - margin <= value <= high + margin:
+                differences.append(f"its {name} is {value:.0f}, theirs {low:.0f} to {high:.0f}")
+        return "; ".join(differences)
+
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Compute probabilities float32 (N, K) of uint8 images (N, C, H, W), N at least 1."""
         batches = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
@@ -58,6 +75,13 @@ class Classifier(NamedTuple):
         if not np.allclose(probabilities.sum(1), 1, atol=1e-3):  # false for NaN, too
             raise UserError(f"the model's probabilities do not sum to 1; {recreate('export')}")
         return probabilities
+
+
+def measure_images(images: np.ndarray) -> np.ndarray:
+    """Compute the mean and the standard deviation (N, 2) of the samples of each image, uint8 (N, C, H, W)."""
+    flat = images.reshape(len(images), -1)
+    batches = [flat[start : start + BATCH] for start in range(0, len(flat), BATCH)]  # the copies are of float64
+    return np.concatenate([np.stack([batch.mean(1), batch.std(1)], axis=1) for batch in batches])
 
 
 def load_classifier(path: Path) -> Classifier:

@@ -76,7 +76,7 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
         charts=charts,
         augmented=encode(results.augmented) if _is_augmented(results.params) else None,
         recall=recall,
-        recall_floor=min(0.95, min(row.low for row in recall if row.images) // 0.05 * 0.05),
+        recall_floor=min(0.95, math.floor(round(20 * min(row.low for row in recall if row.images), 9)) / 20),
         layers=results.layers,
         params=_flatten(results.params),
         environment=results.environment.model_dump(),

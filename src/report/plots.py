@@ -15,6 +15,7 @@ from src.common.metrics import wilson_interval
 from src.common.text import count
 from src.report.params import ReportParams
 
+LINE, LONG_LINE = 14, 22  # characters that fill the width of a cell at 12 points, and at the smallest size
 CELL = (1.8, 2.0)  # inches; 10 x 10 cells make the notebook's 18 x 20
 CHART = (4.8, 4.6)  # inches; narrow, so that the text stays legible on a phone
 
@@ -52,17 +53,24 @@ def error_plot(errors: Sequence[Error], images: np.ndarray, params: ReportParams
         return _text_figure("No errors: every test image was classified correctly.")
     rows = -(-len(shown) // params.columns)
     figure = Figure(figsize=(CELL[0] * params.columns, CELL[1] * rows))
-    title_height = 0.13  # of a cell
+    titles = [(f"Pred{errors[place].predicted}", f"({errors[place].actual})") for place in shown]
+    lines = 1 if max(len("".join(title)) for title in titles) <= LINE else 2
+    text = ["\n"[: lines - 1].join(_shorten(line) for line in title) for title in titles]
+    longest = max(len(line) for title in text for line in title.split("\n"))
+    font_size = min(12.0, 12 * LINE / longest)  # points
+    title_height = 0.02 + 0.11 * lines  # of a cell
     figure.subplots_adjust(0.005, 0.005 / rows, 0.995, 1 - title_height / rows, wspace=0.04, hspace=0.15)
     for axes in (grid := figure.subplots(rows, params.columns, squeeze=False)).flat:
         axes.axis("off")
-    titles = [f"Pred{errors[place].predicted}({errors[place].actual})" for place in shown]
-    font_size = min(12.0, 12 * 14 / max(map(len, titles)))  # points; 14 characters of 12 points fill a cell
-    for axes, place, title in zip(grid.flat, shown, titles, strict=False):
+    for axes, place, title in zip(grid.flat, shown, text, strict=False):
         image = images[place].transpose(1, 2, 0)  # H, W, C
         axes.imshow(image if image.shape[2] == 3 else image[:, :, 0], cmap="gray", vmin=0, vmax=255)
         axes.set_title(title, color="red", fontsize=font_size, parse_math=False)
     return figure
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= LONG_LINE else f"{text[: LONG_LINE - 1]}…"
 
 
 def confusion_plot(errors: Sequence[Error], classes: Sequence[str]) -> Figure:

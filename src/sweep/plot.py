@@ -25,11 +25,14 @@ def sweep_plot(sweep: Sweep) -> Figure:
         colour = "C1" if setting is sweep.settings[0] else "C0"
         accuracies = 100 * np.array(setting.accuracies)
         axes.plot(accuracies, row + np.linspace(0.15, 0.4, len(accuracies)), "o", color="grey", markersize=3)
-        half_width = None if setting.half_width is None else 100 * setting.half_width
-        axes.errorbar(100 * setting.mean, row, xerr=half_width, fmt=f"{colour}o", capsize=4)
+        average, half_width = 100 * setting.mean, 100 * (setting.half_width or 0)
+        limits = [[half_width], [min(half_width, 100 - average)]]  # no accuracy is above 100%
+        axes.errorbar(average, row, xerr=limits if half_width else None, fmt=f"{colour}o", capsize=4)
     axes.set_yticks(range(len(settings)), labels, parse_math=False)
     axes.set(ylim=(len(settings) - 0.4, -0.5), xlabel="validation accuracy (%)")
     axes.set_ylabel(textwrap.fill(" · ".join(sweep.swept), MAX_LABEL), parse_math=False)
+    left, right = axes.get_xlim()
+    axes.set_xlim(left, min(right, 100 + 0.02 * (right - left)))
     axes.xaxis.set_major_locator(MaxNLocator(6))  # beside long labels, more would overlap
     axes.grid(alpha=0.3)
     axes.plot([], [], "C1o", label=f"highest mean, {1 - ALPHA:.0%} interval")

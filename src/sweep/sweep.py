@@ -30,8 +30,11 @@ class Setting(NamedTuple):
 
     @property
     def half_width(self) -> float | None:
-        """Half the width of the confidence interval of the mean, from Student's t; None for a single result."""
-        return mean_margin(self.accuracies, ALPHA) if len(self.accuracies) > 1 else None
+        """Half the width of the confidence interval of the mean, from Student's t; None for fewer than three results.
+
+        That of two results is 9 times as wide as their standard deviation, which says nothing.
+        """
+        return mean_margin(self.accuracies, ALPHA) if len(self.accuracies) > 2 else None
 
 
 class Sweep(NamedTuple):

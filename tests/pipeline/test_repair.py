@@ -9,6 +9,15 @@ from tests.helpers import attempt, run, stages_run
 REPAIR = ("python", "-m", "tools.repair")
 
 
+def test_a_merge_is_left_to_the_user(project: Path) -> None:
+    merged = "<<<<<<< HEAD\n" + (project / "dvc.lock").read_text()
+    (project / "dvc.lock").write_text(merged)
+    result = attempt(*REPAIR, cwd=project)
+    assert result.returncode == 1
+    assert result.stdout.startswith("repair: dvc.lock has conflict markers; `git checkout --ours dvc.lock`")
+    assert (project / "dvc.lock").read_text() == merged
+
+
 @pytest.mark.parametrize("end", ["", "schema: '2.0'\nstages:\n  download:", "    size: "])
 def test_broken_lock_files_are_repaired_and_nothing_is_run_again(project: Path, end: str) -> None:
     assert run(*REPAIR, cwd=project) == ""

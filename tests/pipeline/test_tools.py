@@ -42,9 +42,11 @@ def test_predict_reads_folders_and_standard_input(project: Path) -> None:
     (project / "pictures/more/.hidden").mkdir(parents=True)
     for name in ("b.jpg", "more/a.jpg", ".c.jpg", "more/.hidden/d.jpg"):
         shutil.copy(project / "docs/img/five.jpg", project / "pictures" / name)
-    command = f"{sys.executable} -m tools.predict --csv --top 2 pictures - < docs/img/five.jpg"
+    command = f"{sys.executable} -m tools.predict --csv --top 2 pictures - < docs/img/five.jpg 2> warnings"
     rows = list(csv.DictReader(run("sh", "-c", command, cwd=project).splitlines()))
     assert [row["picture"] for row in rows] == ["pictures/b.jpg", "pictures/more/a.jpg", "-"]
+    warnings = (project / "warnings").read_text().splitlines()
+    assert warnings[0].startswith("predict: pictures/b.jpg: unlike all training pictures: its brightness is ")
     (likeliest,) = {row["likeliest"] for row in rows}
     assert likeliest.startswith(f"{rows[0]['predicted']}: {float(rows[0]['confidence']):.1%} · ")
     assert likeliest.count(" · ") == 1

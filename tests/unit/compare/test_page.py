@@ -21,5 +21,7 @@ def test_the_sheet_holds_the_fixed_and_then_the_broken_images() -> None:
     (sheet,) = re.findall(r"data:image/png;base64,([^\"]+)", page)
     assert split_sprite_sheet(base64.b64decode(sheet), 3)[:, 0, 0, 0].tolist() == [3, 7, 90]
     assert re.findall(r"image (\d+)</span>", page) == ["3", "7", "90"]
+    assert "<dd>99.80%<small>before: 99.70%</small>" in page
+    assert "No parameter that can change the metrics differs." in page
     positions = [sprite_position(place, 3) for place in range(3)]
     assert re.findall(r"background-position: ([^\"]+)\"", page) == positions

@@ -26,6 +26,19 @@ def test_images_are_classified_in_batches(data: bytes) -> None:
     assert np.allclose(probabilities[-1:], classifier.predict(images[-1:]), atol=1e-6)
 
 
+def test_an_image_unlike_all_training_images_is_noticed(data: bytes) -> None:
+    classifier = decode_classifier(data, PATH)
+    description = classifier.description.model_copy(update={"brightness": (20.0, 60.0), "contrast": (30.0, 90.0)})
+    classifier = classifier._replace(description=description)
+    image = np.zeros((1, 8, 8), np.uint8)
+    image[:, :2] = 160  # a stroke: brightness 40, contrast 69
+    assert classifier.compare_with_training(image) == ""
+    assert classifier.compare_with_training(255 - image) == "its brightness is 215, theirs 20 to 60"
+    assert classifier.compare_with_training(image // 4) == (
+        "its brightness is 10, theirs 20 to 60; its contrast is 17, theirs 30 to 90"
+    )
+
+
 def test_a_damaged_file_is_reported(data: bytes, tmp_path: Path) -> None:
     for contents in (b"", b"no model", data[: len(data) // 2]):
         (tmp_path / "model.onnx").write_bytes(contents)

@@ -70,23 +70,28 @@ def test_settings_are_ordered_by_mean_and_tested_against_the_best() -> None:
 
 
 def test_single_seeds_have_neither_interval_nor_p_value() -> None:
-    sweep = sweep_of({1: [0.9, 0.91], 2: [0.95], 3: [0.8, 0.81]})
-    assert [setting.half_width is None for setting in sweep.settings] == [True, False, False]
+    sweep = sweep_of({1: [0.9, 0.91], 2: [0.95], 3: [0.8, 0.81, 0.82]})
+    assert [setting.half_width is None for setting in sweep.settings] == [True, True, False]
     assert sweep.p_values == [None, None, None]
     text = sweep_markdown(sweep, {})
     assert "No test is possible" in text
     assert "| 2 | 1 | 95.000% | none |  |  |" in text
-    assert "| 1 | 2 | 90.500% | ± 6.353 | -4.500 | none |" in text
+    assert "| 1 | 2 | 90.500% | none | -4.500 | none |" in text
     sweep_plot(sweep)
     verdict = "Significantly better than 1 of the 2 other settings"
     assert verdict in sweep_markdown(sweep_of({1: [0.9, 0.901], 2: [0.8], 3: [0.5, 0.501]}), {})
 
 
 def test_equal_accuracies_are_no_evidence() -> None:
-    sweep = sweep_of({1: [0.9, 0.9], 2: [0.8, 0.8]})
+    sweep = sweep_of({1: [0.9, 0.9, 0.9], 2: [0.8, 0.8, 0.8]})
     assert sweep.p_values[1] == 1
     assert sweep.settings[0].half_width == 0
     assert "Not significantly better than any other setting" in sweep_markdown(sweep, {})
+
+
+def test_no_accuracy_above_100_percent_is_drawn() -> None:
+    figure = sweep_plot(sweep_of({1: [0.999, 0.97, 0.999], 2: [0.9, 0.9, 0.9]}))
+    assert figure.axes[0].get_xlim()[1] < 100.5
 
 
 def test_a_single_setting_has_nothing_to_compare_with() -> None:
