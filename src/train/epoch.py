@@ -1,6 +1,5 @@
 """One epoch of training."""
 
-import math
 import time
 from collections.abc import Callable
 from fractions import Fraction
@@ -33,7 +32,7 @@ def train_epoch(
     learner.network.train()
     params = learner.params
     name = f"epoch {number}/{params.epochs}"
-    order = draw_order(learner.losses, len(learner.network.architecture.classes), learner.skip_easy, params.batch_size)
+    order = draw_order(learner.losses, learner.skip_easy, params.batch_size)
     batches = split_into_batches(order, params.batch_size, params.shards)
     rates: list[float] = []
     losses: list[Tensor] = []
@@ -62,24 +61,18 @@ def train_epoch(
     return len(order)
 
 
-def draw_order(losses: Tensor, classes: int, skip_easy: float, batch_size: int) -> Tensor:
+def draw_order(losses: Tensor, skip_easy: float, batch_size: int) -> Tensor:
     """Return the rows of the images to train on, int64 (M,), in random order and on the device of losses.
 
-    losses (N,): the last loss of every image, infinite before the first. An image is left out with probability
-    skip_easy if it is easy, with a loss below the mean, or apparently mislabelled, with so high a loss that the network
-    gives its label a probability of less than 5% and of less than half of what guessing would. In the mean, no loss
-    counts more than that. The images that are kept are not reweighted. Use all images if less than one batch would be
-    left.
-    Source: similar to Jiang et al., Accelerating Deep Learning by Focusing on the Biggest Losers, 2019; the mean is the
-    threshold of Qin et al., InfoBatch, 2024, which also reweights the images. That wrong labels have to be left out,
-    too: Hu et al., When does loss-based prioritization fail?, 2021.
+    Each image whose last loss is below the mean of losses (N,) is left out with probability skip_easy. Those that
+    are kept are not reweighted. Use all images if less than one batch would be left.
+    Source: similar to Jiang et al., Accelerating Deep Learning by Focusing on the Biggest Losers, 2019; the threshold
+    is that of Qin et al., InfoBatch, 2024, which also reweights the images.
     """
     order = torch.randperm(len(losses))
     if skip_easy:
-        highest = math.log(max(20, 2 * classes))
-        limited = losses.double().clamp(max=highest)
-        useful = (limited >= limited.mean()) & (losses <= highest) | losses.isinf()
-        kept = order[(useful.cpu() | (torch.rand(len(losses)) >= skip_easy))[order]]
+        hard = (losses >= losses.double().mean()).cpu()
+        kept = order[(hard | (torch.rand(len(losses)) >= skip_easy))[order]]
         if len(kept) >= batch_size:
             order = kept
     return order.to(losses.device)

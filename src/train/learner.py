@@ -27,8 +27,9 @@ EASY = Fraction(9, 10)  # of the images have a loss below the mean, on MNIST
 class Learner:
     """A network in training, with its optimizer, parameters, class weights and precision.
 
-    losses: float32 (N,), the last loss of every training image, infinite before the first. group: the processes that
-    share the shards of every batch. Raise UserError if there are fewer than two training images for each shard.
+    losses: float32 (N,), the last loss of every training image, weighted as train.class_weights says; infinite before
+    the first. group: the processes that share the shards of every batch. Raise UserError if there are fewer than two
+    training images for each shard.
     """
 
     def __init__(
@@ -67,9 +68,9 @@ class Learner:
 
     def add_gradients(self, images: Tensor, labels: Tensor, batch: int) -> Tensor:
         """Backpropagate the loss of images from a batch of this many, and return the loss of each image, detached."""
-        losses = F.nll_loss(self.predict(images), labels, reduction="none")
+        losses = self.image_losses(self.predict(images), labels)
         # Divided by the number of images and not by the sum of their weights, which is large where rare images are.
-        (self.weigh(losses, labels).sum() / batch).backward()
+        (losses.sum() / batch).backward()
         return losses.detach()
 
     def update(self, progress: Fraction) -> None:
@@ -86,9 +87,9 @@ class Learner:
         kept = 1 - Fraction(self.skip_easy) * EASY  # of the images, in later epochs
         return float((first + (epochs - first) * kept) * self.steps_per_epoch)
 
-    def weigh(self, losses: Tensor, labels: Tensor) -> Tensor:
-        """Multiply the losses (N,) of images with the weights of their classes, as train.class_weights says."""
-        return losses if self.class_weights is None else losses * self.class_weights[labels]
+    def image_losses(self, log_probabilities: Tensor, labels: Tensor) -> Tensor:
+        """Compute the loss of each image of a batch, float32 (N,), weighted as train.class_weights says."""
+        return F.nll_loss(log_probabilities, labels, self.class_weights, reduction="none")
 
     def predict(self, images: Tensor) -> Tensor:
         """Compute log-probabilities float32 (N, K) of a batch of float images."""

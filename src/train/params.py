@@ -47,8 +47,8 @@ class TrainParams(Section):
     skip_easy: float = parameter(
         0.9,
         "From the second epoch on, the probability of leaving out an image whose last training loss was below the"
-        " mean of all training images, or so high that its label is probably wrong; 0 trains on every image in every"
-        " epoch. Datasets of fewer than 100 batches are always used whole.",
+        " mean of all training images; 0 trains on every image in every epoch. Datasets of fewer than 100 batches"
+        " are always used whole.",
         ge=0,
         lt=1,
     )

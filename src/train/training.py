@@ -33,10 +33,10 @@ def train(
     """Train a network in place, leave it with the weights of its best epoch, and return the history.
 
     The best epoch has the lowest validation loss; without validation images it is the last one. If easy images are left
-    out of training, the best weights are calibrated on the validation images. After every epoch, the checkpoint holds
-    the complete state; training resumes from an existing checkpoint, bit for bit. on_epoch is called with the history
-    after every epoch, and once after resuming. All processes of the group train the same network. Raise UserError when
-    a loss is not finite, OSError when the checkpoint cannot be written.
+    out of training, the weights are calibrated on the validation images, and judged after that. After every epoch, the
+    checkpoint holds the complete state; training resumes from an existing checkpoint, bit for bit. on_epoch is called
+    with the history after every epoch, and once after resuming. All processes of the group train the same network.
+    Raise UserError when a loss is not finite, OSError when the checkpoint cannot be written.
     """
     train_params = params.train
     learner = Learner(network, data.training, train_params, precision, group)
@@ -92,7 +92,7 @@ def _run_epoch(
     loss, accuracy, temperature = validate(learner, data.validation) if data.validation else (math.nan, math.nan, 1.0)
     if data.validation and not math.isfinite(loss):
         raise UserError(f"the validation loss became {loss} in epoch {number}; try a lower train.learning_rate")
-    train_loss = learner.weigh(learner.losses, data.training.labels).double().mean().item()
+    train_loss = learner.losses.double().mean().item()
     return EpochMetrics(number, images, train_loss, loss, accuracy, learner.learning_rate, temperature)
 
 

@@ -3,7 +3,6 @@
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from src.network.convnet import ConvNet
@@ -39,8 +38,8 @@ def recompute_statistics(learner: Learner, data: LabelledImages) -> None:
 def validate(learner: Learner, data: LabelledImages) -> tuple[float, float, float]:
     """Return the mean loss over images, weighted as in training, the accuracy, and a temperature.
 
-    The temperature calibrates the network if images are left out of training, and is otherwise 1. The loss is that of
-    the network with this temperature.
+    The temperature calibrates the network if easy images are left out of training, and is otherwise 1. The loss is that
+    of the network with this temperature.
     """
     learner.network.eval()
     log_probabilities = _predict_all(learner, data)
@@ -49,8 +48,7 @@ def validate(learner: Learner, data: LabelledImages) -> tuple[float, float, floa
     if learner.skip_easy:
         temperature = fit_temperature(log_probabilities, data.labels, learner.class_weights)
         log_probabilities = (log_probabilities / temperature).log_softmax(1)
-    losses = F.nll_loss(log_probabilities, data.labels, reduction="none")
-    loss = learner.weigh(losses, data.labels).double().mean().item()
+    loss = learner.image_losses(log_probabilities, data.labels).double().mean().item()
     return loss, accuracy, temperature
 
 

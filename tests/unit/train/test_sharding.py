@@ -3,7 +3,6 @@ from fractions import Fraction
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from src.common.errors import UserError
@@ -35,9 +34,8 @@ def test_the_update_is_that_of_the_mean_over_images_with_statistics_per_part() -
     for number, (network, part) in enumerate(zip(networks, (rows[:4], rows[4:8], rows[8:]), strict=True), start=1):
         torch.manual_seed(derive_seed(7, 1, 1, number))
         single = Learner(network, data, params, torch.float32)
-        log_probabilities = network(add_noise(data.images[part] / 255))
-        losses = F.nll_loss(log_probabilities, data.labels[part], reduction="none")
-        single.weigh(losses, data.labels[part]).sum().backward()
+        losses = single.image_losses(network(add_noise(data.images[part] / 255)), data.labels[part])
+        losses.sum().backward()
         expected.append(losses.detach())
     before = torch.get_rng_state()
     gradients: list[Tensor] = []
