@@ -59,7 +59,7 @@ def error_plot(errors: Sequence[Error], images: np.ndarray, params: ReportParams
     longest = max(len(line) for title in text for line in title.split("\n"))
     font_size = min(12.0, 12 * LINE / longest)  # points
     title_height = 0.02 + 0.11 * lines  # of a cell
-    figure.subplots_adjust(0.005, 0.005 / rows, 0.995, 1 - title_height / rows, wspace=0.04, hspace=0.15)
+    figure.subplots_adjust(0.005, 0.005 / rows, 0.995, 1 - title_height / rows, wspace=0.04, hspace=0.15 * lines)
     for axes in (grid := figure.subplots(rows, params.columns, squeeze=False)).flat:
         axes.axis("off")
     for axes, place, title in zip(grid.flat, shown, text, strict=False):

@@ -68,6 +68,17 @@ def test_equal_error_plots_have_equal_bytes(count: int) -> None:
     assert one == other
 
 
+def test_long_names_are_cut_and_drawn_in_two_lines_that_can_be_read() -> None:
+    names = ["Animals & Nature", "Travel and a very long name of a place"]
+    figure = plot_errors(4, classes=names, columns=2)
+    assert titles(figure)[0].split("\n")[0].startswith("Pred")
+    assert {len(title.split("\n")) for title in titles(figure)} == {2}
+    assert float(figure.axes[0].title.get_fontsize()) >= 7.5
+    figure.canvas.draw()
+    above, below = figure.axes[0], figure.axes[2]
+    assert below.title.get_window_extent().y1 < above.get_window_extent().y0
+
+
 def test_the_error_plot_looks_like_the_notebooks() -> None:
     figure, error = plot_errors(100), make_errors(100, DIGITS)[0]
     assert figure.get_size_inches().tolist() == [18, 20]
