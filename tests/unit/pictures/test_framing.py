@@ -58,7 +58,7 @@ def test_size_and_colours_do_not_matter() -> None:
         assert ink_distance(ink, changed) < 0.15
 
 
-def test_a_thick_character_that_fills_the_picture_is_not_mistaken_for_paper() -> None:
+def test_a_thick_character_that_fills_the_picture_is_not_taken_for_paper() -> None:
     tight = draw_seven(width=60).crop((40, 30, 190, 230))
     ImageDraw.Draw(tight).ellipse((130, 170, 134, 174), fill=0)  # a speck inside
     assert ink_distance(draw_seven(width=60), tight) < 0.3

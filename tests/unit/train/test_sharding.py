@@ -22,8 +22,8 @@ def averages(network: ConvNet) -> list[Tensor]:
     return [buffer for buffer in network.buffers() if buffer.is_floating_point()]
 
 
-def test_the_update_is_that_of_the_mean_over_images_with_statistics_per_part() -> None:
-    """Compute the gradients of the parts independently; 11 images make parts of 4, 4 and 3."""
+def test_the_update_is_that_of_the_mean_over_images_with_statistics_per_shard() -> None:
+    """Compute the gradients of the shards independently; 11 images make shards of 4, 4 and 3."""
     data = make_imbalanced(8, 3)
     params = make_train_params(shards=3, class_weights="balanced", schedule="constant").train
     learner = Learner(make_tiny_network(), data, params, torch.float32)
@@ -54,7 +54,7 @@ def test_the_update_is_that_of_the_mean_over_images_with_statistics_per_part() -
     assert counters == [torch.tensor(1)] * len(counters)  # of batches, not of parts
 
 
-def test_each_part_has_its_own_random_numbers() -> None:
+def test_each_shard_has_its_own_random_numbers() -> None:
     data = make_images(4)
     learner = Learner(make_tiny_network(), data, make_train_params(shards=2).train, torch.float32)
     seen: list[Tensor] = []
