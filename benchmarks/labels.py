@@ -7,7 +7,6 @@ as wrong. The default parameters are compared with four whole epochs, which take
 
 import argparse
 import os
-from collections.abc import Sequence
 from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
@@ -82,13 +81,13 @@ def train_and_test(data: Dataset, split: Split, test: Dataset, changes: dict[str
     return int(ensemble.best.epoch), sum(epoch.images for epoch in ensemble.history), accuracy
 
 
-def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.labels", description=__doc__)
     parser.add_argument("--fractions", type=float, nargs="+", default=[0.0, 0.02, 0.1, 0.3], help="of wrong labels")
     parser.add_argument("--kinds", nargs="+", choices=["uniform", "pairs"], default=["uniform", "pairs"])
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     parser.add_argument("--seeds", type=int, default=3, help="number of seeds (default: 3)")
-    return parser.parse_args(arguments)
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 STAGE = (sys.executable, "-m", "stages.train")  # a new process
-RESUME = ("python", "-m", "stages.train")
+FORKED_STAGE = ("python", "-m", "stages.train")
 OUTPUTS = ("model.safetensors", "history.csv", "layers.csv", "augmented.png", "metrics.json", "environment.json")
 # Runs the stage and acts at the n-th call of a function, so that the moment does not depend on timing.
 AT_CALL = """

@@ -55,7 +55,8 @@ def error_plot(errors: Sequence[Error], images: np.ndarray, params: ReportParams
     figure = Figure(figsize=(CELL[0] * params.columns, CELL[1] * rows))
     titles = [(f"Pred{errors[place].predicted}", f"({errors[place].actual})") for place in shown]
     lines = 1 if max(len("".join(title)) for title in titles) <= LINE else 2
-    text = ["\n"[: lines - 1].join(_shorten(line) for line in title) for title in titles]
+    separator = "" if lines == 1 else "\n"
+    text = [separator.join(_shorten(line) for line in title) for title in titles]
     longest = max(len(line) for title in text for line in title.split("\n"))
     font_size = min(12.0, 12 * LINE / longest)  # points
     title_height = 0.02 + 0.11 * lines  # of a cell

@@ -32,7 +32,7 @@ class Setting(NamedTuple):
     def half_width(self) -> float | None:
         """Half the width of the confidence interval of the mean, from Student's t; None for fewer than three results.
 
-        That of two results is 9 times as wide as their standard deviation, which says nothing.
+        For two results it would be nine times their standard deviation, which says nothing.
         """
         return mean_margin(self.accuracies, ALPHA) if len(self.accuracies) > 2 else None
 

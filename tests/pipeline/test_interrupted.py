@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import ENVIRONMENT, STAGES, attempt, run, stages_run
-from tests.training_process import RESUME, at_call, read_outputs
+from tests.training_process import FORKED_STAGE, at_call, read_outputs
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -32,7 +32,7 @@ def test_an_interrupt_ends_it_with_one_line(
         _, errors = process.communicate(timeout=5)
     assert process.returncode == 130
     assert errors == "interrupted; the same command resumes from the last completed epoch or stage\n"
-    assert "resuming after epoch 1" in run(*RESUME, cwd=prepared_project)
+    assert "resuming after epoch 1" in run(*FORKED_STAGE, cwd=prepared_project)
     assert read_outputs(prepared_project) == undisturbed
 
 
@@ -49,7 +49,7 @@ def test_a_full_disk_ends_it_with_the_last_checkpoint_intact(
     assert "Traceback" not in result.stdout
     assert f"train: cannot write {file}" in result.stdout
     assert "No space left on device" in result.stdout
-    assert "resuming after epoch 1" in run(*RESUME, cwd=prepared_project)
+    assert "resuming after epoch 1" in run(*FORKED_STAGE, cwd=prepared_project)
     assert read_outputs(prepared_project) == undisturbed
 
 

@@ -10,7 +10,7 @@ import signal
 from pathlib import Path
 
 from tests.helpers import attempt, run, set_params
-from tests.training_process import KILL, RESUME, at_call, read_outputs
+from tests.training_process import FORKED_STAGE, KILL, at_call, read_outputs
 
 EPOCH_LINE = ": training loss "
 SECOND_CHECKPOINT = ("os", "fsync", 3)  # of a training run from the start
@@ -32,7 +32,7 @@ def test_killed_at_every_kind_of_moment_it_gives_the_same_bytes(
         result = attempt(*at_call(owner, name, number, KILL), cwd=prepared_project)
         assert result.returncode == -signal.SIGKILL
         assert (f"resuming after epoch {epochs_kept}" in result.stdout) == (epochs_kept > 0)
-    output = run(*RESUME, cwd=prepared_project)
+    output = run(*FORKED_STAGE, cwd=prepared_project)
     assert "resuming after epoch 3" in output
     assert EPOCH_LINE not in output
     assert read_outputs(prepared_project) == undisturbed
@@ -43,13 +43,15 @@ def test_killed_at_every_kind_of_moment_it_gives_the_same_bytes(
 def test_completed_members_of_an_ensemble_are_not_trained_again(prepared_project: Path, tmp_path: Path) -> None:
     set_params(prepared_project, {"train": {"members": 2, "epochs": 2}})
     whole = Path(shutil.copytree(prepared_project, tmp_path / "whole"))
-    run(*RESUME, cwd=whole)
+    run(*FORKED_STAGE, cwd=whole)
     set_params(prepared_project, {"train": {"members": 3}})  # the number is not part of a member's key
     attempt(*at_call("os", "fsync", 7, KILL), cwd=prepared_project)  # at the last checkpoint of the second member
     set_params(prepared_project, {"train": {"members": 1}})
-    assert EPOCH_LINE not in run(*RESUME, cwd=prepared_project)  # and it leaves the second member's checkpoint alone
+    assert EPOCH_LINE not in run(
+        *FORKED_STAGE, cwd=prepared_project
+    )  # and it leaves the second member's checkpoint alone
     set_params(prepared_project, {"train": {"members": 2}})
-    output = run(*RESUME, cwd=prepared_project)
+    output = run(*FORKED_STAGE, cwd=prepared_project)
     assert output.count("resuming after epoch") == 1
     assert output.count(EPOCH_LINE) == 2 + 1
     assert read_outputs(prepared_project) == read_outputs(whole)
@@ -59,9 +61,9 @@ def test_completed_members_of_an_ensemble_are_not_trained_again(prepared_project
 def test_other_parameters_start_from_scratch(prepared_project: Path, undisturbed: dict[str, bytes]) -> None:
     attempt(*at_call(*SECOND_CHECKPOINT, KILL), cwd=prepared_project)
     set_params(prepared_project, {"train": {"seed": 5}})
-    assert "resuming" not in run(*RESUME, cwd=prepared_project)
+    assert "resuming" not in run(*FORKED_STAGE, cwd=prepared_project)
     set_params(prepared_project, {"train": {"seed": 0}})
-    assert "resuming after epoch 1" in run(*RESUME, cwd=prepared_project)
+    assert "resuming after epoch 1" in run(*FORKED_STAGE, cwd=prepared_project)
     assert read_outputs(prepared_project) == undisturbed
 
 
@@ -69,7 +71,7 @@ def test_a_damaged_checkpoint_is_renamed_and_not_used(prepared_project: Path, un
     attempt(*at_call(*SECOND_CHECKPOINT, KILL), cwd=prepared_project)
     (checkpoint,) = prepared_project.glob(".checkpoints/*/*.checkpoint")
     checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
-    output = run(*RESUME, cwd=prepared_project)
+    output = run(*FORKED_STAGE, cwd=prepared_project)
     assert "is damaged or from another version; renamed it to" in output
     assert "resuming" not in output
     assert read_outputs(prepared_project) == undisturbed

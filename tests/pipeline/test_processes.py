@@ -17,7 +17,7 @@ import pytest
 from src.train.processes import ALONE
 from tests import group_member
 from tests.helpers import ROOT, run, set_params, start
-from tests.training_process import RESUME, STAGE, read_outputs
+from tests.training_process import FORKED_STAGE, STAGE, read_outputs
 
 LAUNCH = "from src.train.processes import launch; launch(4, 'tests.group_member')"
 DEADLINE = 120.0  # seconds until a test ends that waits for output in vain
@@ -124,7 +124,7 @@ def test_killed_processes_give_the_same_bytes(project: Path, one_process: dict[s
         training.wait_for(EPOCH_LINE)
         training.process.kill()
         training.finish()  # when both workers have closed their output
-    output = run(*RESUME, cwd=project)
+    output = run(*FORKED_STAGE, cwd=project)
     assert "train: resuming after epoch" in output  # so the workers have ended, not finished
     assert output.count(EPOCH_LINE) <= EPOCHS - 2
     assert read_outputs(project) == one_process
@@ -160,7 +160,7 @@ def test_networks_of_an_ensemble_are_dealt_to_the_processes(prepared_project: Pa
     """Suspend a process until the other one has trained its networks, which then waits."""
     set_params(prepared_project, {"train": {"members": 3, "epochs": 2}, "augment": {"rotation": 10.0}})
     alone = Path(shutil.copytree(prepared_project, tmp_path / "alone"))
-    run(*RESUME, cwd=alone)
+    run(*FORKED_STAGE, cwd=alone)
     with start_training(*STAGE, cwd=prepared_project, TRAIN_PROCESSES="2") as training:
         training.wait_for("train: on cpu")
         slow = training.worker(1)

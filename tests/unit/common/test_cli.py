@@ -72,6 +72,13 @@ def test_a_pipe_that_its_reader_has_closed_ends_it_quietly() -> None:
     assert (result.returncode, result.stderr) == (1, "")
 
 
+def test_a_closed_standard_output_is_no_error() -> None:
+    code = "from src.common.cli import run_cli; run_cli(lambda: print('lost'))"
+    command = f'{sys.executable} -c "{code}" >&-'
+    result = subprocess.run(["sh", "-c", command], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
 def test_importing_a_stage_leaves_signal_handlers_alone() -> None:
     code = "import signal, stages; print(signal.getsignal(signal.SIGTERM) is signal.SIG_DFL)"
     assert run_python(code, capture_output=True).stdout == "True\n"

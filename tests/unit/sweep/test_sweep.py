@@ -69,7 +69,7 @@ def test_settings_are_ordered_by_mean_and_tested_against_the_best() -> None:
     assert text.endswith("Not counted: 2 queued and 1 failed in DVC's queue; see `dvc queue status`.")
 
 
-def test_single_seeds_have_neither_interval_nor_p_value() -> None:
+def test_few_seeds_have_no_interval_and_single_ones_no_p_value() -> None:
     sweep = sweep_of({1: [0.9, 0.91], 2: [0.95], 3: [0.8, 0.81, 0.82]})
     assert [setting.half_width is None for setting in sweep.settings] == [True, True, False]
     assert sweep.p_values == [None, None, None]
