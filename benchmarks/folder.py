@@ -111,7 +111,7 @@ def peak_memory(project: Path) -> int:
 
     Pages that the processes share are counted for each of them.
     """
-    command = [sys.executable, "-m", "stages.download"]
+    command = [sys.executable, "-m", "stages", "download"]
     with subprocess.Popen(command, cwd=project, env=os.environ, stdout=subprocess.DEVNULL) as stage:
         peak, process = 0, psutil.Process(stage.pid)
         while stage.poll() is None:

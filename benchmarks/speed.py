@@ -158,7 +158,7 @@ def train_recipe(recipe: str, folder: Path) -> float:
     copy_data(folder)
     YAML().dump(read_recipe(recipe_path(recipe)), folder / "params.yaml")
     start = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "stages.train"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([sys.executable, "-m", "stages", "train"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
     return (time.perf_counter() - start) / 60
 
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from src.common.artifacts import PictureName
-from src.common.cli import run_cli
 from src.common.files import write_csv
 from src.download.sources import download_dataset
 from src.params.params import read_params
@@ -21,7 +20,3 @@ def main() -> None:
     height, width = train.images.shape[2:]
     counts = f"{len(train.labels):,} training and {len(test.labels):,} test images"
     print(f"download: {counts} of {height}x{width} pixels, {len(train.classes)} classes")
-
-
-if __name__ == "__main__":
-    run_cli(main)

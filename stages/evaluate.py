@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from src.common.artifacts import Error, MetricsFile, Prediction
-from src.common.cli import run_cli
 from src.common.dataset import Dataset
 from src.common.files import write_bytes, write_csv, write_json
 from src.evaluate.evaluation import evaluate
@@ -27,7 +26,3 @@ def main() -> None:
     write_bytes(ERROR_IMAGES, evaluation.error_images)
     write_json(METRICS, MetricsFile(test=evaluation.metrics).model_dump(exclude_none=True))
     print(evaluation.summary())
-
-
-if __name__ == "__main__":
-    run_cli(main)

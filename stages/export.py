@@ -4,7 +4,6 @@ import hashlib
 from pathlib import Path
 
 from src.common.artifacts import Environment, MetricsFile, Prediction
-from src.common.cli import run_cli
 from src.common.dataset import Dataset, Split
 from src.common.files import read_bytes, read_csv, read_json, write_bytes
 from src.common.params import PARAMS, read_yaml
@@ -51,7 +50,3 @@ def main() -> None:
         f"export: same predictions as PyTorch on all {len(images):,} test images; probabilities differ by at most"
         f" {difference:.1e} (allowed: {TOLERANCE:.0e}); wrote {MODEL} and {CARD}"
     )
-
-
-if __name__ == "__main__":
-    run_cli(main)

@@ -4,7 +4,6 @@ import hashlib
 from pathlib import Path
 
 from src.common.artifacts import Environment, EpochMetrics, Error, LayerSize, MetricsFile, PictureName, Prediction
-from src.common.cli import run_cli
 from src.common.files import read_bytes, read_csv, read_json, write_bytes
 from src.common.params import PARAMS, read_yaml
 from src.common.text import count
@@ -37,7 +36,3 @@ def main() -> None:
     shown = min(len(results.errors), params.max_images)
     total = count("error", len(results.errors))
     print(f"report: {shown:,} of {total} in {REPORT}/errors.png; open {REPORT}/index.html")
-
-
-if __name__ == "__main__":
-    run_cli(main)

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 
-from src.common.cli import run_cli
 from src.common.dataset import Dataset
 from src.params.params import read_params
 from src.split.stratified import describe_imbalance, split_rows
@@ -26,7 +25,3 @@ def main() -> None:
         print(f"  {name}: {training_count:,} training, {validation_count:,} validation")
     if warning := describe_imbalance(counts[0], data.classes):
         print(f"split: {warning}")
-
-
-if __name__ == "__main__":
-    run_cli(main)

@@ -6,7 +6,6 @@ from pathlib import Path
 from torch.distributed import is_torchelastic_launched
 
 from src.common.artifacts import EpochMetrics, LayerSize
-from src.common.cli import run_cli
 from src.common.dataset import Dataset, Split
 from src.common.files import write_bytes, write_csv, write_json
 from src.network.device import choose_device
@@ -32,7 +31,7 @@ def main() -> None:
     sections = read_sections()
     count = choose_process_count(sections.train)
     if count > 1:
-        launch(count, "stages.train")
+        launch(count, "stages", "train")
     else:
         train(sections, ALONE)
 
@@ -49,7 +48,7 @@ def train(params: TrainSections, group: Group) -> None:
     data, split = Dataset.load(IMAGES), Split.load(SPLIT)
     group.connect(choose_device(params.train.device, "train.device"))  # before the description of this process's GPU
     runtime = set_up_runtime(params.train, params.model)
-    key = checkpoint_key(params, runtime.environment, [IMAGES, SPLIT, Path(__file__)])
+    key = checkpoint_key(params, runtime.environment, [IMAGES, SPLIT])
     group.check_same({**vars(runtime.environment), "code, data and parameters": key})
     open_checkpoint = partial(Checkpoint, checkpoint_folder(Path.cwd()), key)
     write_history = partial(write_csv, HISTORY, EpochMetrics)  # after every epoch, for live curves
@@ -72,7 +71,3 @@ def train(params: TrainSections, group: Group) -> None:
     write_bytes(AUGMENTED, draw_examples(data.images, params.augment, params.train.seed))
     write_json(ENVIRONMENT, runtime.environment.model_dump())
     ensemble.remove_checkpoints()
-
-
-if __name__ == "__main__":
-    run_cli(main)

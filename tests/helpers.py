@@ -107,5 +107,5 @@ def start(*command: str, cwd: Path, **environment: str) -> Iterator[subprocess.P
 
 def stages_run(output: str) -> list[str]:
     """The stages whose commands DVC ran, in order."""
-    marker = "> python -m stages."
+    marker = "> python -m stages "
     return [line.removeprefix(marker) for line in output.splitlines() if line.startswith(marker)]

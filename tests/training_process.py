@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-STAGE = (sys.executable, "-m", "stages.train")  # a new process
-FORKED_STAGE = ("python", "-m", "stages.train")
+STAGE = (sys.executable, "-m", "stages", "train")  # a new process
+FORKED_STAGE = ("python", "-m", "stages", "train")
 OUTPUTS = ("model.safetensors", "history.csv", "layers.csv", "augmented.png", "metrics.json", "environment.json")
 # Runs the stage and acts at the n-th call of a function, so that the moment does not depend on timing.
 AT_CALL = """
@@ -19,8 +19,8 @@ def counting(*arguments, **named):
         act()
     return original(*arguments, **named)
 setattr(owner, name, counting)
-sys.argv = ["-m"]
-runpy.run_module("stages.train", run_name="__main__", alter_sys=True)
+sys.argv = ["stages", "train"]
+runpy.run_module("stages", run_name="__main__", alter_sys=True)
 """
 KILL = "os.kill(os.getpid(), signal.SIGKILL)"
 

@@ -15,14 +15,14 @@ from src.common.errors import UsageError, UserError
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 
 
-def run_cli(main: Callable[[], int | None]) -> NoReturn:
+def run_cli(main: Callable[[], int | None], program: str | None = None) -> NoReturn:
     """Call main and exit with the code it returns, 0 for None.
 
     UserError, OSError, MemoryError and PyTorch's out-of-memory RuntimeError are reported as `<program>: <message>`,
     with exit code 1, or 2 for a UsageError. Anything else is a bug and keeps its traceback. If the reader of a pipe has
     gone, as with `| head`, exit quietly.
     """
-    program = Path(sys.argv[0]).stem
+    program = program or Path(sys.argv[0]).stem
     if sys.stdout is None:  # closed, as by >&-
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):

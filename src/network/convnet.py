@@ -47,11 +47,13 @@ class ConvNet(nn.Module):
         logits = self.layers(images)
         return torch.log_softmax(logits.float(), dim=1)
 
+    @torch.no_grad()
     def layer_sizes(self) -> list[LayerSize]:
-        """Return the sizes of all layers, with input and LogSoftmax, from a forward pass that computes only shapes."""
-        values = torch.empty(1, *self.architecture.image_shape, device="meta")
+        """Return the sizes of all layers, with input and LogSoftmax, from a forward pass of one image."""
+        # Not on the device `meta`, which computes only shapes, but imports PyTorch's compiler for that: two seconds.
+        values = torch.zeros(1, *self.architecture.image_shape, device=next(self.parameters()).device)
         sizes = [_measure("input", values)]
-        for layer in copy.deepcopy(self.layers).to("meta").eval():
+        for layer in copy.deepcopy(self.layers).eval():
             values = layer(values)
             sizes.append(_measure(type(layer).__name__, values, layer))
         return [*sizes, _measure("LogSoftmax", values)]

@@ -59,8 +59,8 @@ def check_process_count(count: int, params: TrainParams) -> None:
         )
 
 
-def launch(count: int, module: str) -> None:
-    """Run `python -m module` in this many processes until all have succeeded.
+def launch(count: int, module: str, *arguments: str) -> None:
+    """Run `python -m module arguments` in this many processes until all have succeeded.
 
     If one fails, which then reports why, end the others and this process; raise UserError if one is killed.
     """
@@ -90,7 +90,7 @@ def launch(count: int, module: str) -> None:
             shutdown_timeout=5,
         )
         try:
-            elastic_launch(config, sys.executable)("-m", module)
+            elastic_launch(config, sys.executable)("-m", module, *arguments)
         except SignalException:
             exit_interrupted()
         except ChildFailedError as error:

@@ -49,6 +49,11 @@ def imported_files(name: str) -> set[Path]:
     return found
 
 
+def stage_files(stage: str) -> set[Path]:
+    """The files that running a stage imports."""
+    return imported_files("stages.__main__") | imported_files(f"stages.{stage}")
+
+
 def named_templates(files: set[Path]) -> set[Path]:
     """The templates that files name, and those that these extend; base.html is shared from src/report."""
     found: set[Path] = set()
@@ -79,17 +84,17 @@ def code_deps(stage: str) -> list[str]:
 
 def test_imports_are_followed() -> None:
     """Check the functions above on cases whose answer is known; without it, the tests below could pass on nothing."""
-    train = {path.relative_to(ROOT).as_posix() for path in imported_files("stages.train")}
-    assert {"stages/__init__.py", "stages/train.py", "src/__init__.py", "src/train/__init__.py"} <= train
-    assert {"src/network/convnet.py", "src/train/epoch.py", "src/common/cli.py"} <= train
-    assert ROOT / "src/download/idx_datasets.py" in imported_files("stages.download")  # imported inside a function
-    report = {path.name for path in named_templates(imported_files("stages.report"))}
+    train = {path.relative_to(ROOT).as_posix() for path in stage_files("train")}
+    assert {f"{name}.py" for name in ("stages/__init__", "stages/__main__", "stages/train", "src/__init__")} <= train
+    assert {"src/train/__init__.py", "src/network/convnet.py", "src/train/epoch.py", "src/common/cli.py"} <= train
+    assert ROOT / "src/download/idx_datasets.py" in stage_files("download")  # imported inside a function
+    report = {path.name for path in named_templates(stage_files("report"))}
     assert report == {"report.html", "base.html"}
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_everything_a_stage_imports_lies_under_its_deps(stage: str) -> None:
-    files = imported_files(f"stages.{stage}")
+    files = stage_files(stage)
     files |= named_templates(files)
     deps = code_deps(stage)
     uncovered = {path.relative_to(ROOT).as_posix() for path in files if not any(covers(dep, path) for dep in deps)}
@@ -98,7 +103,7 @@ def test_everything_a_stage_imports_lies_under_its_deps(stage: str) -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_dep_is_imported(stage: str) -> None:
-    files = imported_files(f"stages.{stage}")
+    files = stage_files(stage)
     superfluous = [dep for dep in code_deps(stage) if not any(covers(dep, path) for path in files)]
     assert superfluous == []
 
@@ -113,7 +118,7 @@ def test_deps_are_files_or_whole_packages_that_do_not_overlap(stage: str) -> Non
 @pytest.mark.parametrize("stage", STAGES)
 def test_command_parameters_and_data_files_are_those_of_the_script(stage: str) -> None:
     entry = PIPELINE["stages"][stage]
-    assert entry["cmd"] == f"python -m stages.{stage}"
+    assert entry["cmd"] == f"python -m stages {stage}"
     assert entry["desc"]
     source = (ROOT / f"stages/{stage}.py").read_text()
     sections = list(dict.fromkeys(re.findall(rf"\b(?:read_params\(\)|params)\.({'|'.join(SECTIONS)})\b", source)))

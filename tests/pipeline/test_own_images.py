@@ -101,7 +101,7 @@ def test_a_file_name_that_is_not_utf_8_is_named_without_a_traceback(own: Path, t
     (tmp_path / "photos/dog/1.png").write_bytes(b"")
     (tmp_path / "photos/cat" / os.fsdecode(b"caf\xe9.png")).write_bytes(b"")
     set_params(own, {"download": {"folder": str(tmp_path / "photos")}})
-    result = attempt("python", "-m", "stages.download", cwd=own)
+    result = attempt("python", "-m", "stages", "download", cwd=own)
     run("git", "checkout", "--", "params.yaml", cwd=own)
     assert result.returncode == 1
     assert "photos/cat/caf\\udce9.png': an empty file" in result.stdout

@@ -28,7 +28,7 @@ def test_a_model_change_reruns_train_and_later_stages_and_undoing_it_restores_th
     assert "Stage 'train' is cached" in output
     assert run("dvc", "status", cwd=project).strip() == "Data and pipelines are up to date."
     set_params(project, {"model": {"dropout": 0.1}})
-    run("python", "-m", "stages.train", cwd=project)  # as if `dvc repro` had been killed before it recorded the result
+    run("python", "-m", "stages", "train", cwd=project)  # as if `dvc repro` had been killed before it recorded this
     run("sh", "-c", "git checkout params.yaml dvc.lock data && dvc checkout --force", cwd=project)  # as documented
     assert run("dvc", "status", cwd=project).strip() == "Data and pipelines are up to date."
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import ENVIRONMENT, ROOT, run
+from tests.helpers import ENVIRONMENT, ROOT, attempt, run
 from tests.training_process import at_call
 
 SECTION = (ROOT / "docs/experiments.md").read_text().split("\n## Grids and queues\n")[1].split("\n## Watch\n")[0]
@@ -57,7 +57,8 @@ class Queue:
         while {"Queued", "Running"} & set((states := self.states()).values()):
             assert time.monotonic() < deadline, states
             for name in (name for name, state in states.items() if state == "Running"):
-                run("dvc", "queue", "logs", "--follow", name, cwd=self.project)
+                # With a limit, because the log of a run whose worker has ended is followed forever.
+                attempt("timeout", "10", "dvc", "queue", "logs", "--follow", name, cwd=self.project)
         return states
 
     def start(self, **environment: str) -> None:

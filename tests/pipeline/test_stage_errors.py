@@ -18,7 +18,7 @@ def assert_fails(project: Path, stage: str, *messages: str, python: str = "pytho
     """Check that the stage fails with these messages, without a traceback and without writing anything."""
     output = project / "data" / stage
     before = sorted(output.iterdir()) if output.is_dir() else []
-    result = attempt(python, "-m", f"stages.{stage}", cwd=project, CUDA_VISIBLE_DEVICES="")
+    result = attempt(python, "-m", "stages", stage, cwd=project, CUDA_VISIBLE_DEVICES="")
     assert result.returncode == 1
     assert "Traceback" not in result.stdout
     assert f"{stage}: " in result.stdout
@@ -29,7 +29,7 @@ def assert_fails(project: Path, stage: str, *messages: str, python: str = "pytho
 
 def test_a_python_without_the_requirements(prepared_project: Path) -> None:
     # -S: without the environment's packages
-    result = attempt(sys.executable, "-S", "-m", "stages.split", cwd=prepared_project)
+    result = attempt(sys.executable, "-S", "-m", "stages", "split", cwd=prepared_project)
     assert result.returncode == 1
     assert "has no PyTorch; activate the environment (source .venv/bin/activate)" in result.stdout
     assert "Traceback" not in result.stdout
@@ -119,24 +119,24 @@ def test_more_blocks_than_the_image_has_pixels_for(prepared_project: Path) -> No
 
 def test_a_split_leaves_out_no_class(prepared_project: Path) -> None:
     set_params(prepared_project, {"split": {"validation_fraction": 0.001}})
-    output = run("python", "-m", "stages.split", cwd=prepared_project)
+    output = run("python", "-m", "stages", "split", cwd=prepared_project)
     assert "split: 1,427 training and 10 validation images" in output
 
 
 def test_a_split_with_a_rare_class(prepared_project: Path) -> None:
-    assert "warning" not in run("python", "-m", "stages.split", cwd=prepared_project)
+    assert "warning" not in run("python", "-m", "stages", "split", cwd=prepared_project)
     path = prepared_project / "data/download/train.npz"
     data = Dataset.load(path)
     rare = np.flatnonzero(data.labels == 7)[5:]
     data.select(np.delete(np.arange(len(data.labels)), rare)).save(path)
-    output = run("python", "-m", "stages.split", cwd=prepared_project)
+    output = run("python", "-m", "stages", "split", cwd=prepared_project)
     assert "split: warning: class 7 has only 4 training images, class " in output
 
 
 def test_training_needs_no_test_set_and_evaluate_rejects_one_that_does_not_fit(prepared_project: Path) -> None:
     test_set = prepared_project / "data/download/test.npz"
     test_set.unlink()
-    run("python", "-m", "stages.train", cwd=prepared_project)
+    run("python", "-m", "stages", "train", cwd=prepared_project)
     make_dataset(np.zeros((3, 1, 8, 8), np.uint8), np.arange(3), list("abc")).save(test_set)
     assert_fails(prepared_project, "evaluate", "the model expects images of shape 1x28x28, but the data has 1x8x8")
     model = prepared_project / "data/train/model.safetensors"

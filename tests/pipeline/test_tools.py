@@ -33,6 +33,11 @@ def test_neither_compare_nor_predict_nor_the_report_imports_torch() -> None:
     run(sys.executable, "-c", code, cwd=ROOT)
 
 
+def test_training_does_not_import_pytorchs_compiler(prepared_project: Path) -> None:
+    code = "import sys, stages.train; stages.train.main(); sys.exit('torch._dynamo' in sys.modules)"
+    run(sys.executable, "-c", code, cwd=prepared_project)
+
+
 def test_predict_says_when_it_is_unsure(project: Path) -> None:
     output = run("python", "-m", "tools.predict", "docs/img/five.jpg", cwd=project)
     assert output.rstrip().endswith("%  (unsure)")  # two epochs on digits are too few to be sure of anything

@@ -1,0 +1,31 @@
+"""Run a stage, as DVC does: python -m stages NAME"""
+
+import importlib
+import importlib.util
+import os
+import pkgutil
+import signal
+import sys
+from argparse import ArgumentParser
+
+import stages
+from src.common.cli import exit_on_interrupt, run_cli
+
+names = sorted(module.name for module in pkgutil.iter_modules(stages.__path__) if module.name != "__main__")
+parser = ArgumentParser("python -m stages", description="Run a stage of the pipeline.")
+parser.add_argument("stage", choices=names)
+stage = parser.parse_args().stage
+if not importlib.util.find_spec("torch"):
+    sys.exit(
+        f"{sys.executable} has no PyTorch; activate the environment (source .venv/bin/activate) or run `make repro`"
+    )
+agent = os.environ.get("TORCHELASTIC_RUN_ID")  # set in one of several processes
+if agent is None:
+    exit_on_interrupt(quiet=False)  # here, because importing PyTorch already takes seconds
+else:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # the agent reports an interrupt
+    # Unlike `launch` in src/train/processes.py, torchrun limits each process to one thread where nobody has set a
+    # number. Here, train.threads sets it, because it changes the results.
+    if agent != "stages" and os.environ.get("OMP_NUM_THREADS") == "1":
+        del os.environ["OMP_NUM_THREADS"]
+run_cli(importlib.import_module(f"stages.{stage}").main, stage)
