@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.helpers import NEW_PROCESSES, SMALL, STAGES, commit, make_project, run, set_params, stages_run
+from tests.helpers import SMALL, STAGES, commit, make_project, run, set_params, stages_run
 from tests.training_process import STAGE, read_outputs
 
 
@@ -35,7 +35,7 @@ def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def build(project: Path) -> None:
         make_project(project, SMALL)
-        assert stages_run(run("dvc", "repro", cwd=project, **NEW_PROCESSES)) == STAGES
+        assert stages_run(run("dvc", "repro", cwd=project)) == STAGES
         commit(project)
 
     return build_once(tmp_path_factory, "reproduced", build)

@@ -31,6 +31,7 @@ SMALL: dict[str, dict[str, Any]] = {  # trains in a second or two, to a poor acc
     "download": {"dataset": "digits"},
     "model": {"conv_channels": [[4], [8]], "hidden_units": [16]},
     "train": {"epochs": 2, "batch_size": 64},
+    "report": {"max_images": 6},
 }
 
 

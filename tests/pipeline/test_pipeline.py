@@ -15,7 +15,7 @@ def test_a_second_repro_runs_nothing(project: Path) -> None:
 
 def test_a_fresh_clone_reproduces_the_same_bytes(project: Path, tmp_path: Path) -> None:
     run("git", "clone", "--quiet", str(project), str(tmp_path / "clone"), cwd=tmp_path)
-    assert stages_run(run("dvc", "repro", cwd=tmp_path / "clone")) == STAGES
+    assert stages_run(run("dvc", "repro", cwd=tmp_path / "clone", **NEW_PROCESSES)) == STAGES
     assert run("git", "status", "--porcelain", cwd=tmp_path / "clone") == ""
 
 
