@@ -184,7 +184,7 @@ def load(data_set: DataSet, parent: Path) -> tuple[Dataset, Dataset]:
         partial_folder.rename(folder)
     values = read_yaml(Path("params.yaml"))["download"] | {"dataset": "folder", "folder": str(folder), "fit": "crop"}
     size = {"image_size": data_set.image_size, "channels": data_set.channels}
-    train, test, _ = load_folder(DownloadParams.model_validate(values | size))
+    train, test, *_ = load_folder(DownloadParams.model_validate(values | size))
     return train, test
 
 

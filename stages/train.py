@@ -5,9 +5,10 @@ from pathlib import Path
 
 from torch.distributed import is_torchelastic_launched
 
-from src.common.artifacts import EpochMetrics, LayerSize
+from src.common.artifacts import EpochMetrics, LayerSize, Suspect
 from src.common.dataset import Dataset, Split
 from src.common.files import write_bytes, write_csv, write_json
+from src.common.text import count
 from src.network.device import choose_device
 from src.params.params import read_params
 from src.train.augmentation import draw_examples
@@ -16,11 +17,13 @@ from src.train.ensemble import train_ensemble
 from src.train.params import TrainSections
 from src.train.processes import ALONE, Group, check_process_count, choose_process_count, join_group, launch
 from src.train.runtime import set_up_runtime
+from src.train.suspects import find_suspects
 
 IMAGES, SPLIT = Path("data/download/train.npz"), Path("data/split/indices.npz")
 MODEL, METRICS = Path("data/train/model.safetensors"), Path("data/train/metrics.json")
 HISTORY, LAYERS = Path("data/train/history.csv"), Path("data/train/layers.csv")
 AUGMENTED, ENVIRONMENT = Path("data/train/augmented.png"), Path("data/train/environment.json")
+SUSPECTS, SUSPECT_IMAGES = Path("data/train/suspects.csv"), Path("data/train/suspects.png")
 
 
 def main() -> None:
@@ -29,9 +32,9 @@ def main() -> None:
             train(read_sections(), group)
         return
     sections = read_sections()
-    count = choose_process_count(sections.train)
-    if count > 1:
-        launch(count, "stages", "train")
+    processes = choose_process_count(sections.train)
+    if processes > 1:
+        launch(processes, "stages", "train")
     else:
         train(sections, ALONE)
 
@@ -69,5 +72,9 @@ def train(params: TrainSections, group: Group) -> None:
     write_history(ensemble.history)
     write_csv(LAYERS, LayerSize, ensemble.networks[0].layer_sizes())
     write_bytes(AUGMENTED, draw_examples(data.images, params.augment, params.train.seed))
+    suspects, suspect_images = find_suspects(data, split, ensemble.losses, ensemble.networks)
+    write_csv(SUSPECTS, Suspect, suspects, ".6f")
+    write_bytes(SUSPECT_IMAGES, suspect_images)
     write_json(ENVIRONMENT, runtime.environment.model_dump())
+    print(f"train: {count('image', len(suspects))} may have a wrong label; see {SUSPECTS}, or the report")
     ensemble.remove_checkpoints()

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from src.common.artifacts import Environment, EpochMetrics, Error, LayerSize, Members, Metrics, PictureName, Prediction
+from src.common.artifacts import Environment, EpochMetrics, Error, LayerSize, Members, Metrics, Prediction
 from src.common.dataset import Dataset, InputFit, Preprocessing
 from src.common.sprites import make_sprite_sheet
 from src.compare.revisions import Result
@@ -39,14 +39,6 @@ TRAIN = DEFAULTS["train"] | {
     "device": "cpu",
     "precision": "fp32",
 }
-
-
-class Downloaded(NamedTuple):
-    """What a source returns."""
-
-    train: Dataset
-    test: Dataset
-    files: Sequence[PictureName] = ()
 
 
 def make_download_params(**changes: Any) -> DownloadParams:
@@ -179,8 +171,8 @@ def make_report_results(count: int, classes: list[str], members: int = 1) -> Res
         accuracy = {str(member): 0.991 for member in range(members)}
         metrics.members = Members(mean_accuracy=0.991, deviation=0.0002, accuracy=accuracy)
     sheet = make_sprite_sheet(np.random.default_rng(0).integers(0, 256, (count, 1, 28, 28), np.uint8))
-    correct = [Prediction(1, name, name, 0.99) for name in classes]
-    wrong = [Prediction(error.index, error.actual, error.predicted, error.confidence) for error in errors]
+    correct = [Prediction(1, name, name, 0.99, 0.01) for name in classes]
+    wrong = [Prediction(error.index, error.actual, error.predicted, error.confidence, error.loss) for error in errors]
     return Results(
         errors=errors,
         error_images=sheet,

@@ -15,6 +15,19 @@ class PictureName:
 
 
 @dataclass(frozen=True)
+class AppliedVerdict:
+    """A row of verdicts.csv: what labels.csv said about a picture of part train or test, by its digest.
+
+    before: the label that the data has; label: the one that counts, or `-` if the picture is left out.
+    """
+
+    part: str
+    digest: str
+    before: str
+    label: str
+
+
+@dataclass(frozen=True)
 class EpochMetrics:
     """A row of history.csv. Losses are means over images, and learning_rate is that of the epoch's last step.
 
@@ -42,13 +55,30 @@ class LayerSize:
 
 
 @dataclass(frozen=True)
+class Suspect:
+    """A row of suspects.csv: an image of train.npz whose label may be wrong.
+
+    part is train or validation, index the image's row in train.npz, predicted what the network says, digest that of the
+    image's picture in hexadecimal. score: from 0 to 1, the probability that the network gave to the other classes.
+    """
+
+    part: str
+    index: int
+    label: str
+    predicted: str
+    score: float
+    digest: str
+
+
+@dataclass(frozen=True)
 class Prediction:
-    """A row of predictions.csv: the label of a test image, the predicted class, and the probability of that class."""
+    """A row of predictions.csv: the label of a test image, the predicted class with its probability, and the loss."""
 
     index: int
     actual: str
     predicted: str
     confidence: float
+    loss: float
 
 
 @dataclass(frozen=True)

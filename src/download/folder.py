@@ -22,6 +22,7 @@ from src.common.errors import UserError
 from src.common.text import show
 from src.download.class_folders import ClassFolders, PictureFile, list_class_folders
 from src.download.params import DownloadParams
+from src.download.verdicts import NO_VERDICTS, Downloaded, Verdicts
 from src.pictures.fitting import make_input
 from src.pictures.reading import DIGEST_SIZE, read_picture
 
@@ -31,13 +32,13 @@ SMALL_CLASS = 25  # pictures; with fewer, chance could leave too few on one side
 CHUNK = 64  # pictures that a worker process decodes at a time, at most
 
 
-def load_folder(params: DownloadParams) -> tuple[Dataset, Dataset, list[PictureName]]:
+def load_folder(params: DownloadParams, verdicts: Verdicts = NO_VERDICTS) -> Downloaded:
     """Decode all pictures in download.folder; the folder itself is never changed.
 
-    A picture that occurs more than once is used once: in the test set if a copy is there, otherwise in training. Raise
-    UserError if the folder is not laid out as list_class_folders expects, the images do not fit in memory, a file is
-    not a picture (unless params.skip_unreadable), one picture has two labels, or a class is left without training or
-    test pictures.
+    A picture that occurs more than once is used once: in the test set if a copy is there, otherwise in training.
+    Verdicts change labels, but no picture's side. Raise UserError if the folder is not laid out as list_class_folders
+    expects, the images do not fit in memory, a file is not a picture (unless params.skip_unreadable), one picture has
+    two labels, or a class is left without training or test pictures.
     """
     folder = Path(params.folder)
     found = list_class_folders(folder)
@@ -47,10 +48,19 @@ def load_folder(params: DownloadParams) -> tuple[Dataset, Dataset, list[PictureN
     images, digests = _decode(found, preprocessing, shape)
     _report_rejected(found.rejected, params.skip_unreadable)
     rows = [row for row, digest in enumerate(digests) if digest]  # the rows of images that were decoded
-    rows = _drop_copies(found.files, rows, digests)
-    in_test = _choose_test(found, rows, digests, params.test_fraction)
-    test, train = [row for row in rows if row in in_test], [row for row in rows if row not in in_test]
+    copies = _find_copies(found.files, rows, digests, verdicts)
+    in_test = _choose_test(found, list(copies), digests, params.test_fraction)
     labels = np.array([file.label for file in found.files], np.int64)
+    rows = list(copies)
+    labels[rows], kept, applied = verdicts.apply(
+        found.classes,
+        labels[rows],
+        [digests[row] for row in rows],
+        [row in in_test for row in rows],
+        [[found.files[copy].path for copy in copies[row]] for row in rows],
+    )
+    rows = [row for row, keep in zip(rows, kept, strict=True) if keep]
+    test, train = [row for row in rows if row in in_test], [row for row in rows if row not in in_test]
     for name, side in (("training", train), ("test", test)):
         missing = np.setdiff1d(np.arange(len(found.classes)), labels[side])
         if len(missing):
@@ -70,10 +80,11 @@ def load_folder(params: DownloadParams) -> tuple[Dataset, Dataset, list[PictureN
     stored = np.frombuffer(b"".join(digest or bytes(DIGEST_SIZE) for digest in digests), np.uint8)
     stored = stored.reshape(-1, DIGEST_SIZE)
     validation = np.flatnonzero([found.files[row].part == "validation" for row in train])
-    return (
+    return Downloaded(
         Dataset(images[: len(train)], labels[train], found.classes, preprocessing, stored[train], validation),
         Dataset(test_images, labels[test], found.classes, preprocessing, stored[test]),
         files,
+        applied,
     )
 
 
@@ -178,26 +189,34 @@ def _report_rejected(rejected: dict[str, str], skip: bool) -> None:
         print("\n  ".join([f"download: {title} and {'is' if len(lines) == 1 else 'are'} left out:", *lines]))
 
 
-def _drop_copies(files: Sequence[PictureFile], rows: Sequence[int], digests: Sequence[bytes]) -> list[int]:
-    """Keep one row for each picture, in test/ or else val/ if a copy is there; raise UserError if two labels differ."""
+def _find_copies(
+    files: Sequence[PictureFile], rows: Sequence[int], digests: Sequence[bytes], verdicts: Verdicts
+) -> dict[int, list[int]]:
+    """Return the rows of every picture by the one to keep, which is in test/ or else val/ if a copy is there.
+
+    Raise UserError if two labels differ and no verdict settles it.
+    """
     copies = defaultdict(list)
     for row in sorted(rows, key=lambda row: PRIORITY.get(files[row].part, 2)):
         copies[digests[row]].append(row)
     groups = [group for group in copies.values() if len(group) > 1]
     named = [" = ".join(show(files[row].path) for row in group) for group in groups]
     conflicts = [
-        names for names, group in zip(named, groups, strict=True) if len({files[row].label for row in group}) > 1
+        names
+        for names, group in zip(named, groups, strict=True)
+        if len({files[row].label for row in group}) > 1
+        and not verdicts.settles(digests[group[0]], [files[row].path for row in group])
     ]
     if conflicts:
         raise UserError(
             "\n  ".join(["the same picture belongs to different classes:", *conflicts])
-            + "\nKeep each picture only in the folder of its class."
+            + f"\nKeep each picture only in the folder of its class, or name its class in {verdicts.path}."
         )
     if groups:
         count = sum(len(group) - 1 for group in groups)
         title = f"download: {count:,} {'copy' if count == 1 else 'copies'} left out; only the first of these is used:"
         print("\n  ".join([title, *named]))
-    return sorted(group[0] for group in copies.values())
+    return {group[0]: group for group in sorted(copies.values())}
 
 
 def _choose_test(found: ClassFolders, rows: Sequence[int], digests: Sequence[bytes], fraction: float) -> set[int]:

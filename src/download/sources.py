@@ -3,30 +3,56 @@
 import numpy as np
 from PIL import Image
 
-from src.common.artifacts import PictureName
 from src.common.dataset import Dataset, Preprocessing
+from src.common.errors import UserError
+from src.common.text import show
 from src.download.params import DownloadParams
+from src.download.verdicts import NO_VERDICTS, Downloaded, Verdicts
 from src.pictures.reading import digest_images
 
 
-def download_dataset(params: DownloadParams) -> tuple[Dataset, Dataset, list[PictureName]]:
-    """Get the training set, the test set, and the names of the images' files, if each has one.
+def download_dataset(params: DownloadParams, verdicts: Verdicts = NO_VERDICTS) -> Downloaded:
+    """Get the training set and the test set, and apply the verdicts.
 
     Raise UserError if no source has the dataset. Imports are local because some are slow.
     """
-    if params.dataset == "digits":
-        return *load_small_digits(), []
     if params.dataset == "folder":
         from src.download.folder import load_folder
 
-        return load_folder(params)
-    if params.dataset == "idx":
+        return load_folder(params, verdicts)
+    if params.dataset == "digits":
+        train, test = load_small_digits()
+    elif params.dataset == "idx":
         from src.download.idx_folder import load_idx_folder
 
-        return *load_idx_folder(params), []
-    from src.download.idx_datasets import fetch_idx_dataset
+        train, test = load_idx_folder(params)
+    else:
+        from src.download.idx_datasets import fetch_idx_dataset
 
-    return *fetch_idx_dataset(params), []
+        train, test = fetch_idx_dataset(params)
+    return apply_verdicts(train, test, verdicts)
+
+
+def apply_verdicts(train: Dataset, test: Dataset, verdicts: Verdicts) -> Downloaded:
+    """Correct the labels of images without files; raise UserError if a class is left without images."""
+    in_test = np.repeat([False, True], [len(train.labels), len(test.labels)])
+    labels, kept, applied = verdicts.apply(
+        train.classes,
+        np.concatenate([train.labels, test.labels]),
+        [digest.tobytes() for digest in np.concatenate([train.digests, test.digests])],
+        in_test.tolist(),
+        [()] * len(in_test),
+    )
+    if not applied:
+        return Downloaded(train, test, [], [])
+    sides = []
+    for name, side, data in (("training", ~in_test, train), ("test", in_test, test)):
+        empty = np.setdiff1d(data.labels, labels[side & kept])
+        if len(empty):
+            names = ", ".join(show(data.classes[label]) for label in empty)
+            raise UserError(f"{verdicts.path} leaves no {name} image of: {names}")
+        sides.append(data._replace(labels=labels[side]).select(np.flatnonzero(kept[side])))
+    return Downloaded(sides[0], sides[1], [], applied)
 
 
 def load_small_digits() -> tuple[Dataset, Dataset]:

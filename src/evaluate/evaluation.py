@@ -58,16 +58,13 @@ def evaluate(networks: Sequence[ConvNet], data: Dataset, params: EvaluateParams)
 def list_predictions(predictions: Predictions, data: Dataset) -> list[Prediction]:
     """Return one row per image."""
     actual, predicted = (np.array(data.classes)[rows].tolist() for rows in (data.labels, predictions.predicted))
-    columns = range(len(data.labels)), actual, predicted, predictions.confidence.tolist()
+    losses = image_losses(predictions, data.labels).tolist()
+    columns = range(len(data.labels)), actual, predicted, predictions.confidence.tolist(), losses
     return [Prediction(*row) for row in zip(*columns, strict=True)]
 
 
 def list_errors(predictions: Predictions, data: Dataset, rows: Sequence[Prediction]) -> list[Error]:
     """Return one row per misclassified image; rows: those of all images."""
     wrong = np.flatnonzero(predictions.predicted != data.labels)
-    losses = image_losses(predictions, data.labels)[wrong].tolist()
     likeliest = describe_top_classes(predictions.probabilities[wrong], data.classes)
-    return [
-        Error(**vars(rows[i]), loss=loss, likeliest=text)
-        for i, loss, text in zip(wrong.tolist(), losses, likeliest, strict=True)
-    ]
+    return [Error(**vars(rows[i]), likeliest=text) for i, text in zip(wrong.tolist(), likeliest, strict=True)]

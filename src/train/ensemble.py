@@ -17,16 +17,17 @@ from src.train.data import select_data
 from src.train.params import TrainSections
 from src.train.processes import ALONE, Group
 from src.train.runtime import Runtime
-from src.train.training import best_epoch, train
+from src.train.training import ImageLosses, best_epoch, train
 
 
 class TrainedEnsemble(NamedTuple):
-    """The trained networks with their checkpoints, and the means of their histories and of their best epochs."""
+    """The trained networks with their checkpoints, and the means of their histories, best epochs and losses."""
 
     networks: list[ConvNet]
     checkpoints: list[Checkpoint]
     history: list[EpochMetrics]
     best: EpochMetrics
+    losses: ImageLosses
 
     def model_file(self) -> bytes:
         """Encode the networks."""
@@ -72,18 +73,19 @@ def train_ensemble(
     epochs = count("epoch", params.train.epochs)
     print(f"train: on {runtime.device} in {runtime.environment.precision}, {limit}{epochs}", flush=True)
     checkpoints = [open_checkpoint(member.train.seed) for member in members]
-    histories = []
+    runs = []
     for number, (member, network, checkpoint) in enumerate(zip(members, networks, checkpoints, strict=True), start=1):
         if len(members) > 1:
             print(f"train: network {number} of {len(members)}, seed {member.train.seed}", flush=True)
-        histories.append(train(network, selected, member, runtime.precision, checkpoint, on_epoch, group))
-    best = mean_metrics([best_epoch(history) for history in histories])
+        runs.append(train(network, selected, member, runtime.precision, checkpoint, on_epoch, group))
+    best = mean_metrics([best_epoch(run.history) for run in runs])
     mean_of = " (mean)" if len(members) > 1 else ""
     accuracy = f", validation accuracy {best.validation_accuracy:.2%}" if selected.validation else ""
     print(f"train: kept the weights of epoch {best.epoch:.3g}{mean_of}{accuracy}")
     # Of the epochs that all members completed.
-    history = [mean_metrics(epochs) for epochs in zip(*histories, strict=False)]
-    return TrainedEnsemble(networks, checkpoints, history, best)
+    history = [mean_metrics(epochs) for epochs in zip(*(run.history for run in runs), strict=False)]
+    losses = ImageLosses(*(torch.stack(part).mean(0).cpu() for part in zip(*(run.losses for run in runs), strict=True)))
+    return TrainedEnsemble(networks, checkpoints, history, best, losses)
 
 
 def mean_metrics(epochs: Sequence[EpochMetrics]) -> EpochMetrics:

@@ -91,6 +91,10 @@ class Learner:
         """Compute the loss of each image of a batch, float32 (N,), weighted as train.class_weights says."""
         return F.nll_loss(log_probabilities, labels, self.class_weights, reduction="none")
 
+    def unweighted_losses(self, labels: Tensor) -> Tensor:
+        """Return losses without class weights; labels: int64 (N,), of all training images."""
+        return self.losses if self.class_weights is None else self.losses / self.class_weights[labels]
+
     def predict(self, images: Tensor) -> Tensor:
         """Compute log-probabilities float32 (N, K) of a batch of float images."""
         # Re-entered for every batch: autocast caches its copies of the weights until it exits.

@@ -4,6 +4,7 @@ import copy
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,6 +22,23 @@ from src.train.processes import ALONE, Group
 from src.train.validation import apply_temperature, recompute_statistics, validate
 
 
+class ImageLosses(NamedTuple):
+    """The loss of every training image (N,) and every validation image (V,), float32, without class weights.
+
+    Summed or averaged over epochs; in an epoch that left a training image out, its last loss counts again.
+    """
+
+    training: Tensor
+    validation: Tensor
+
+
+class TrainingRun(NamedTuple):
+    """The history of a training run, and the mean losses over its epochs."""
+
+    history: list[EpochMetrics]
+    losses: ImageLosses
+
+
 def train(
     network: ConvNet,
     data: TrainingData,
@@ -29,8 +47,8 @@ def train(
     checkpoint: Checkpoint,
     on_epoch: Callable[[list[EpochMetrics]], None],
     group: Group = ALONE,
-) -> list[EpochMetrics]:
-    """Train a network in place, leave it with the weights of its best epoch, and return the history.
+) -> TrainingRun:
+    """Train a network in place, and leave it with the weights of its best epoch.
 
     The best epoch has the lowest validation loss; without validation images it is the last one. If easy images are left
     out of training, the weights are calibrated on the validation images, and judged after that. After every epoch, the
@@ -42,26 +60,30 @@ def train(
     learner = Learner(network, data.training, train_params, precision, group)
     history: list[EpochMetrics] = []
     best_weights: dict[str, Tensor] = {}
+    counts = len(data.training.labels), len(data.validation.labels) if data.validation else 0
+    sums = ImageLosses(*(torch.zeros(count, device=data.training.labels.device) for count in counts))
     if state := checkpoint.load(data.training.images.device):
         learner.load_state_dict(state["learner"])
         history = [EpochMetrics(**row) for row in state["history"]]
         best_weights = state["best_weights"]
+        sums = ImageLosses(*state["losses"])
         print(f"train: resuming after epoch {len(history)} from {checkpoint.path}", flush=True)
         on_epoch(history)
     while len(history) < train_params.epochs and not is_out_of_patience(history, train_params.patience):
-        epoch = _run_epoch(learner, data, params, history)
+        epoch = _run_epoch(learner, data, params, history, sums)
         history.append(epoch)
         if best_epoch(history) is epoch:
             best_weights = copy.deepcopy(network.state_dict())
         rows = list(map(vars, history))
-        checkpoint.save({"learner": learner.state_dict(), "history": rows, "best_weights": best_weights})
+        state = {"learner": learner.state_dict(), "history": rows, "best_weights": best_weights, "losses": [*sums]}
+        checkpoint.save(state)
         on_epoch(history)
         _print_epoch(epoch, train_params.epochs)
     if len(history) < train_params.epochs:
         print(f"train: stopped early: no lower validation loss for {train_params.patience} epochs")
     network.load_state_dict(best_weights)
     apply_temperature(network, best_epoch(history).temperature)
-    return history
+    return TrainingRun(history, ImageLosses(*(total / len(history) for total in sums)))
 
 
 def best_epoch(history: list[EpochMetrics]) -> EpochMetrics:
@@ -77,8 +99,9 @@ def is_out_of_patience(history: list[EpochMetrics], patience: int) -> bool:
 
 
 def _run_epoch(
-    learner: Learner, data: TrainingData, params: TrainSections, history: list[EpochMetrics]
+    learner: Learner, data: TrainingData, params: TrainSections, history: list[EpochMetrics], sums: ImageLosses
 ) -> EpochMetrics:
+    """Train and validate, add the losses of the images to sums, and return the metrics."""
     number = len(history) + 1
     torch.manual_seed(derive_seed(params.train.seed, number))
     augmented = number <= params.train.epochs - params.augment.clean_epochs
@@ -89,11 +112,15 @@ def _run_epoch(
     # In evaluation mode, infinite BatchNorm statistics would hide from the losses that the training diverged.
     if not all(value.isfinite().all() for value in learner.network.state_dict().values()):
         raise UserError(f"the training diverged in epoch {number}; try a lower train.learning_rate")
-    loss, accuracy, temperature = validate(learner, data.validation) if data.validation else (math.nan, math.nan, 1.0)
-    if data.validation and not math.isfinite(loss):
+    sums.training.add_(learner.unweighted_losses(data.training.labels))
+    train_loss, rate = learner.losses.double().mean().item(), learner.learning_rate
+    if not data.validation:
+        return EpochMetrics(number, images, train_loss, math.nan, math.nan, rate, temperature=1.0)
+    loss, accuracy, temperature, losses = validate(learner, data.validation)
+    if not math.isfinite(loss):
         raise UserError(f"the validation loss became {loss} in epoch {number}; try a lower train.learning_rate")
-    train_loss = learner.losses.double().mean().item()
-    return EpochMetrics(number, images, train_loss, loss, accuracy, learner.learning_rate, temperature)
+    sums.validation.add_(losses)
+    return EpochMetrics(number, images, train_loss, loss, accuracy, rate, temperature)
 
 
 def _print_epoch(epoch: EpochMetrics, epochs: int) -> None:

@@ -1,8 +1,10 @@
 """What follows an epoch: precise BatchNorm statistics, validation, and the temperature that calibrates the network."""
 
 import math
+from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from src.network.convnet import ConvNet
@@ -34,13 +36,22 @@ def recompute_statistics(learner: Learner, data: LabelledImages) -> None:
         layer.momentum = momentum
 
 
-@torch.inference_mode()
-def validate(learner: Learner, data: LabelledImages) -> tuple[float, float, float]:
-    """Return the mean loss over images, weighted as in training, the accuracy, and a temperature.
+class Validation(NamedTuple):
+    """The mean loss over images, weighted as in training, the accuracy, the temperature, and every image's loss (V,).
 
-    The temperature calibrates the network if easy images are left out of training, and is otherwise 1. The loss is that
-    of the network with this temperature.
+    The temperature calibrates the network if easy images are left out of training, and is otherwise 1. The losses are
+    those of the network with this temperature; those of the single images are not weighted.
     """
+
+    loss: float
+    accuracy: float
+    temperature: float
+    losses: Tensor
+
+
+@torch.inference_mode()
+def validate(learner: Learner, data: LabelledImages) -> Validation:
+    """Validate the network on images."""
     learner.network.eval()
     log_probabilities = _predict_all(learner, data)
     accuracy = (log_probabilities.argmax(1) == data.labels).double().mean().item()
@@ -49,7 +60,7 @@ def validate(learner: Learner, data: LabelledImages) -> tuple[float, float, floa
         temperature = fit_temperature(log_probabilities, data.labels, learner.class_weights)
         log_probabilities = (log_probabilities / temperature).log_softmax(1)
     loss = learner.image_losses(log_probabilities, data.labels).double().mean().item()
-    return loss, accuracy, temperature
+    return Validation(loss, accuracy, temperature, F.nll_loss(log_probabilities, data.labels, reduction="none"))
 
 
 def _predict_all(learner: Learner, data: LabelledImages) -> Tensor:

@@ -22,10 +22,11 @@ from src.common.errors import UserError
 from src.download import folder as folder_module
 from src.download.class_folders import list_class_folders
 from src.download.folder import load_folder
+from src.download.verdicts import Downloaded
 from src.pictures.fitting import fit_picture
 from src.split.params import SplitParams
 from src.split.stratified import split_rows
-from tests.builders import Downloaded, make_download_params
+from tests.builders import make_download_params
 from tests.helpers import ROOT
 from tests.unit.download.hostile_files import make_pictures, write_ignored, write_useless
 
@@ -33,7 +34,7 @@ SIDE = 8
 
 
 def load(folder: Path, **changes: Any) -> Downloaded:
-    return Downloaded(*load_folder(make_download_params(**{"folder": str(folder), "image_size": SIDE} | changes)))
+    return load_folder(make_download_params(**{"folder": str(folder), "image_size": SIDE} | changes))
 
 
 def draw(seed: int) -> Image.Image:

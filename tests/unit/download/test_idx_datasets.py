@@ -12,7 +12,8 @@ from src.download import idx_datasets
 from src.download.idx import FILES
 from src.download.idx_datasets import fetch_idx_dataset
 from src.download.params import DownloadParams
-from tests.builders import Downloaded, make_download_params
+from src.download.verdicts import Downloaded
+from tests.builders import make_download_params
 
 NAMES = list(FILES.values())
 datasets = importlib.import_module("torchvision.datasets")  # after src.download.idx_datasets, which makes it importable
@@ -56,7 +57,7 @@ def make_params(*mirrors: str, dataset: str = "mnist") -> DownloadParams:
 def test_a_mirror_is_a_folder_or_file_url_with_compressed_or_plain_files(tmp_path: Path, compressed: bool) -> None:
     mirror = write_mirror(tmp_path / "mirror with space", make_files(), compressed)
     for name in (mirror, Path(mirror).as_uri()):
-        data = Downloaded(*fetch_idx_dataset(make_params(name)))
+        data = Downloaded(*fetch_idx_dataset(make_params(name)), [], [])
         assert data.train.images.shape == (20, 1, 28, 28)
         assert data.train.images.dtype == np.uint8
         assert data.test.labels.dtype == np.int64
@@ -137,5 +138,5 @@ def test_datasets_other_than_mnist_are_verified_with_torchvisions_checksums(
         fetch_idx_dataset(make_params(mirror, dataset=dataset))
     checksums = {path.name: hashlib.md5(path.read_bytes()).hexdigest() for path in Path(mirror).iterdir()}
     monkeypatch.setattr(known, "resources", list(checksums.items()))
-    data = Downloaded(*fetch_idx_dataset(make_params(mirror, dataset=dataset)))
+    data = Downloaded(*fetch_idx_dataset(make_params(mirror, dataset=dataset)), [], [])
     assert (data.train.classes[0], data.train.preprocessing.fit) == (first_class, fit)

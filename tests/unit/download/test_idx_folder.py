@@ -8,7 +8,8 @@ import pytest
 from src.common.errors import UserError
 from src.download.idx import FILES
 from src.download.idx_folder import load_idx_folder
-from tests.builders import Downloaded, make_download_params
+from src.download.verdicts import Downloaded
+from tests.builders import make_download_params
 from tests.unit.download.test_idx_datasets import encode_idx, make_files, write_mirror
 
 NAMES = list(FILES.values())
@@ -16,7 +17,7 @@ FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 
 
 def load(folder: Path | str, **changes: Any) -> Downloaded:
-    return Downloaded(*load_idx_folder(make_download_params(dataset="idx", folder=str(folder), **changes)))
+    return Downloaded(*load_idx_folder(make_download_params(dataset="idx", folder=str(folder), **changes)), [], [])
 
 
 def with_labels(*labels: int) -> dict[str, bytes]:

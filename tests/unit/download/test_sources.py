@@ -5,12 +5,15 @@ from src.common.dataset import Dataset
 from src.download import idx_datasets
 from src.download.params import DownloadParams
 from src.download.sources import download_dataset
-from tests.builders import Downloaded, make_download_params
+from src.download.verdicts import Downloaded
+from tests.builders import make_dataset, make_download_params
+
+SMALL = make_dataset(np.zeros((2, 1, 4, 4), np.uint8), np.arange(2), ["a", "b"])
 
 
 def test_digits_need_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("socket.socket", None)
-    data = Downloaded(*download_dataset(make_download_params(dataset="digits")))
+    data = download_dataset(make_download_params(dataset="digits"))
     assert data.train.images.shape == (1437, 1, 28, 28)
     assert data.test.images.shape == (360, 1, 28, 28)
     assert data.train.images.dtype == np.uint8
@@ -23,27 +26,20 @@ def test_digits_need_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_other_datasets_are_idx_files(monkeypatch: pytest.MonkeyPatch, dataset: str) -> None:
     requested: list[DownloadParams] = []
 
-    def keep(params: DownloadParams) -> list[Dataset]:
+    def keep(params: DownloadParams) -> tuple[Dataset, Dataset]:
         requested.append(params)
-        return []
+        return SMALL, SMALL
 
     monkeypatch.setattr(idx_datasets, "fetch_idx_dataset", keep)
     params = make_download_params(dataset=dataset)
-    download_dataset(params)
+    assert download_dataset(params).train is SMALL
     assert requested == [params]
 
 
-@pytest.mark.parametrize(
-    ("dataset", "loader"), [("folder", "folder.load_folder"), ("idx", "idx_folder.load_idx_folder")]
-)
-def test_data_of_your_own_is_loaded_from_a_folder(monkeypatch: pytest.MonkeyPatch, dataset: str, loader: str) -> None:
-    requested: list[DownloadParams] = []
-
-    def keep(params: DownloadParams) -> list[Dataset]:
-        requested.append(params)
-        return []
-
-    monkeypatch.setattr(f"src.download.{loader}", keep)
-    params = make_download_params(dataset=dataset)
-    download_dataset(params)
-    assert requested == [params]
+def test_data_of_your_own_is_loaded_from_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    params = make_download_params(dataset="idx")
+    monkeypatch.setattr("src.download.idx_folder.load_idx_folder", lambda params: (SMALL, SMALL))
+    assert download_dataset(params).train is SMALL
+    loaded = Downloaded(SMALL, SMALL, [], [])
+    monkeypatch.setattr("src.download.folder.load_folder", lambda params, verdicts: loaded)
+    assert download_dataset(make_download_params(dataset="folder")) is loaded

@@ -50,7 +50,8 @@ def test_every_image_has_a_prediction_and_every_misclassified_one_an_error() -> 
     predictions = make_predictions([[0.75, 0.25, 0.0], [0.5, 0.25, 0.25], [0.0, 0.0, 1.0]])
     data = make_dataset(np.zeros((3, 1, 1, 1), np.uint8), np.array([0, 1, 0]), ["a", "b", "c"])
     rows = list_predictions(predictions, data)
-    assert rows == [Prediction(0, "a", "a", 0.75), Prediction(1, "b", "a", 0.5), Prediction(2, "a", "c", 1.0)]
+    assert rows[0] == Prediction(0, "a", "a", 0.75, -math.log(0.75))
+    assert [(row.actual, row.predicted, row.confidence) for row in rows[1:]] == [("b", "a", 0.5), ("a", "c", 1.0)]
     first, second = list_errors(predictions, data, rows)
     assert first == Error(1, "b", "a", 0.5, -math.log(0.25), "a: 50.0% · b: 25.0% · c: 25.0%")
     assert (second.index, second.actual, second.predicted, second.confidence) == (2, "a", "c", 1.0)

@@ -45,7 +45,7 @@ def test_augmented_images_are_shown_only_if_training_used_augmentation() -> None
 def test_the_recall_of_a_class_has_its_interval_and_number_of_images() -> None:
     results = make_report_results(0, ["rare", "single", "empty"])
     rows = [("rare", "rare")] * 15 + [("rare", "single")] * 5 + [("single", "single")]
-    predictions = [Prediction(0, actual, predicted, 0.9) for actual, predicted in rows]
+    predictions = [Prediction(0, actual, predicted, 0.9, 0.1) for actual, predicted in rows]
     page = report_page(results._replace(predictions=predictions), (28, 28), [])
     shown = re.findall("<li>(.*?)</li>", page, flags=re.DOTALL)
     expected = [

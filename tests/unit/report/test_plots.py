@@ -38,7 +38,7 @@ def make_history(train: list[float], validation: list[float], accuracy: list[flo
 
 def make_predictions(confidence: Sequence[float], correct: Sequence[bool]) -> list[Prediction]:
     return [
-        Prediction(index, "a", "a" if right else "b", value)
+        Prediction(index, "a", "a" if right else "b", value, 0.5)
         for index, (value, right) in enumerate(zip(confidence, correct, strict=True))
     ]
 
@@ -147,7 +147,7 @@ def test_the_reliability_plot_shows_accuracy_interval_and_images_per_bin_of_conf
 
 def test_the_numbers_of_images_do_not_overlap() -> None:
     figure = reliability_plot(
-        [*map(Prediction, range(10), "aaaaaaaaaa", "bbbbbaaaaa", np.linspace(0.05, 0.95, 10))] * 12_345
+        [Prediction(0, "a", "a" if value > 0.5 else "b", value, 0.5) for value in np.linspace(0.05, 0.95, 10)] * 12_345
     )
     figure.draw_without_rendering()
     boxes = [text.get_window_extent() for text in figure.axes[1].texts]

@@ -1,0 +1,73 @@
+"""Find the images whose label may be wrong, by the losses that training measures anyway.
+
+The network learns a wrong label late or never, so that its loss, averaged over the epochs, stays high.
+Source: similar to Pleiss et al., Identifying Mislabeled Data using the Area Under the Margin Ranking, 2020, which
+averages the margin of the logits.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from src.common.artifacts import Suspect
+from src.common.dataset import Dataset, Split
+from src.common.sprites import make_sprite_sheet
+from src.network.convnet import ConvNet
+from src.train.training import ImageLosses
+
+LIMIT = 1.0  # mean loss of a suspect: the network gave its label a probability of less than 1/e, 37%
+SHOWN = 200  # suspects on the sprite sheet
+BATCH = 250  # images
+
+
+def find_suspects(
+    data: Dataset, split: Split, losses: ImageLosses, networks: Sequence[ConvNet]
+) -> tuple[list[Suspect], bytes]:
+    """Return the suspects, the most suspicious first, and a sprite sheet of the first 200.
+
+    losses: of the images to train on and to validate on; after a refit, of all images, and none to validate on.
+    """
+    training, validation = (tensor.double().numpy() for tensor in losses)
+    rows, parts = np.arange(len(data.labels)), np.full(len(data.labels), "train")
+    values = training
+    if len(validation):
+        rows = np.concatenate(split)
+        parts = np.repeat(["train", "validation"], [len(training), len(validation)])
+        values = np.concatenate([training, match_distribution(validation, training)])
+    order = np.argsort(-values, kind="stable")
+    order = order[values[order] > LIMIT]
+    rows = rows[order]
+    predicted = _predict(networks, data.images[rows])
+    columns = (
+        parts[order].tolist(),
+        rows.tolist(),
+        [data.classes[label] for label in data.labels[rows]],
+        [data.classes[label] for label in predicted],
+        (1 - np.exp(-values[order])).tolist(),
+        [digest.tobytes().hex() for digest in data.digests[rows]],
+    )
+    suspects = [Suspect(*row) for row in zip(*columns, strict=True)]
+    return suspects, make_sprite_sheet(data.images[rows[:SHOWN]])
+
+
+def match_distribution(values: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Give each value (V,) that of the same rank among the reference (N,).
+
+    Held-out losses are thus comparable with those of images that the network has trained on, which are lower.
+    """
+    ranks = np.argsort(np.argsort(values, kind="stable"), kind="stable")
+    matched: np.ndarray = np.quantile(reference, (ranks + 0.5) / len(values))
+    return matched
+
+
+@torch.inference_mode()
+def _predict(networks: Sequence[ConvNet], images: np.ndarray) -> np.ndarray:
+    """Return the predicted classes int64 (N,) of uint8 images (N, C, H, W)."""
+    device = next(networks[0].parameters()).device
+    predicted = [np.zeros(0, np.int64)]
+    for batch in torch.from_numpy(images).split(BATCH):
+        views = batch.to(device, torch.float32).div_(255).contiguous(memory_format=torch.channels_last)
+        mean = torch.stack([network.eval()(views).exp() for network in networks]).mean(0)
+        predicted.append(mean.argmax(1).cpu().numpy())
+    return np.concatenate(predicted)

@@ -1,0 +1,181 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from src.common.artifacts import AppliedVerdict
+from src.common.errors import UserError
+from src.download.folder import load_folder
+from src.download.sources import apply_verdicts
+from src.download.verdicts import Downloaded, read_verdicts
+from tests.builders import make_dataset, make_download_params
+
+HEADER = "file,digest,part,label,note\n"
+IMAGES = np.arange(12, dtype=np.uint8)[:, None, None, None] * np.full((1, 1, 4, 4), 20, np.uint8)
+TRAIN = make_dataset(IMAGES[:8], np.array([0, 1] * 4), ["cat", "dog"])
+TEST = make_dataset(IMAGES[8:], np.array([0, 1] * 2), ["cat", "dog"])
+
+
+def digest(row: int, part: str = "train") -> str:
+    data = TRAIN if part == "train" else TEST
+    text: str = data.digests[row].tobytes().hex()
+    return text
+
+
+def apply(path: Path, *lines: str) -> Downloaded:
+    path.write_text(HEADER + "".join(f"{line}\n" for line in lines))
+    return apply_verdicts(TRAIN, TEST, read_verdicts(path))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "labels.csv"
+
+
+def test_labels_are_changed_confirmed_and_left_out(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = f",{digest(0)},,dog,a note", f",{digest(1)},,dog,", f",{digest(2).upper()},,-,"
+    data = apply(path, *lines)
+    assert data.train.labels.tolist() == [1, 1, 1, 0, 1, 0, 1]
+    assert np.array_equal(data.train.images, IMAGES[[0, 1, 3, 4, 5, 6, 7]])
+    assert np.array_equal(data.train.digests, TRAIN.digests[[0, 1, 3, 4, 5, 6, 7]])
+    assert data.test.labels.tolist() == TEST.labels.tolist()
+    assert data.applied == [
+        AppliedVerdict("train", digest(0), "cat", "dog"),
+        AppliedVerdict("train", digest(1), "dog", "dog"),
+        AppliedVerdict("train", digest(2), "cat", "-"),
+    ]
+    assert "1 labels changed, 1 pictures left out, 1 labels right" in capsys.readouterr().out
+
+
+def test_no_lines_change_nothing(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = apply(path)
+    assert data.train is TRAIN
+    assert data.test is TEST
+    assert capsys.readouterr().out == ""
+
+
+def test_test_labels_are_changed_only_by_lines_for_the_test_set(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = apply(path, f",{digest(0, 'test')},,dog,", f",{digest(3)},test,cat,")
+    assert data.applied == []
+    output = capsys.readouterr().out
+    assert "2 of its lines change nothing" in output
+    assert f"line 2: {digest(0, 'test')}" in output
+    data = apply(path, f",{digest(0, 'test')},test,dog,")
+    assert data.test.labels.tolist() == [1, 1, 0, 1]
+    assert data.applied == [AppliedVerdict("test", digest(0, "test"), "cat", "dog")]
+
+
+def test_lines_that_fit_no_picture_are_counted_and_named(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    apply(path, *(f"photos/{number}.png,,,cat," for number in range(12)), f",{digest(0)},,dog,")
+    output = capsys.readouterr().out
+    assert "12 of its lines change nothing" in output
+    assert "line 2: photos/0.png" in output
+    assert "photos/10.png" not in output
+    assert "and 2 more" in output
+
+
+def test_a_class_without_images_is_an_error(path: Path) -> None:
+    with pytest.raises(UserError, match="leaves no test image of: dog"):
+        apply(path, f",{digest(1, 'test')},test,cat,", f",{digest(3, 'test')},test,-,")
+
+
+def test_lines_that_contradict_each_other_are_an_error(path: Path) -> None:
+    with pytest.raises(UserError, match="lines 2 and 3: the same picture is cat in one and dog in the other"):
+        apply(path, f",{digest(1)},,cat,", f",{digest(1)},,dog,")
+    apply(path, f",{digest(1)},,cat,", f",{digest(1)},,cat,")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (f",{digest(0)},,bird,", "line 2: unknown class bird; known are cat, dog, and - to leave a picture out"),
+        (f"a.png,{digest(0)},,cat,", "line 2: must have either a file or a digest"),
+        (",,,cat,", "line 2: must have either a file or a digest"),
+        ("a.png,,train,cat,", "line 2: part = train: must be empty or test"),
+        ("a.png,,,,", "line 2: has no label; write - to leave the picture out"),
+        ("cats, and more/a.png,,,cat,", "line 2: has more values than there are columns; a name with a comma must be"),
+        ('"a.png,,,cat,', "unexpected end of data"),
+    ],
+)
+def test_lines_that_cannot_be_understood_are_named(path: Path, line: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        apply(path, line)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("file,digest,label\n", "has no column part; its first line must be file,digest,part,label,note"),
+        ("", "has no column file, digest, part, label"),
+        ("caf\xe9", "is not UTF-8"),
+    ],
+)
+def test_files_that_cannot_be_understood_are_named(path: Path, text: str, message: str) -> None:
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(UserError, match=message):
+        read_verdicts(path)
+
+
+def test_files_of_spreadsheet_programs_are_read(path: Path) -> None:
+    line = f'\ufefffile;digest;part;label;note\r\n;{digest(0)};;dog;"so; clearly"\r\n'
+    path.write_bytes(line.encode())
+    assert apply_verdicts(TRAIN, TEST, read_verdicts(path)).train.labels[0] == 1
+
+
+def test_a_hundred_thousand_lines_are_read_at_once(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    apply(path, *(f"photos/{number}.png,,,cat," for number in range(100_000)))
+    assert "100,000 of its lines change nothing" in capsys.readouterr().out
+
+
+def write_pictures(folder: Path) -> dict[str, Path]:
+    """Write six pictures of cats and of dogs, of which two in each class are for testing."""
+    paths = {}
+    for label, name in enumerate(("cat", "dog")):
+        for number in range(6):
+            path = folder / ("test" if number < 2 else "train") / name / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.full((4, 4), 40 * number + 20 * label, np.uint8)).save(path)
+            paths[f"{name} {number}"] = path
+    return paths
+
+
+def load(folder: Path, path: Path, *lines: str) -> Downloaded:
+    path.write_text(HEADER + "".join(f"{line}\n" for line in lines))
+    return load_folder(make_download_params(folder=str(folder), image_size=8), read_verdicts(path))
+
+
+def test_files_are_named_as_in_the_folder_and_keep_their_side(tmp_path: Path, path: Path) -> None:
+    paths = write_pictures(tmp_path / "photos")
+    plain = load(tmp_path / "photos", path)
+    changed = load(tmp_path / "photos", path, f"{paths['cat 3']},,,dog,", f"{paths['dog 1']},,test,-,")
+    assert len(changed.train.labels) == len(plain.train.labels)
+    assert np.array_equal(changed.train.images, plain.train.images)
+    assert (changed.train.labels != plain.train.labels).sum() == 1
+    assert len(changed.test.labels) == len(plain.test.labels) - 1
+    assert str(paths["dog 1"]) not in [row.file for row in changed.files]
+
+
+def test_a_renamed_picture_is_found_by_its_digest(tmp_path: Path, path: Path) -> None:
+    paths = write_pictures(tmp_path / "photos")
+    plain = load(tmp_path / "photos", path)
+    row = next(row.index for row in plain.files if row.file == str(paths["cat 3"]))
+    paths["cat 3"].rename(paths["cat 3"].with_name("new name, with a comma.png"))
+    changed = load(tmp_path / "photos", path, f",{plain.train.digests[row].tobytes().hex()},,dog,")
+    assert len(changed.applied) == 1
+
+
+@pytest.mark.parametrize("label", ["dog", "-"])
+def test_a_line_settles_that_a_picture_is_in_two_classes(tmp_path: Path, path: Path, label: str) -> None:
+    paths = write_pictures(tmp_path / "photos")
+    paths["cat 3"].with_name("copy.png").write_bytes(paths["dog 3"].read_bytes())
+    with pytest.raises(UserError, match="belongs to different classes"):
+        load(tmp_path / "photos", path)
+    data = load(tmp_path / "photos", path, f"{paths['dog 3']},,,{label},")
+    assert len(data.train.labels) == (8 if label == "dog" else 7)
+
+
+def test_a_class_that_becomes_empty_is_an_error(tmp_path: Path, path: Path) -> None:
+    paths = write_pictures(tmp_path / "photos")
+    with pytest.raises(UserError, match="no test pictures that can be used for: dog"):
+        load(tmp_path / "photos", path, f"{paths['dog 0']},,test,cat,", f"{paths['dog 1']},,test,cat,")
