@@ -3,7 +3,18 @@
 import hashlib
 from pathlib import Path
 
-from src.common.artifacts import Environment, EpochMetrics, Error, LayerSize, MetricsFile, PictureName, Prediction
+from src.common.artifacts import (
+    AppliedVerdict,
+    Environment,
+    EpochMetrics,
+    Error,
+    LayerSize,
+    MetricsFile,
+    PictureName,
+    Prediction,
+    Suspect,
+    TestImage,
+)
 from src.common.files import read_bytes, read_csv, read_json, write_bytes
 from src.common.params import PARAMS, read_yaml
 from src.common.text import count
@@ -28,7 +39,11 @@ def main() -> None:
         augmented=read_bytes(Path("data/train/augmented.png")),
         environment=read_json(Path("data/train/environment.json"), Environment),
         params=read_yaml(PARAMS),
-        files={row.index: row.file for row in files if row.part == "test"},
+        files={(row.part, row.index): row.file for row in files},
+        suspects=read_csv(Path("data/train/suspects.csv"), Suspect),
+        suspect_images=read_bytes(Path("data/train/suspects.png")),
+        test_set=read_csv(Path("data/evaluate/test_set.csv"), TestImage),
+        verdicts=read_csv(Path("data/download/verdicts.csv"), AppliedVerdict),
         result_id=hashlib.md5(read_bytes(PREDICTIONS), usedforsecurity=False).hexdigest()[:8],
     )
     for name, contents in build_report(results, params).items():

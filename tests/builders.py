@@ -8,7 +8,17 @@ import numpy as np
 import torch
 from torch import nn
 
-from src.common.artifacts import Environment, EpochMetrics, Error, LayerSize, Members, Metrics, Prediction
+from src.common.artifacts import (
+    Environment,
+    EpochMetrics,
+    Error,
+    LayerSize,
+    Members,
+    Metrics,
+    Prediction,
+    Suspect,
+    TestImage,
+)
 from src.common.dataset import Dataset, InputFit, Preprocessing
 from src.common.sprites import make_sprite_sheet
 from src.compare.revisions import Result
@@ -183,6 +193,15 @@ def make_report_results(count: int, classes: list[str], members: int = 1) -> Res
         augmented=sheet,
         environment=make_environment(),
         files={},
+        suspects=[
+            Suspect("train", 7, classes[0], classes[-1], 0.99, "ab" * 16),
+            Suspect("validation", 8, classes[-1], classes[1], 0.8, "cd" * 16),
+        ],
+        suspect_images=make_sprite_sheet(np.zeros((2, 1, 28, 28), np.uint8)),
+        test_set=[
+            TestImage(f"{index:032x}", "4") for index in range(1 + max([error.index for error in errors], default=0))
+        ],
+        verdicts=[],
         params=DEFAULTS | {"augment": AUGMENTATION if members > 1 else NO_AUGMENTATION},
         result_id="0123abcd",
     )

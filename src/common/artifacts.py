@@ -1,5 +1,6 @@
 """The types of the rows in CSV artifacts and of the JSON artifacts, for the stages and tools that share them."""
 
+import math
 from dataclasses import dataclass
 
 from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt
@@ -54,6 +55,10 @@ class LayerSize:
     parameters: int
 
 
+SUSPICIOUS_LOSS = math.log(4)  # with a higher mean loss, a label has a probability of less than a quarter
+SUSPECTS_SHOWN = 200  # on the sprite sheet suspects.png, at most
+
+
 @dataclass(frozen=True)
 class Suspect:
     """A row of suspects.csv: an image of train.npz whose label may be wrong.
@@ -79,6 +84,16 @@ class Prediction:
     predicted: str
     confidence: float
     loss: float
+
+
+@dataclass(frozen=True)
+class TestImage:
+    """A row of test_set.csv: the digest of a test image's picture, in hexadecimal, and its label."""
+
+    __test__ = False  # not a test for pytest
+
+    digest: str
+    label: str
 
 
 @dataclass(frozen=True)

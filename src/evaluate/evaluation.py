@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from src.common.artifacts import Error, Metrics, Prediction
+from src.common.artifacts import Error, Metrics, Prediction, TestImage
 from src.common.dataset import Dataset
 from src.common.sprites import make_sprite_sheet
 from src.common.text import describe_top_classes
@@ -53,6 +53,12 @@ def evaluate(networks: Sequence[ConvNet], data: Dataset, params: EvaluateParams)
     errors = list_errors(predictions, data, rows)
     sheet = make_sprite_sheet(data.images[predictions.predicted != data.labels])
     return Evaluation(rows, errors, sheet, metrics)
+
+
+def list_test_images(data: Dataset) -> list[TestImage]:
+    """Return one row per image, so that results on test sets that differ can be compared on what they share."""
+    labels = [data.classes[label] for label in data.labels]
+    return [TestImage(digest.tobytes().hex(), label) for digest, label in zip(data.digests, labels, strict=True)]
 
 
 def list_predictions(predictions: Predictions, data: Dataset) -> list[Prediction]:

@@ -6,12 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
+from src.common.artifacts import SUSPECTS_SHOWN, SUSPICIOUS_LOSS
 from src.common.metrics import recall_per_class, wilson_interval
+from src.common.sprites import count_rows
 from src.common.text import dataset_name
 from src.report.html import HERE, encode, render, sprite_position, sprite_size
 from src.report.params import ReportParams
 from src.report.plots import confusion_plot, curves_plot, error_plot, reliability_plot, to_png, to_svg
 from src.report.results import Results
+
+TESTED = 100  # test images whose labels are to be checked, at most
 
 
 class Chart(NamedTuple):
@@ -48,7 +52,7 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
         {
             **asdict(error),
             "position": sprite_position(place, count),
-            "name": results.files.get(error.index, f"image {error.index}"),
+            "name": _name(results, "test", error.index),
         }
         for place, error in enumerate(results.errors)
     ]
@@ -68,6 +72,15 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
         error_count=f"{metrics.errors:,}",
         metrics=metrics,
         errors=errors,
+        checks=_labels_to_check(results),
+        suspect_count=len(results.suspects),
+        shown_suspects=min(len(results.suspects), SUSPECTS_SHOWN),
+        suspect_sheet=encode(results.suspect_images),
+        suspect_rows=count_rows(min(len(results.suspects), SUSPECTS_SHOWN)),
+        changed_test_labels=sum(
+            verdict.part == "test" and verdict.label != verdict.before for verdict in results.verdicts
+        ),
+        classes=results.classes,
         rows=actual,
         columns=predicted,
         confusion=_confusion(errors, actual, predicted),
@@ -81,6 +94,39 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
         params=_flatten(results.params),
         environment=results.environment.model_dump(),
     )
+
+
+def _labels_to_check(results: Results) -> list[dict[str, Any]]:
+    """Return the suspects on the sprite sheet, and test images with as high a loss, unless their label is confirmed."""
+    confirmed = {verdict.digest for verdict in results.verdicts if verdict.label == verdict.before}
+    shown = results.suspects[:SUSPECTS_SHOWN]
+    found = [
+        {
+            **asdict(suspect),
+            "position": sprite_position(place, len(shown)),
+            "name": _name(results, "train", suspect.index),
+        }
+        for place, suspect in enumerate(shown)
+    ]
+    tested: list[dict[str, Any]] = [
+        {
+            "part": "test",
+            "label": error.actual,
+            "predicted": error.predicted,
+            "score": 1 - math.exp(-error.loss),
+            "digest": results.test_set[error.index].digest,
+            "position": sprite_position(place, len(results.errors)),
+            "name": _name(results, "test", error.index),
+        }
+        for place, error in enumerate(results.errors)
+        if error.loss > SUSPICIOUS_LOSS
+    ]
+    tested.sort(key=lambda item: -item["score"])
+    return [item for item in [*found, *tested[:TESTED]] if item["digest"] not in confirmed]
+
+
+def _name(results: Results, part: str, index: int) -> str:
+    return results.files.get((part, index), f"image {index}")
 
 
 def _confusion(errors: Sequence[Mapping[str, Any]], rows: list[str], columns: list[str]) -> list[dict[str, Any]]:

@@ -5,16 +5,26 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from src.common.artifacts import Environment, EpochMetrics, Error, LayerSize, Metrics, Prediction
+from src.common.artifacts import (
+    AppliedVerdict,
+    Environment,
+    EpochMetrics,
+    Error,
+    LayerSize,
+    Metrics,
+    Prediction,
+    Suspect,
+    TestImage,
+)
 from src.common.errors import UserError, recreate
 from src.common.sprites import split_sprite_sheet
 
 
 class Results(NamedTuple):
-    """The contents of the artifacts; error_images and augmented are sprite sheets, params is params.yaml.
+    """The contents of the artifacts; *_images and augmented are sprite sheets, params is params.yaml.
 
-    files: the file of each test image that has one, by index. result_id: the first digits of the MD5 of
-    predictions.csv, which is in dvc.lock.
+    files: the file of each image that has one, by its part, train or test, and index. result_id: the first digits of
+    the MD5 of predictions.csv, which is in dvc.lock.
     """
 
     errors: Sequence[Error]
@@ -26,7 +36,11 @@ class Results(NamedTuple):
     augmented: bytes
     environment: Environment
     params: Mapping[str, Any]
-    files: Mapping[int, str]
+    files: Mapping[tuple[str, int], str]
+    suspects: Sequence[Suspect]
+    suspect_images: bytes
+    test_set: Sequence[TestImage]
+    verdicts: Sequence[AppliedVerdict]
     result_id: str
 
     @property

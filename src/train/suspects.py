@@ -10,14 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from src.common.artifacts import Suspect
+from src.common.artifacts import SUSPECTS_SHOWN, SUSPICIOUS_LOSS, Suspect
 from src.common.dataset import Dataset, Split
 from src.common.sprites import make_sprite_sheet
 from src.network.convnet import ConvNet
 from src.train.training import ImageLosses
 
-LIMIT = 1.0  # mean loss of a suspect: the network gave its label a probability of less than 1/e, 37%
-SHOWN = 200  # suspects on the sprite sheet
 BATCH = 250  # images
 
 
@@ -36,7 +34,7 @@ def find_suspects(
         parts = np.repeat(["train", "validation"], [len(training), len(validation)])
         values = np.concatenate([training, match_distribution(validation, training)])
     order = np.argsort(-values, kind="stable")
-    order = order[values[order] > LIMIT]
+    order = order[values[order] > SUSPICIOUS_LOSS]
     rows = rows[order]
     predicted = _predict(networks, data.images[rows])
     columns = (
@@ -48,7 +46,7 @@ def find_suspects(
         [digest.tobytes().hex() for digest in data.digests[rows]],
     )
     suspects = [Suspect(*row) for row in zip(*columns, strict=True)]
-    return suspects, make_sprite_sheet(data.images[rows[:SHOWN]])
+    return suspects, make_sprite_sheet(data.images[rows[:SUSPECTS_SHOWN]])
 
 
 def match_distribution(values: np.ndarray, reference: np.ndarray) -> np.ndarray:

@@ -78,8 +78,9 @@ def paths(entries: list[Any]) -> set[str]:
 
 
 def code_deps(stage: str) -> list[str]:
-    """The deps other than artifacts and, for download, the user's folder."""
-    return [dep for dep in PIPELINE["stages"][stage]["deps"] if not dep.startswith(("data/", "${download.folder}"))]
+    """The deps other than artifacts and, for download, the user's folder and labels."""
+    data = ("data/", "${download.folder}", "labels.csv")
+    return [dep for dep in PIPELINE["stages"][stage]["deps"] if not dep.startswith(data)]
 
 
 def test_imports_are_followed() -> None:

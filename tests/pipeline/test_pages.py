@@ -16,6 +16,7 @@ from src.common.artifacts import Error
 from src.compare.comparison import compare
 from src.compare.page import comparison_page
 from src.compare.revisions import Result
+from src.download.verdicts import read_verdicts
 from src.report.page import Chart, report_page
 from src.report.plots import curves_plot, to_svg
 from tests.builders import make_epochs, make_report_results
@@ -197,7 +198,7 @@ def test_a_shadow_shows_that_the_matrix_scrolls(show: Callable[..., Page]) -> No
         assert pixel(page, x, y) == (255, 255, 255)
 
 
-@pytest.mark.parametrize(("width", "height"), [(1200, 3200), (375, 5200)])
+@pytest.mark.parametrize(("width", "height"), [(1200, 3800), (375, 5800)])
 def test_nothing_wraps_and_the_page_is_short(show: Callable[..., Page], width: int, height: int) -> None:
     page = show(page_text(50, DIGITS, members=5), viewport={"width": width, "height": 800})
     assert page.evaluate("document.documentElement.scrollHeight") < height
@@ -231,6 +232,30 @@ def test_the_date_is_that_of_the_file(show: Callable[..., Page], tmp_path: Path)
     os.utime(tmp_path / "index.html", (1_795_584_000, 1_795_584_000))
     page.reload()
     assert page.inner_text("#written") == "file written 25 Nov 2026, 05:20"
+
+
+def test_verdicts_become_lines_that_labels_csv_takes(show: Callable[..., Page], tmp_path: Path) -> None:
+    page = show(page_text(3))
+    cards, lines = page.locator("#checks li"), page.locator("#lines")
+    assert cards.count() == 2 + 3  # suspects of the training and validation images, and test images
+    assert f"{CLASSES[0]} or {CLASSES[-1]}?" in cards.first.inner_text()
+    page.locator("#checks select").nth(0).select_option(f"it is {CLASSES[1]}")
+    page.locator("#checks select").nth(1).select_option(f"{CLASSES[-1]} is right")
+    page.locator("#checks select").nth(2).select_option("leave out")
+    assert page.locator("#decided").inner_text() == "3 decided"
+    path = tmp_path / "labels.csv"
+    path.write_text("file,digest,part,label,note\n" + lines.input_value())
+    found = [verdict for group in read_verdicts(path).by_picture.values() for verdict in group]
+    assert [(verdict.picture, verdict.part, verdict.label) for verdict in found] == [
+        ("ab" * 16, "", CLASSES[1]),
+        ("cd" * 16, "", CLASSES[-1]),
+        (found[2].picture, "test", "-"),
+    ]
+    page.click("#copy")
+    assert page.evaluate("getSelection().toString()") == lines.input_value()
+    page.locator("#checks select").nth(0).select_option("undecided")
+    assert page.locator("#decided").inner_text() == "2 decided"
+    assert "ab" * 16 not in lines.input_value()
 
 
 def test_a_page_without_errors(show: Callable[..., Page]) -> None:

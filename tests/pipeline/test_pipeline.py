@@ -6,6 +6,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from src.common.artifacts import Suspect
+from src.common.files import read_csv
 from tests.helpers import NEW_PROCESSES, STAGES, attempt, run, set_params, stages_run, start
 
 
@@ -59,6 +61,18 @@ def test_the_first_member_of_an_ensemble_is_the_network_trained_alone_from_its_s
 def test_a_report_change_reruns_only_report(project: Path) -> None:
     set_params(project, {"report": {"order": "confidence"}})
     assert stages_run(run("dvc", "repro", cwd=project)) == ["report"]
+
+
+def test_a_confirmed_label_reruns_only_download_and_report_and_a_changed_one_everything(project: Path) -> None:
+    suspect = read_csv(project / "data/train/suspects.csv", Suspect)[0]
+    labels = project / "labels.csv"
+    header = labels.read_text()
+    labels.write_text(f"{header},{suspect.digest},,{suspect.label},\n")
+    assert suspect.digest in (project / "data/report/index.html").read_text()
+    assert stages_run(run("dvc", "repro", cwd=project)) == ["download", "report"]
+    assert suspect.digest not in (project / "data/report/index.html").read_text()
+    labels.write_text(f"{header},{suspect.digest},,{suspect.predicted},\n")
+    assert stages_run(run("dvc", "repro", "train", cwd=project)) == STAGES[:3]
 
 
 def test_a_split_change_reruns_split_and_later_stages(project: Path) -> None:

@@ -1,8 +1,9 @@
 import re
+from dataclasses import replace
 
 import pytest
 
-from src.common.artifacts import Prediction
+from src.common.artifacts import AppliedVerdict, Prediction
 from src.report.page import Chart, build_report, report_page
 from src.report.params import ReportParams
 from tests.builders import make_report_results
@@ -35,6 +36,31 @@ def test_each_figure_is_shown_once() -> None:
     body = re.sub(r"<script.*?</script>|<details>.*?</details>", "", make_page(48).split("<body>")[1], flags=re.DOTALL)
     for figure in ("99.76%", "99.68% to 99.82%", ">48<", "20,000", "0.1000", "1.00%", "90.00%", "98.00%"):
         assert body.count(figure) == 1
+
+
+def test_confirmed_labels_are_not_shown_again_and_changed_test_labels_are_counted() -> None:
+    results = make_report_results(2, ["cat", "dog"])
+    first = results.suspects[0]
+    verdicts = [
+        AppliedVerdict("train", first.digest, "cat", "cat"),
+        AppliedVerdict("test", results.test_set[results.errors[0].index].digest, "cat", "cat"),
+        AppliedVerdict("test", "12" * 16, "cat", "dog"),
+        AppliedVerdict("test", "34" * 16, "cat", "-"),
+    ]
+    page = report_page(results._replace(verdicts=verdicts), (28, 28), [])
+    assert first.digest not in page
+    assert results.suspects[1].digest in page
+    assert results.test_set[results.errors[0].index].digest not in page
+    assert results.test_set[results.errors[1].index].digest in page
+    assert "2 test labels changed or left out by labels.csv" in page
+    assert "changed or left out" not in report_page(results, (28, 28), [])
+
+
+def test_only_images_with_a_high_loss_are_to_be_checked() -> None:
+    results = make_report_results(2, ["cat", "dog"])
+    certain = [replace(error, loss=1.3) for error in results.errors]
+    page = report_page(results._replace(errors=certain, suspects=[]), (28, 28), [])
+    assert "No label looks wrong." in page
 
 
 def test_augmented_images_are_shown_only_if_training_used_augmentation() -> None:

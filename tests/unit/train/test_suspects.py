@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 import torch
 
+from src.common.artifacts import SUSPECTS_SHOWN, SUSPICIOUS_LOSS
 from src.common.dataset import Split
 from src.common.sprites import split_sprite_sheet
-from src.train.suspects import LIMIT, SHOWN, find_suspects, match_distribution
+from src.train.suspects import find_suspects, match_distribution
 from src.train.training import ImageLosses
 from tests.builders import make_dataset, make_tiny_network
 
@@ -50,15 +51,15 @@ def test_predictions_are_those_of_the_ensemble() -> None:
 
 
 def test_the_sheet_has_the_first_images() -> None:
-    count = SHOWN + 3
+    count = SUSPECTS_SHOWN + 3
     images = np.arange(count, dtype=np.uint8)[:, None, None, None] * np.ones((1, 1, 8, 8), np.uint8)
     data = make_dataset(images, np.zeros(count, np.int64), ["cat", "dog"])
-    values = torch.linspace(LIMIT + 1, LIMIT + 2, count)
+    values = torch.linspace(SUSPICIOUS_LOSS + 1, SUSPICIOUS_LOSS + 2, count)
     suspects, sheet = find_suspects(
         data, Split(np.arange(count), np.arange(0)), ImageLosses(values, NONE), [make_tiny_network()]
     )
     assert len(suspects) == count
-    assert np.array_equal(split_sprite_sheet(sheet, SHOWN), images[::-1][:SHOWN])
+    assert np.array_equal(split_sprite_sheet(sheet, SUSPECTS_SHOWN), images[::-1][:SUSPECTS_SHOWN])
 
 
 def test_nothing_suspicious() -> None:
