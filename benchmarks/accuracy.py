@@ -25,8 +25,8 @@ from src.common.cli import run_cli
 from src.common.errors import UserError
 from src.common.files import read_csv, read_json, write_bytes, write_json
 from src.common.params import PARAMS, read_yaml
-from src.compare.revisions import TEST_SET
 from src.params.params import check_params, read_recipe
+from stages.download import TEST
 
 WORK = Path(".accuracy")  # one copy of the project per unfinished measurement
 FIGURES = Path("benchmarks/accuracy")
@@ -68,7 +68,7 @@ def main() -> None:
         "wrong": [error.index for error in read_csv(project / "data/evaluate/errors.csv", Error)],  # of the ensemble
         "minutes": None if resumed else minutes / seeds,  # per network; unknown if an earlier run did part of it
         "machine": f"{device}, {environment.precision}",
-        "test_set": next(out["md5"] for out in outs if out["path"] == TEST_SET),
+        "test_set": next(out["md5"] for out in outs if out["path"] == f"{TEST}"),
         "params": params,
     }
     write_json(FIGURES / f"{name}.json", figures)

@@ -131,12 +131,23 @@ def make_predictions(probabilities: list[list[float]]) -> Predictions:
     return Predictions(array.argmax(1), array)
 
 
-def make_result(name: str, errors: set[int], params: dict[str, Any] | None = None, test_set: str = "a") -> Result:
-    """A result on 1,000 test images with these errors, each a 4 predicted as a 9."""
-    metrics = {"test.accuracy": 1 - len(errors) / 1000, "test.images": 1000}
-    by_index = {index: Error(index, "4", "9", 0.9, 2.0, "") for index in sorted(errors)}
-    inputs = {("evaluate", "data/download/test.npz"): test_set}
-    return Result(name, params or {}, [], metrics, by_index, test_set, inputs, images_md5="")
+def make_result(
+    name: str,
+    errors: set[int],
+    params: dict[str, Any] | None = None,
+    test_set: Sequence[int] = range(1000),
+    labels: dict[int, str] | None = None,
+) -> Result:
+    """A result with these errors, by index, each a 4 predicted as a 9, on test images with these numbers as digests.
+
+    labels: those of the images, by index, that are no 4.
+    """
+    metrics = {"test.accuracy": 1 - len(errors) / len(test_set), "test.images": len(test_set)}
+    by_index = {index: Error(index, (labels or {}).get(index, "4"), "9", 0.9, 2.0, "") for index in sorted(errors)}
+    rows = (f"{digest},{(labels or {}).get(index, '4')}\n" for index, digest in enumerate(test_set))
+    inputs = {("evaluate", "data/download/test.npz"): f"{test_set}"}
+    contents = "".join(["digest,label\n", *rows]).encode()
+    return Result(name, params or {}, [], metrics, by_index, contents, inputs, images_md5="")
 
 
 def make_epochs(*validation_losses: float) -> list[EpochMetrics]:

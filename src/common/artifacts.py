@@ -55,7 +55,7 @@ class LayerSize:
     parameters: int
 
 
-SUSPICIOUS_LOSS = math.log(4)  # with a higher mean loss, a label has a probability of less than a quarter
+SUSPICIOUS_LOSS = -math.log(0.4)  # a label has a probability of less than 40%, and the network says another class
 SUSPECTS_SHOWN = 200  # on the sprite sheet suspects.png, at most
 
 

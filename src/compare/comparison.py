@@ -9,15 +9,21 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from scipy.stats import beta, binom, t, ttest_ind, ttest_ind_from_stats
 
+from src.common.artifacts import TestImage
 from src.common.errors import UserError
-from src.compare.revisions import IMAGE_COUNT, Result
+from src.compare.revisions import Result
 
 POWER = 0.8
 Verdict = Literal["better", "worse", "no evidence either way"]
 
 
 class Comparison(NamedTuple):
-    """Two results and how they differ; fixed, broken and errors_in_both are image indices, detectable is in images."""
+    """Two results and how they differ, on the test images that both have, whose labels are those of the other.
+
+    fixed: image indices of the base; broken and errors_in_both: those of the other. images: number of common images, of
+    which some are relabelled. added, removed: numbers of images that only the other or only the base has. detectable is
+    in images.
+    """
 
     base: Result
     other: Result
@@ -25,10 +31,19 @@ class Comparison(NamedTuple):
     broken: list[int]
     errors_in_both: list[int]
     images: int
+    added: int
+    removed: int
+    relabelled: int
     p_value: float
     verdict: Verdict
     detectable: int
     alpha: float
+
+    @property
+    def accuracies(self) -> tuple[float, float]:
+        """The accuracies of both sides on the common images."""
+        both = len(self.errors_in_both)
+        return 1 - (len(self.fixed) + both) / self.images, 1 - (len(self.broken) + both) / self.images
 
     @property
     def changed_params(self) -> list[str]:
@@ -45,6 +60,9 @@ class Comparison(NamedTuple):
             "p_value": self.p_value,
             "alpha": self.alpha,
             "images": self.images,
+            "images_added": self.added,
+            "images_removed": self.removed,
+            "images_relabelled": self.relabelled,
             "fixed": self.fixed,
             "broken": self.broken,
             "errors_in_both": self.errors_in_both,
@@ -57,11 +75,28 @@ class Comparison(NamedTuple):
 
 
 def compare(base: Result, other: Result, alpha: float) -> Comparison:
-    """Compare two results; raise UserError if they were not measured on the same test images."""
-    if base.test_set != other.test_set:
-        raise UserError(f"{base.name} and {other.name} were measured on different test sets and cannot be compared")
-    fixed = sorted(base.errors.keys() - other.errors.keys())
-    broken = sorted(other.errors.keys() - base.errors.keys())
+    """Compare two results; raise UserError if no picture is in the test sets of both.
+
+    A picture that occurs more than once counts once.
+    """
+    before, after = base.read_test_images(), other.read_test_images()
+    index_before, index_after = (
+        {image.digest: index for index, image in reversed([*enumerate(images)])} for images in (before, after)
+    )
+    pairs = [(index_before[digest], index) for digest, index in index_after.items() if digest in index_before]
+    if not pairs:
+        raise UserError(f"{base.name} and {other.name} have no test image in common and cannot be compared")
+
+    def is_wrong(result: Result, index: int, images: Sequence[TestImage], label: str) -> bool:
+        predicted = result.errors[index].predicted if index in result.errors else images[index].label
+        return predicted != label
+
+    outcomes = {
+        (one, two): (is_wrong(base, one, before, after[two].label), is_wrong(other, two, after, after[two].label))
+        for one, two in pairs
+    }
+    fixed = sorted(one for (one, _), wrong in outcomes.items() if wrong == (True, False))
+    broken = sorted(two for (_, two), wrong in outcomes.items() if wrong == (False, True))
     p_value = mcnemar(len(fixed), len(broken))
     direction: Verdict = "better" if len(fixed) > len(broken) else "worse"
     return Comparison(
@@ -69,8 +104,11 @@ def compare(base: Result, other: Result, alpha: float) -> Comparison:
         other,
         fixed,
         broken,
-        errors_in_both=sorted(base.errors.keys() & other.errors.keys()),
-        images=int(other.metrics[IMAGE_COUNT]),
+        errors_in_both=sorted(two for (_, two), wrong in outcomes.items() if wrong == (True, True)),
+        images=len(pairs),
+        added=len(index_after) - len(pairs),
+        removed=len(index_before) - len(pairs),
+        relabelled=sum(before[one].label != after[two].label for one, two in pairs),
         p_value=p_value,
         verdict=direction if p_value < alpha else "no evidence either way",
         detectable=smallest_detectable(len(fixed) + len(broken), alpha),

@@ -35,6 +35,7 @@ def comparison_markdown(comparison: Comparison) -> str:
         f"{fixed} fixed, {broken} broken: p = {comparison.p_value:.2g}{noise} (McNemar's exact test,"
         f" alpha = {comparison.alpha:g}). Errors in both: {both} of {comparison.images:,} test images.",
         "",
+        *data_lines(comparison),
         power,
         "",
         *markdown_table(("parameter", base.name, other.name), parameter_rows(comparison), SAME_PARAMETERS),
@@ -43,10 +44,25 @@ def comparison_markdown(comparison: Comparison) -> str:
     ]
     for kind, images, errors in (("Fixed", comparison.fixed, base.errors), ("Broken", comparison.broken, other.errors)):
         if images:
-            listed = [f"{image} ({errors[image].actual}, {errors[image].predicted})" for image in images[:MAX_LISTED]]
+            names = {image: f"{error.actual}, {error.predicted}" for image, error in errors.items()}
+            listed = [f"{image} ({names.get(image, 'relabelled')})" for image in images[:MAX_LISTED]]
             more = f", and {len(images) - MAX_LISTED} more" if len(images) > MAX_LISTED else ""
             lines += [f"{kind} test images (actual, predicted): {', '.join(listed)}{more}.", ""]
     return "\n".join(lines)
+
+
+def data_lines(comparison: Comparison) -> list[str]:
+    """Say how the test sets differ, if they do."""
+    if not (comparison.added or comparison.removed or comparison.relabelled):
+        return []
+    before, after = comparison.accuracies
+    return [
+        f"**The test sets differ**: {comparison.added:,} images added, {comparison.removed:,} removed,"
+        f" {comparison.relabelled:,} relabelled. Compared are the {comparison.images:,} images that both have, with the"
+        f" labels of {comparison.other.name}: accuracy {before:.2%} before, {after:.2%} after. The metrics below are of"
+        " each side's whole test set.",
+        "",
+    ]
 
 
 def seeds_markdown(base: list[Result], other: list[Result], comparison: SeedComparison) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from src.common.sprites import make_sprite_sheet
 from src.compare.comparison import Comparison
-from src.compare.markdown import SAME_METRICS, SAME_PARAMETERS, metric_rows, parameter_rows
+from src.compare.markdown import SAME_METRICS, SAME_PARAMETERS, data_lines, metric_rows, parameter_rows
 from src.compare.revisions import Result
 from src.report.html import encode, render, sprite_position, sprite_size
 
@@ -18,7 +18,8 @@ TEMPLATE = Path(__file__).parent / "comparison.html"
 def comparison_page(comparison: Comparison, base_images: np.ndarray, other_images: np.ndarray) -> str:
     """Render the page; images: uint8 (E, C, H, W), each side's misclassified images, in the order of its `errors`."""
     base, other = comparison.base, comparison.other
-    fixed = base_images[_places(base, comparison.fixed)]
+    shown = [index for index in comparison.fixed if index in base.errors]  # no picture of those that are relabelled
+    fixed = base_images[_places(base, shown)]
     broken = other_images[_places(other, comparison.broken)]
     images = np.concatenate([fixed, broken])
     count, _, height, width = images.shape
@@ -29,13 +30,16 @@ def comparison_page(comparison: Comparison, base_images: np.ndarray, other_image
             for place, index in enumerate(indices, first_place)
         ]
 
+    before, after = comparison.accuracies
     return render(
         TEMPLATE,
         base=base.name,
         other=other.name,
         verdict=comparison.verdict,
-        accuracy=f"{1 - len(other.errors) / comparison.images:.2%}",
-        accuracy_before=f"{1 - len(base.errors) / comparison.images:.2%}",
+        accuracy=f"{after:.2%}",
+        accuracy_before=f"{before:.2%}",
+        data=" ".join(data_lines(comparison)).replace("**", ""),
+        fixed_count=len(comparison.fixed),
         params=parameter_rows(comparison),
         no_params=SAME_PARAMETERS,
         metrics=metric_rows(base, other),
@@ -44,7 +48,7 @@ def comparison_page(comparison: Comparison, base_images: np.ndarray, other_image
         errors_in_both=len(comparison.errors_in_both),
         detectable=comparison.detectable,
         total=f"{comparison.images:,}",
-        fixed=describe(base, comparison.fixed, 0),
+        fixed=describe(base, shown, 0),
         broken=describe(other, comparison.broken, len(fixed)),
         sheet=encode(make_sprite_sheet(images)),
         tile=sprite_size(count, height, width),

@@ -11,7 +11,7 @@ import numpy as np
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from src.common.artifacts import Error
+from src.common.artifacts import Error, TestImage
 from src.common.errors import UserError, recreate
 from src.common.files import parse_csv
 from src.common.sprites import split_sprite_sheet
@@ -22,11 +22,11 @@ MEASURED = ("download", "split", "train", "evaluate")  # the stages that the met
 INPUTS = ("src/", "stages/", "data/download/")  # the dependencies of these stages that count as their inputs
 METRICS = ("data/train/metrics.json", "data/evaluate/metrics.json")
 ERRORS = "data/evaluate/errors.csv"
+TEST_IMAGES = "data/evaluate/test_set.csv"
 IMAGES = "data/evaluate/errors.png"
 ACCURACY = "test.accuracy"
 ERROR_COUNT = "test.errors"
 IMAGE_COUNT = "test.images"
-TEST_SET = "data/download/test.npz"
 MODEL = "data/train/model.safetensors"
 SEED = "train.seed"
 SPLIT_SEED = "split.seed"
@@ -38,6 +38,7 @@ class Result(NamedTuple):
 
     params: those that can change the metrics.
     not_run: those of them whose values in params.yaml are not the ones of the run.
+    test_set: the contents of test_set.csv.
     inputs: the hashes of the code and the images that can change the metrics, by stage and path.
     """
 
@@ -46,7 +47,7 @@ class Result(NamedTuple):
     not_run: list[str]
     metrics: Mapping[str, float]
     errors: Mapping[int, Error]
-    test_set: str
+    test_set: bytes
     inputs: Mapping[tuple[str, str], str]
     images_md5: str
 
@@ -55,6 +56,10 @@ class Result(NamedTuple):
         """The accuracy on the test images."""
         return self.metrics[ACCURACY]
 
+    def read_test_images(self) -> list[TestImage]:
+        """Return the digest and the label of every test image, by index."""
+        return parse_csv(self.test_set, TestImage, Path(TEST_IMAGES))
+
 
 def read_result(revision: str) -> Result:
     """Read the result of a Git revision, of a DVC experiment by name, or of the `workspace`.
@@ -62,7 +67,7 @@ def read_result(revision: str) -> Result:
     The parameters are those of dvc.lock, which produced the result; where params.yaml differs, the result says so.
     Raise UsageError if there is no such revision, UserError if it has no complete result, or one edited since its run.
     """
-    contents = {path: read_file(revision, path) for path in (LOCK, PARAMS, *METRICS, ERRORS)}
+    contents = {path: read_file(revision, path) for path in (LOCK, PARAMS, *METRICS, ERRORS, TEST_IMAGES)}
     try:
         stages = YAML(typ="safe").load(contents[LOCK])["stages"]
         sections: dict[str, Any] = {}
@@ -76,7 +81,7 @@ def read_result(revision: str) -> Result:
         evaluated = _hashes(stages["evaluate"], "deps")
         if evaluated[MODEL] != outputs[MODEL]:
             raise UserError("the model was trained again after its evaluation; run `dvc repro` there")
-        for path in (*METRICS, ERRORS):
+        for path in (*METRICS, ERRORS, TEST_IMAGES):
             _check_hash(path, contents[path], outputs[path])
         train_metrics, test_metrics = (json.loads(contents[path]) for path in METRICS)
         metrics = _flatten(train_metrics | test_metrics)
@@ -85,7 +90,7 @@ def read_result(revision: str) -> Result:
         params, current = _flatten(sections), YAML(typ="safe").load(contents[PARAMS])
         current = _flatten({section: current.get(section, {}) for section in sections})
         not_run = sorted(key for key in params | current if params.get(key) != current.get(key))
-        return Result(revision, params, not_run, metrics, errors, evaluated[TEST_SET], inputs, outputs[IMAGES])
+        return Result(revision, params, not_run, metrics, errors, contents[TEST_IMAGES], inputs, outputs[IMAGES])
     except (UserError, AttributeError, KeyError, TypeError, ValueError, YAMLError, RecursionError) as error:
         reason = error if isinstance(error, UserError) else repr(error)
         raise UserError(f"the result of {revision} cannot be read: {reason}") from None

@@ -19,16 +19,23 @@ from tests.helpers import ROOT, commit, run
 from tools.compare import main
 
 MODEL = "data/train/model.safetensors"
-METRICS, ERRORS, IMAGES = (f"data/evaluate/{name}" for name in ("metrics.json", "errors.csv", "errors.png"))
+EVALUATED = [f"data/evaluate/{name}" for name in ("metrics.json", "errors.csv", "errors.png", "test_set.csv")]
+METRICS, ERRORS, IMAGES, TEST_SET = EVALUATED
 Compare = Callable[..., tuple[int, str]]
 
 
 def write_result(
-    project: Path, errors: range, changed: Mapping[str, str] | None = None, columns: int = 10, **params: Any
+    project: Path,
+    errors: range,
+    changed: Mapping[str, str] | None = None,
+    columns: int = 10,
+    first_image: int = 0,
+    **params: Any,
 ) -> None:
     """Write results on 1,000 test images as the pipeline leaves them in Git; report and export are of another run.
 
-    changed: the hashes of dependencies that are not "a"; columns: of the report; params: of the training.
+    changed: the hashes of dependencies that are not "a"; columns: of the report; first_image: the number that stands
+    for the digest of the first image; params: of the training.
     """
     for folder in ("train", "evaluate"):
         (project / "data" / folder).mkdir(parents=True, exist_ok=True)
@@ -37,6 +44,8 @@ def write_result(
     (project / "data/train/metrics.json").write_text(json.dumps({"validation": {"accuracy": 0.9}}))
     rows = "".join(f"{index},4,9,0.9,2.0,9: 90%\n" for index in errors)
     (project / ERRORS).write_text(f"index,actual,predicted,confidence,loss,likeliest\n{rows}")
+    images = "".join(f"{number},4\n" for number in range(first_image, first_image + 1000))
+    (project / TEST_SET).write_text(f"digest,label\n{images}")
     (project / IMAGES).write_bytes(make_sprite_sheet(np.zeros((len(errors), 1, 5, 5), np.uint8)))
 
     def make_stage(deps: list[str], **sections: Any) -> dict[str, Any]:
@@ -62,7 +71,7 @@ def write_result(
 def record_hashes(project: Path) -> None:
     """Write the hashes of the outputs to dvc.lock, as DVC does after a run."""
     lock = YAML(typ="safe").load(project / "dvc.lock")
-    for stage, paths in {"train": ["data/train/metrics.json"], "evaluate": [METRICS, ERRORS, IMAGES]}.items():
+    for stage, paths in {"train": ["data/train/metrics.json"], "evaluate": EVALUATED}.items():
         others = [out for out in lock["stages"][stage].get("outs", []) if out["path"] not in paths]
         outs = [{"path": path, "md5": hashlib.md5((project / path).read_bytes()).hexdigest()} for path in paths]
         lock["stages"][stage]["outs"] = others + outs
@@ -207,10 +216,10 @@ def test_wrong_usage_has_exit_code_2(
 
 
 def test_results_that_cannot_be_compared_have_exit_code_1(repository: Path, compare: Compare) -> None:
-    write_result(repository, range(3), {"data/download/test.npz": "b"})
-    code, text = compare("base")
+    write_result(repository, range(3), first_image=1000)
+    code, text = compare("base", "--gate")
     assert code == 1
-    assert "base and workspace were measured on different test sets" in text
+    assert "base and workspace have no test image in common" in text
     write_result(repository, range(3), {MODEL: "b"})
     code, text = compare("base")
     assert code == 1
@@ -228,6 +237,19 @@ def test_results_that_cannot_be_compared_have_exit_code_1(repository: Path, comp
     code, text = compare("base")
     assert code == 1
     assert "workspace has no data/evaluate/errors.csv; run `dvc repro` there" in text
+
+
+def test_test_sets_that_overlap_are_compared_and_gated(repository: Path, compare: Compare) -> None:
+    write_result(repository, range(3), first_image=20)  # its errors are images that the base gets wrong, too
+    code, text = compare("base", "--gate", "--html", "page.html")
+    assert code == 0
+    assert "**The test sets differ**: 20 images added, 20 removed, 0 relabelled. Compared are the 980 images" in text
+    assert "7 fixed, 0 broken" in text
+    assert "20 images added, 20 removed" in (repository / "page.html").read_text()
+    write_result(repository, range(30, 60), first_image=20)
+    code, text = compare("base", "--gate")
+    assert code == 1
+    assert "gate failed: workspace is significantly worse than base" in text
 
 
 def test_it_ends_quietly_when_the_reader_of_its_output_has_gone(repository: Path) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.helpers import ENVIRONMENT, ROOT, attempt, run
@@ -79,8 +80,19 @@ class Queue:
         return pid
 
     def kill_worker(self) -> None:
-        """Kill the latest worker and everything that it has started."""
-        os.killpg(os.getpgid(self.worker()), signal.SIGKILL)
+        """Kill the latest worker and everything that it has started, and wait until nothing is left of them.
+
+        DVC takes a process that has ended, but that the system's first process has not waited for, for a running one.
+        """
+        group = os.getpgid(self.worker())
+        members = []
+        for process in psutil.process_iter():
+            with suppress(ProcessLookupError):
+                if os.getpgid(process.pid) == group:
+                    members.append(process)
+        os.killpg(group, signal.SIGKILL)
+        _, remaining = psutil.wait_procs(members, timeout=60)
+        assert not remaining
 
 
 @pytest.fixture

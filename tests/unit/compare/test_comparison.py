@@ -23,9 +23,34 @@ def test_the_verdict_depends_on_direction_and_significance_level() -> None:
     assert compare(make_result("a", few), make_result("b", many), 0.0001).verdict == "no evidence either way"
 
 
-def test_results_on_different_test_sets_are_rejected() -> None:
-    with pytest.raises(UserError, match="a and b were measured on different test sets"):
-        compare(make_result("a", set()), make_result("b", set(), test_set="b"), 0.05)
+def test_test_sets_that_differ_are_compared_on_the_images_that_both_have() -> None:
+    base = make_result("a", {0, 1, 3}, test_set=[10, 11, 12, 13, 14])
+    other = make_result("b", {0, 2, 4}, test_set=[13, 15, 10, 11, 16])
+    comparison = compare(base, other, 0.05)
+    assert (comparison.images, comparison.added, comparison.removed) == (3, 2, 2)
+    assert comparison.fixed == [1]  # of the base, digest 11
+    assert comparison.broken == []
+    assert comparison.errors_in_both == [0, 2]  # of the other, digests 13 and 10
+    assert comparison.accuracies == pytest.approx((0, 1 / 3))
+
+
+def test_relabelled_images_are_judged_by_the_newer_label_on_both_sides() -> None:
+    base = make_result("a", {0, 1}, test_set=[10, 11, 12, 13])  # predicts 9, 9, 4 and 4
+    other = make_result("b", {2}, test_set=[10, 11, 12, 13], labels={0: "9", 2: "7", 3: "7"})  # and this 9, 4, 9 and 7
+    comparison = compare(base, other, 0.05)
+    assert comparison.relabelled == 3
+    assert (comparison.fixed, comparison.broken, comparison.errors_in_both) == ([1, 3], [], [2])
+
+
+def test_a_picture_that_occurs_more_than_once_counts_once() -> None:
+    base = make_result("a", {1}, test_set=[10, 11, 11])
+    comparison = compare(base, make_result("b", set(), test_set=[11, 11, 10]), 0.05)
+    assert (comparison.images, comparison.added, comparison.removed, comparison.fixed) == (2, 0, 0, [1])
+
+
+def test_results_without_a_common_image_are_rejected() -> None:
+    with pytest.raises(UserError, match="a and b have no test image in common"):
+        compare(make_result("a", set()), make_result("b", set(), test_set=range(1000, 1010)), 0.05)
 
 
 def test_changed_parameters_are_listed() -> None:
@@ -47,7 +72,9 @@ def test_equally_good_classifiers_are_rarely_called_worse(differing: float, monk
     verdicts = []
     for total in rng.binomial(10_000, differing, runs).tolist():
         fixed = int(rng.binomial(total, 0.5))
-        base, other = make_result("a", set(range(fixed))), make_result("b", set(range(fixed, total)))
+        differing_images = range(total + 1)  # the others would not change anything
+        base = make_result("a", set(range(fixed)), test_set=differing_images)
+        other = make_result("b", set(range(fixed, total)), test_set=differing_images)
         verdicts.append(compare(base, other, 0.05).verdict)
     assert verdicts.count("worse") / runs <= rate + 3 * math.sqrt(rate * (1 - rate) / runs)
 

@@ -30,6 +30,16 @@ def test_too_few_differing_images_are_stated() -> None:
     assert "No parameter that can change the metrics differs." in text
 
 
+def test_test_sets_that_differ_are_stated() -> None:
+    base = make_result("main", {1}, test_set=range(10))
+    other = make_result("mine", set(), test_set=range(1, 12), labels={1: "7", 4: "7"})
+    text = comparison_markdown(compare(base, other, 0.05))
+    assert "**The test sets differ**: 2 images added, 1 removed, 2 relabelled." in text
+    assert "Compared are the 9 images that both have, with the labels of mine: accuracy 66.67% before, 100.00%" in text
+    assert "Fixed test images (actual, predicted): 1 (4, 9), 2 (relabelled), 5 (relabelled)." in text
+    assert "test sets differ" not in comparison_markdown(compare(base, base, 0.05))
+
+
 def test_a_comparison_over_seeds_states_means_and_interval() -> None:
     base = [make_result("main", set(), {"train.seed": 0}), make_result("refs/exps/ab/c/wide", set(), {"train.seed": 1})]
     other = [make_result("mine", set(), {"train.seed": 0}), make_result("0123456789" * 4, set(), {"train.seed": 4})]

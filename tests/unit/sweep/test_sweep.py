@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +15,7 @@ from src.sweep.sweep import Sweep, compare_settings, read_sweep
 from tests.builders import make_result
 
 
-def make_experiment(accuracy: float | None, test_set: str = "a", **params: Any) -> Result:
+def make_experiment(accuracy: float | None, test_set: Sequence[int] = range(2), **params: Any) -> Result:
     """The result of an experiment whose parameters differ from the defaults in these of the train section."""
     values = {"train.seed": 0, "split.seed": 0} | {f"train.{key}": value for key, value in params.items()}
     metrics = {} if accuracy is None else {"validation.accuracy": accuracy}
@@ -133,7 +134,7 @@ def test_what_cannot_be_counted_is_named_with_the_reason(read: Any) -> None:
             make_experiment(0.7, x=2, members=3, seed=2),  # shares a network with the one before
             make_experiment(0.9, x=1.0),
             make_experiment(None, x=3),
-            make_experiment(0.9, test_set="b"),
+            make_experiment(0.9, test_set=range(3)),
             UserError(),
         ]
     )
