@@ -8,6 +8,7 @@ averages the margin of the logits.
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -22,6 +23,14 @@ HOPELESS_LOSS = math.log(6)  # enough by itself: a network learns a wrong label 
 BATCH = 250  # images
 
 
+class Ranking(NamedTuple):
+    """Rows of train.npz int64 (N,), the most suspicious first, with their part and mean loss."""
+
+    rows: np.ndarray
+    parts: np.ndarray
+    losses: np.ndarray
+
+
 def find_suspects(
     data: Dataset, split: Split, losses: ImageLosses, networks: Sequence[ConvNet]
 ) -> tuple[list[Suspect], bytes]:
@@ -29,29 +38,34 @@ def find_suspects(
 
     losses: of the images to train on and to validate on; after a refit, of all images, and none to validate on.
     """
-    training, validation = (tensor.double().numpy() for tensor in losses)
-    rows, parts = np.arange(len(data.labels)), np.full(len(data.labels), "train")
-    values = training
-    if len(validation):
-        rows = np.concatenate(split)
-        parts = np.repeat(["train", "validation"], [len(training), len(validation)])
-        values = np.concatenate([training, match_distribution(validation, training)])
-    order = np.argsort(-values, kind="stable")
-    order = order[values[order] > SUSPICIOUS_LOSS]
-    predicted = _predict(networks, data.images[rows[order]])
-    suspicious = (predicted != data.labels[rows[order]]) | (values[order] > HOPELESS_LOSS)
-    order, predicted = order[suspicious], predicted[suspicious]
-    rows = rows[order]
+    ranking = rank(split, losses)
+    rows, parts, values = (column[ranking.losses > SUSPICIOUS_LOSS] for column in ranking)
+    predicted = _predict(networks, data.images[rows])
+    suspicious = (predicted != data.labels[rows]) | (values > HOPELESS_LOSS)
+    rows, parts, values, predicted = (column[suspicious] for column in (rows, parts, values, predicted))
     columns = (
-        parts[order].tolist(),
+        parts.tolist(),
         rows.tolist(),
         [data.classes[label] for label in data.labels[rows]],
         [data.classes[label] for label in predicted],
-        (1 - np.exp(-values[order])).tolist(),
+        (1 - np.exp(-values)).tolist(),
         [digest.tobytes().hex() for digest in data.digests[rows]],
     )
     suspects = [Suspect(*row) for row in zip(*columns, strict=True)]
     return suspects, make_sprite_sheet(data.images[rows[:SUSPECTS_SHOWN]])
+
+
+def rank(split: Split, losses: ImageLosses) -> Ranking:
+    """Rank the training and the validation images together."""
+    training, validation = (tensor.double().numpy() for tensor in losses)
+    if len(validation):
+        rows = np.concatenate(split)
+        values = np.concatenate([training, match_distribution(validation, training)])
+    else:
+        rows, values = np.arange(len(training)), training  # a refit
+    parts = np.repeat(["train", "validation"], [len(training), len(validation)])
+    order = np.argsort(-values, kind="stable")
+    return Ranking(rows[order], parts[order], values[order])
 
 
 def match_distribution(values: np.ndarray, reference: np.ndarray) -> np.ndarray:

@@ -1,0 +1,433 @@
+"""Measure how `tools.predict` reads pictures of handwriting: photos, scans and drawings, made from MNIST's digits.
+
+Run it from the project's root after `dvc repro`, with the dataset mnist, as `python -m benchmarks.drawings`. The table
+has, for each kind of picture, how many get the right class, how many are refused, how many answers are unsure, and how
+many are wrong but sure. The last kinds show no digit or several, so that every answer is wrong.
+
+The digits are validation images, enlarged and smoothed; those that the network does not read even in a plain drawing
+are left out. Tune on the first half of them; --held-out uses the other half and other random numbers, for figures to
+publish. To see the answer to each picture that --save writes, run `python -m tools.predict FOLDER --seen seen.png`.
+"""
+
+import argparse
+import io
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image, ImageDraw, ImageFilter
+from scipy.ndimage import distance_transform_edt, gaussian_filter, zoom
+from skimage.morphology import skeletonize
+
+from src.common.cli import run_cli
+from src.common.dataset import Dataset, Split
+from src.common.errors import UserError
+from src.common.text import markdown_table
+from src.export.classifier import Classifier, load_classifier
+from src.pictures.reading import Picture
+from stages.split import SPLIT, TRAIN
+from tools.predict import MODEL, UNSURE
+
+NO_LABEL = -1  # of pictures to which every answer is wrong
+Colour = tuple[float, float, float]
+ENLARGED = 6  # times, before smoothing
+BLACK, WHITE = (25, 25, 25), (245, 245, 245)
+DESKS = ((60, 45, 35), (115, 80, 60), (50, 50, 50), (120, 120, 120), (30, 60, 110), (175, 140, 100))
+PAPER_AND_INK = (((250, 240, 120), (30, 30, 120)), ((150, 200, 235), (20, 20, 20)), ((30, 60, 110), (250, 240, 150)))
+PEN = 0.07  # the width of a stroke, of the digit's height
+
+
+class Digit(NamedTuple):
+    """A digit: its image (H, W), and, enlarged, each pixel's depth inside the strokes and distance to their middle."""
+
+    label: int
+    image: np.ndarray
+    depth: np.ndarray
+    distance: np.ndarray
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    half = int(arguments.held_out)
+    classifier = load_classifier(MODEL)
+    data = Dataset.load(TRAIN).select(Split.load(SPLIT).validation[half::2])
+    rows, seconds = [], 0.0
+    for name, draw in KINDS.items():
+        if not any(text in name for text in arguments.only):
+            continue
+        rng = np.random.default_rng([half, *name.encode()])
+        digits = choose_digits(rng, data, classifier)
+        results = []
+        for number in range(arguments.number):
+            first = next(digits)
+            page = draw(Artist(rng, chain([first], digits)))
+            if arguments.save:
+                (arguments.save / name).mkdir(parents=True, exist_ok=True)
+                to_image(page).save(arguments.save / name / f"{number:03}.png")
+            start = time.process_time()
+            probabilities = classify(classifier, to_image(page))
+            seconds += time.process_time() - start
+            results.append((first.label if name in READABLE else NO_LABEL, probabilities))
+        rows.append((name, len(results), *count(results)))
+    print("\n".join(markdown_table(("picture", "n", "right", "refused", "unsure", f"wrong at {UNSURE:.0%}"), rows)))
+    print(f"{1000 * seconds / max(1, arguments.number * len(rows)):.1f} ms of processor time per picture")
+
+
+def classify(classifier: Classifier, picture: Image.Image) -> np.ndarray | None:
+    """Return the probabilities (K,), or None if the picture is refused."""
+    try:
+        image = classifier.make_input(Picture(np.atleast_3d(np.asarray(picture))))
+    except UserError:
+        return None
+    return classifier.predict(image[None]).squeeze(0)
+
+
+def count(results: list[tuple[int, np.ndarray | None]]) -> tuple[int, int, int, int]:
+    """Count the right answers, the refused pictures, the unsure answers, and those that are wrong but sure.
+
+    results: the label and the probabilities (K,), None if refused, of every picture.
+    """
+    answers = [(values.argmax() == label, values.max() >= UNSURE) for label, values in results if values is not None]
+    right, sure = np.array(answers, bool).reshape(-1, 2).T
+    return int(right.sum()), len(results) - len(right), int((~sure).sum()), int((sure & ~right).sum())
+
+
+def choose_digits(rng: np.random.Generator, data: Dataset, classifier: Classifier) -> Iterator[Digit]:
+    """Yield digits in random order, but only those that the network reads when they are drawn at its own size."""
+    for row in rng.permutation(len(data.labels)):
+        digit = enlarge(data.images[row, 0], int(data.labels[row]))
+        page, strokes = blank_page((28, 28), (0, 0, 0)), ink_of(digit, 20, PEN, widest=20)
+        put(page, strokes, (255, 255, 255), (28 - strokes.shape[0]) // 2, (28 - strokes.shape[1]) // 2)
+        (probabilities,) = classifier.predict(page[None, None, :, :, 0].round().astype(np.uint8))
+        if probabilities[digit.label] >= UNSURE:
+            yield digit
+
+
+def enlarge(image: np.ndarray, label: int) -> Digit:
+    ink = gaussian_filter(zoom(image / np.float32(255), ENLARGED), 0.35 * ENLARGED) > 0.35
+    depth = distance_transform_edt(ink) - distance_transform_edt(~ink)
+    return Digit(label, image, depth, distance_transform_edt(~skeletonize(ink)))
+
+
+# A page is an array (H, W, C) of brightness, 0 to 255, with C 1 or 3; strokes are an array (H, W) of opacity, 0 to 1.
+
+
+def ink_of(digit: Digit, height: float, pen: float | None, turn: float = 0, widest: float = np.inf) -> np.ndarray:
+    """Draw strokes of this height in pixels, or lower if they were too wide; pen is their width, of the height."""
+    rows = np.flatnonzero((digit.depth > 0).any(1))
+    field = digit.depth if pen is None else pen * (np.ptp(rows) + 1) / 2 - digit.distance
+    turned = Image.fromarray(field.astype(np.float32)).rotate(turn, Image.Resampling.BICUBIC, fillcolor=-99)
+    left, top, right, bottom = Image.fromarray(np.asarray(turned) > -1).getbbox() or (0, 0, *turned.size)
+    scale = min(height / (bottom - top), widest / (right - left))
+    size = max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale))
+    opacity = (np.asarray(turned.crop((left, top, right, bottom))) * scale + 0.5).clip(-9, 9)
+    return np.asarray(Image.fromarray(opacity).resize(size)).clip(0, 1)
+
+
+def put(page: np.ndarray, strokes: np.ndarray, ink: Colour, top: int, left: int) -> None:
+    part = page[top : top + strokes.shape[0], left : left + strokes.shape[1]]
+    part += strokes[: part.shape[0], : part.shape[1], None] * (np.array(ink, np.float32) - part)
+
+
+def blank_page(size: tuple[int, int] = (600, 480), colour: Colour = WHITE) -> np.ndarray:
+    return np.full((size[1], size[0], 3), colour, np.float32)
+
+
+def mask_of(size: tuple[int, int], box: tuple[float, ...], corner: float, blur: float = 0) -> Image.Image:
+    """Draw a rectangle with rounded corners; box is (left, top, right, bottom)."""
+    mask = Image.new("L", size)
+    ImageDraw.Draw(mask).rounded_rectangle(box, corner, fill=255)
+    return mask.filter(ImageFilter.GaussianBlur(blur))
+
+
+def to_image(page: np.ndarray) -> Image.Image:
+    return Image.fromarray(page.clip(0, 255).astype(np.uint8).squeeze())
+
+
+def to_page(image: Image.Image) -> np.ndarray:
+    return np.array(image, np.float32)
+
+
+def jpeg(page: np.ndarray, quality: int) -> np.ndarray:
+    file = io.BytesIO()
+    to_image(page).save(file, "JPEG", quality=quality)
+    return to_page(Image.open(file))
+
+
+class Artist(NamedTuple):
+    """Draws pages, with the next digits on them."""
+
+    rng: np.random.Generator
+    digits: Iterator[Digit]
+
+    def write(
+        self,
+        paper: Colour = WHITE,
+        ink: Colour = BLACK,
+        size: tuple[int, int] = (600, 480),
+        height: float = 0.5,
+        pen: float | None = PEN,
+        turn: float = 0,
+        margin: float = 0.04,
+    ) -> np.ndarray:
+        """Write a digit somewhere on a page; height is of the page's shorter side, margin of its longer one."""
+        page = blank_page(size, paper)
+        strokes = ink_of(next(self.digits), height * min(size), pen, turn, (1 - 2.5 * margin) * size[0])
+        edge = margin * max(size)
+        top, left = self.rng.uniform(edge, np.subtract(page.shape[:2], strokes.shape) - edge).astype(int).tolist()
+        put(page, strokes, ink, top, left)
+        return page
+
+    def write_sheet(self, paper: Colour = WHITE) -> np.ndarray:
+        """Write with one of several pens, so far from the edges that the sheet can be turned."""
+        pen, height = float(self.rng.choice([0.04, 0.08, 0.12])), self.rng.uniform(0.3, 0.6)
+        return self.write(paper, pen=pen, height=height, margin=0.1)
+
+    def lay(
+        self, sheet: np.ndarray, sides: int = 4, desk: Colour | None = None, turn: float = 0, wood: bool = False
+    ) -> np.ndarray:
+        """Lay a sheet on a desk, of which the page shows this many sides, turned by up to so many degrees."""
+        turn = self.rng.uniform(-turn, turn)
+        cover = to_image(sheet).convert("RGBA").rotate(turn, Image.Resampling.BICUBIC, expand=True)
+        margins = self.rng.uniform(0.04, 0.35, 4) * min(cover.size)
+        order = (0, 2, 1, 3) if self.rng.random() < 0.5 else (0, 1, 2, 3)  # two sides: opposite or adjacent ones
+        hidden = np.roll(order, self.rng.integers(4))[sides:]
+        margins[hidden] = -np.ceil(np.sin(np.radians(abs(turn))) * max(cover.size))  # without the corners' gaps
+        top, right, bottom, left = margins.astype(int).tolist()
+        size = left + cover.width + right, top + cover.height + bottom
+        page = blank_page(size, desk or DESKS[self.rng.integers(len(DESKS))])
+        if wood:  # noise, stretched along the grain
+            grain = self.rng.standard_normal((size[1] // 2, size[0] // 40), np.float32)
+            page *= 1 + 0.15 * np.asarray(Image.fromarray(grain).resize(size))[..., None]
+        image = to_image(page)
+        image.paste(cover, (left, top), cover)
+        return to_page(image)
+
+    def grey(self, darkest: int, brightest: int) -> Colour:
+        return (self.rng.uniform(darkest, brightest),) * 3
+
+    def photo(self, page: np.ndarray) -> np.ndarray:
+        """Take a photo: a little blur and noise, JPEG."""
+        return jpeg(self.grainy(to_page(to_image(page).filter(ImageFilter.GaussianBlur(0.8))), 3), 85)
+
+    def grainy(self, page: np.ndarray, amount: float) -> np.ndarray:
+        return np.asarray(page + amount * self.rng.standard_normal((*page.shape[:2], 1), np.float32))
+
+    def shaded(self, page: np.ndarray, darkest: float = 0.35) -> np.ndarray:
+        """Light the page by a lamp on one side."""
+        rows, columns = np.indices(page.shape[:2], np.float32) / max(page.shape)
+        angle = self.rng.uniform(0, 2 * np.pi)
+        along = rows * np.sin(angle) + columns * np.cos(angle)
+        along = (along - along.min()) / np.ptp(along)
+        return np.asarray(page * (darkest + (1 - darkest) * along[..., None] ** 0.7))
+
+    def specks(self) -> np.ndarray:
+        page = self.write()
+        for top, left in self.rng.integers(0, (472, 592), (8, 2)):
+            height, width = self.rng.integers(2, 7, 2)
+            page[top : top + height, left : left + width] = 60
+        return self.photo(page)
+
+    def finger(self) -> np.ndarray:
+        page = np.vstack([self.write(size=(600, 400)), blank_page((600, 90))])
+        left, top = self.rng.integers((0, 400), (500, 430)).tolist()
+        mask = mask_of((600, 490), (left, top, left + 100, 700), 50, blur=3)
+        put(page, to_page(mask) / 255, (205, 150, 125), 0, 0)
+        return self.photo(page)
+
+    def canvas(self, frame: int = 0, pen: float | None = 0.09) -> np.ndarray:
+        page = self.write((255, 255, 255), (0, 0, 0), (280, 280), self.rng.uniform(0.5, 0.8), pen)
+        page[:frame] = page[280 - frame :] = page[:, :frame] = page[:, 280 - frame :] = 0
+        return page
+
+    def on_wood(self, sheet: np.ndarray, sides: int = 4) -> np.ndarray:
+        return self.photo(self.shaded(self.lay(sheet, sides, turn=4, wood=True), 0.6))
+
+    def in_perspective(self) -> np.ndarray:
+        """Take a photo of a sheet from one side, so that it looks wider there."""
+        side = int(self.rng.integers(4))
+        image = to_image(np.rot90(self.lay(self.write_sheet()), side))
+        (width, height), inset = image.size, int(self.rng.uniform(0.05, 0.14) * image.width)
+        corners = (inset, 0, 0, height, width, height, width - inset, 0)
+        image = image.transform(image.size, Image.Transform.QUAD, corners, Image.Resampling.BICUBIC)
+        return self.photo(np.rot90(to_page(image), -side))
+
+    def in_shadow(self) -> np.ndarray:
+        """Let the shadow of a head or a phone fall across the paper."""
+        page, left, top = self.write_sheet(), self.rng.uniform(-360, 360), self.rng.uniform(-288, 288)
+        shadow = mask_of((600, 480), (left, top, left + 500, top + 400), 150, self.rng.uniform(5, 20))
+        put(page, self.rng.uniform(0.2, 0.4) * to_page(shadow) / 255, (0, 0, 0), 0, 0)
+        return self.photo(page)
+
+    def folded(self) -> np.ndarray:
+        """Fold a sheet in four: the parts differ a little in brightness, and the folds are lines."""
+        page = self.lay(self.write_sheet(), int(self.rng.choice([0, 4])))
+        row, column = (self.rng.uniform(0.4, 0.6, 2) * page.shape[:2]).astype(int)
+        page[:row] *= self.rng.uniform(0.9, 1)
+        page[:, :column] *= self.rng.uniform(0.9, 1)
+        page[row : row + 2] *= 0.9
+        page[:, column : column + 2] *= 0.9
+        return self.photo(page)
+
+    def form(self) -> np.ndarray:
+        """Write into a box of a form."""
+        page, (left, top, width) = blank_page(), self.rng.integers((60, 60, 1), (200, 200, 5)).tolist()
+        page[top - width : top + 200 + width, left - width : left + 200 + width] = BLACK
+        page[top : top + 200, left : left + 200] = self.write(size=(200, 200), height=0.6)
+        return self.photo(page)
+
+    def card(self, light: bool, corner: float = 0, pen: float | None = 0.08) -> np.ndarray:
+        grey = self.grey(20, 90)
+        paper, ink, desk = (WHITE, BLACK, grey) if light else (grey, WHITE, WHITE)
+        sheet = self.write(paper, ink, (320, 320), self.rng.uniform(0.4, 0.75), pen)
+        outside = 1 - to_page(mask_of((320, 320), (0, 0, 319, 319), corner)) / 255
+        put(sheet, outside, desk, 0, 0)
+        return self.lay(sheet, desk=desk)
+
+    def imshow(self, cmap: str, axes: bool) -> np.ndarray:
+        """Show a digit with Matplotlib."""
+        width, height = self.rng.uniform(3, 6, 2).tolist()
+        figure, file = Figure((width, height)), io.BytesIO()
+        plot = figure.add_subplot()
+        plot.imshow(next(self.digits).image, cmap=cmap)
+        plot.axis(axes)
+        figure.savefig(file)
+        return to_page(Image.open(file).convert("RGB"))
+
+    def tight(self, thinnest: float, thickest: float) -> np.ndarray:
+        """Crop a drawing to the box of the digit."""
+        strokes = ink_of(next(self.digits), 220, self.rng.uniform(thinnest, thickest))[..., None]
+        return 255 * (1 - strokes if self.rng.random() < 0.7 else strokes)
+
+    def on_lines(self, squared: bool) -> np.ndarray:
+        page = self.lined(squared)
+        strokes = ink_of(next(self.digits), self.rng.uniform(150, 300), 0.1)
+        put(page, strokes, BLACK, *self.rng.integers(20, (100, 150)).tolist())
+        return self.photo(page)
+
+    def lined(self, squared: bool, sides: int = 0) -> np.ndarray:
+        page, colour = blank_page(), (90, self.rng.uniform(90, 150), 190)
+        spacing, width = self.rng.integers((20, 1), (60, 4)).tolist()
+        first = int(self.rng.uniform(0.3, 1) * spacing)
+        for offset in range(first, first + width):
+            page[offset::spacing] = colour
+            if squared:
+                page[:, offset::spacing] = colour
+        return self.photo(self.lay(page, sides, turn=1.5))
+
+    def rectangle(self, hollow: bool) -> np.ndarray:
+        page, width = blank_page((500, 400)), int(self.rng.integers(1, 8))
+        bottom, right = self.rng.integers(140, 320, 2)
+        page[20:bottom, 20:right] = BLACK if hollow else DESKS[self.rng.integers(len(DESKS))]
+        if hollow:
+            page[20 + width : bottom - width, 20 + width : right - width] = WHITE
+        return self.photo(page if self.rng.random() < 0.7 else 255 - page)
+
+    def several(self, number: int) -> np.ndarray:
+        page, left = blank_page((200 * number + 100, 300)), 40
+        for _ in range(number):
+            strokes = ink_of(next(self.digits), self.rng.uniform(130, 180), 0.09)
+            put(page, strokes, BLACK, int(self.rng.integers(40, 80)), left)
+            left += strokes.shape[1] + int(self.rng.integers(20, 60))
+        return self.photo(page)
+
+    def texture(self, steepness: float) -> np.ndarray:
+        """Make noise whose amplitude falls with frequency as in photos of nature (1), or more steeply: clouds."""
+        frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(400), np.fft.fftfreq(400)))
+        frequency[0, 0] = np.inf
+        waves = np.fft.ifft2(np.fft.fft2(self.rng.normal(size=(400, 400))) / frequency**steepness).real
+        return np.asarray(128 + 50 * waves / waves.std())[..., None]
+
+
+READABLE: dict[str, Callable[[Artist], np.ndarray]] = {
+    "pen on white": lambda artist: artist.photo(artist.write()),
+    "marker on white": lambda artist: artist.photo(artist.write(pen=None)),
+    "pen on grey": lambda artist: artist.photo(artist.write(paper=(150, 150, 150))),
+    "coloured": lambda artist: artist.photo(artist.write(*PAPER_AND_INK[artist.rng.integers(3)])),
+    "shaded": lambda artist: artist.photo(artist.shaded(artist.write())),
+    "grainy": lambda artist: artist.grainy(artist.write(), 20),
+    "faint pencil": lambda artist: artist.photo(artist.write((225, 222, 215), (165, 165, 165))),
+    "chalk": lambda artist: artist.grainy(artist.write((45, 60, 50), (220, 220, 215)), 10),
+    "thin": lambda artist: artist.photo(artist.write(pen=0.02)),
+    "thick": lambda artist: artist.photo(artist.write(pen=0.2)),
+    "small": lambda artist: artist.photo(artist.write(height=0.15, pen=0.08)),
+    "large": lambda artist: artist.photo(artist.write(size=(480, 480), height=0.9, pen=0.1)),
+    "tiny on a large page": lambda artist: artist.grainy(
+        artist.write(size=(2000, 1500), height=0.04, pen=0.1)[..., :1], 2
+    ),
+    "JPEG of low quality": lambda artist: jpeg(artist.write(), 15),
+    "turned": lambda artist: artist.photo(artist.write(turn=artist.rng.uniform(-12, 12))),
+    "specks": Artist.specks,
+    "finger": Artist.finger,
+    "canvas": Artist.canvas,
+    "white on black": lambda artist: 255 - artist.canvas(),
+    "frame of 1 pixel": partial(Artist.canvas, frame=1),
+    "frame of 6 pixels": partial(Artist.canvas, frame=6),
+    "marker, frame of 2 pixels": partial(Artist.canvas, frame=2, pen=None),
+    "marker, white on black, frame of 2 pixels": lambda artist: 255 - artist.canvas(2, None),
+    "28x28": lambda artist: next(artist.digits).image[..., None],
+    "28x28, dark on light": lambda artist: 255 - next(artist.digits).image[..., None],
+    "desk on four sides": lambda artist: artist.photo(artist.lay(artist.write_sheet())),
+    "desk on three sides": lambda artist: artist.photo(artist.lay(artist.write_sheet(), 3)),
+    "desk on two sides": lambda artist: artist.photo(artist.lay(artist.write_sheet(), 2)),
+    "desk on one side": lambda artist: artist.photo(artist.lay(artist.write_sheet(), 1)),
+    "wooden desk, sheet turned": lambda artist: artist.on_wood(artist.write_sheet()),
+    "wooden desk on two sides": lambda artist: artist.on_wood(artist.write_sheet(), 2),
+    "grey sheet on a pale desk": lambda artist: artist.photo(
+        artist.lay(artist.write_sheet(artist.grey(150, 200)), desk=(235, 235, 230), turn=4)
+    ),
+    "sheet in perspective": Artist.in_perspective,
+    "shadow on the paper": Artist.in_shadow,
+    "folded sheet": Artist.folded,
+    "box of a form": Artist.form,
+    "light card": partial(Artist.card, light=True),
+    "dark card": partial(Artist.card, light=False),
+    "light card, marker": partial(Artist.card, light=True, pen=None),
+    "rounded card": partial(Artist.card, light=True, corner=32),
+    "imshow": partial(Artist.imshow, cmap="gray", axes=False),
+    "imshow, viridis": partial(Artist.imshow, cmap="viridis", axes=False),
+    "imshow with axes": partial(Artist.imshow, cmap="gray", axes=True),
+    "imshow with axes, viridis": partial(Artist.imshow, cmap="viridis", axes=True),
+    "imshow with axes, grey on white": partial(Artist.imshow, cmap="gray_r", axes=True),
+    "tight": partial(Artist.tight, thinnest=0.08, thickest=0.15),
+    "thick and tight": partial(Artist.tight, thinnest=0.17, thickest=0.21),
+    "on lined paper": partial(Artist.on_lines, squared=False),
+    "on squared paper": partial(Artist.on_lines, squared=True),
+}
+UNREADABLE: dict[str, Callable[[Artist], np.ndarray]] = {
+    "blank": lambda artist: blank_page(colour=artist.grey(20, 250)),
+    "blank, noisy": lambda artist: artist.grainy(blank_page(colour=artist.grey(20, 250)), artist.rng.uniform(3, 20)),
+    "blank, shaded": lambda artist: artist.grainy(artist.shaded(blank_page(colour=artist.grey(20, 250))), 3),
+    "lined": partial(Artist.lined, squared=False),
+    "squared": partial(Artist.lined, squared=True),
+    "lined sheet on a desk": partial(Artist.lined, squared=False, sides=4),
+    "empty sheet on a desk": lambda artist: artist.photo(artist.lay(blank_page(), int(artist.rng.integers(2, 5)))),
+    "empty sheet on a wooden desk": lambda artist: artist.on_wood(blank_page(), int(artist.rng.integers(2, 5))),
+    "empty frame": partial(Artist.rectangle, hollow=True),
+    "rectangle": partial(Artist.rectangle, hollow=False),
+    "two digits": partial(Artist.several, number=2),
+    "three digits": partial(Artist.several, number=3),
+    "five digits": partial(Artist.several, number=5),
+    "noise": partial(Artist.texture, steepness=0),
+    "texture": partial(Artist.texture, steepness=1),
+    "clouds": partial(Artist.texture, steepness=1.6),
+}
+KINDS = READABLE | UNREADABLE
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.drawings", description=__doc__.splitlines()[0])
+    parser.add_argument("--number", type=int, default=60, help="pictures of each kind; default: 60")
+    parser.add_argument("--held-out", action="store_true", help="use the other half of the digits")
+    parser.add_argument("--only", nargs="+", metavar="TEXT", default=[""], help="kinds whose names contain such a text")
+    parser.add_argument("--save", type=Path, metavar="FOLDER", help="also write the pictures, in one folder per kind")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    run_cli(main)
