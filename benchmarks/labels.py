@@ -42,6 +42,10 @@ WAYS: dict[str, dict[str, dict[str, Any]]] = {
     "default": {}, "four whole epochs": WHOLE, "notebook": NOTEBOOK, "own": OWN,
 }  # fmt: skip
 RANKED = (1, 1.5, 3)
+COLUMNS = (
+    *("wrong labels", "parameters", "best epochs", "images trained on", "test accuracy", "mean"),
+    *("found", "precision", "recall", "ranked"),
+)
 
 
 class Run(NamedTuple):
@@ -70,10 +74,8 @@ def main() -> None:
                 for seed in range(arguments.seeds):
                     noisy = data._replace(labels=plant(data.labels, fraction, kind, 100 + seed, len(data.classes)))
                     runs.append(train_and_test(noisy, data.labels, split, test, WAYS[way], seed))
-                print(
-                    f"| {' | '.join(describe(f'{fraction:.0%} {kind}' if fraction else 'none', way, runs))} |",
-                    flush=True,
-                )
+                name = f"{fraction:.0%} {kind}" if fraction else "none"
+                print(f"| {' | '.join(describe(name, way, runs))} |", flush=True)
 
 
 def describe(name: str, way: str, runs: list[Run]) -> list[str]:
@@ -97,7 +99,7 @@ def describe(name: str, way: str, runs: list[Run]) -> list[str]:
 
 
 def load(dataset: str) -> tuple[Dataset, Dataset, Split]:
-    """Return the training set, the test set and the split: of the project, of the digits, or of a folder of pictures."""
+    """Return the training set, the test set and the split, of MNIST, of the digits, or of a folder of pictures."""
     params = Params.model_validate(default_values())
     if dataset == "mnist":
         return Dataset.load(stages.split.TRAIN), Dataset.load(TEST), Split.load(stages.split.SPLIT)
@@ -154,7 +156,7 @@ def score(listed: list[Suspect], ranking: np.ndarray, wrong: np.ndarray) -> tupl
 
 
 def write_folder(folder: Path, fraction: float = 0.05) -> None:
-    """Write scikit-learn's digits as PNG files into a folder for each class, 5% of the training images into a wrong one."""
+    """Write scikit-learn's digits as PNG files, a fraction of the training images into the folder of a wrong class."""
     for part, digits in zip(("train", "test"), load_small_digits(), strict=True):
         labels = plant(digits.labels, fraction, "uniform", seed=0) if part == "train" else digits.labels
         for number, (image, label) in enumerate(zip(digits.images, labels, strict=True)):
