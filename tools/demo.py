@@ -69,7 +69,7 @@ def build_page(classifier: Classifier, uploads: Path) -> gr.Blocks:
         if not url:
             return None, None
         try:
-            return classify(classifier, io.BytesIO(base64.b64decode(url.partition(",")[2])))
+            return classify(classifier, make_input(classifier, io.BytesIO(base64.b64decode(url.partition(",")[2]))))
         except UserError:  # there is not enough ink yet
             return None, None
 
@@ -77,10 +77,13 @@ def build_page(classifier: Classifier, uploads: Path) -> gr.Blocks:
         if not path or not Path(path).resolve().is_relative_to(uploads):
             return None, None
         try:
-            return classify(classifier, Path(path))
+            image = make_input(classifier, Path(path))
         except UserError as error:
             gr.Warning(f"This file cannot be classified: {error}")
             return None, None
+        if difference := classifier.compare_with_training(image):
+            gr.Warning(f"This picture is unlike all training pictures: {difference}")
+        return classify(classifier, image)
 
     classes = classifier.description.classes
     with gr.Blocks(title="Try the model", analytics_enabled=False) as page:
@@ -111,12 +114,16 @@ def build_page(classifier: Classifier, uploads: Path) -> gr.Blocks:
     return page
 
 
-def classify(classifier: Classifier, file: Path | io.BytesIO) -> tuple[dict[str, float], np.ndarray]:
-    """Return the probability of every class, and the network's input, enlarged, as uint8 (H, W, C).
+def make_input(classifier: Classifier, file: Path | io.BytesIO) -> np.ndarray:
+    """Return the network's input, uint8 (C, H, W).
 
     Raise UserError if the file is not a picture, is too large or shows no character.
     """
-    image = classifier.make_input(read_picture(file))
+    return classifier.make_input(read_picture(file))
+
+
+def classify(classifier: Classifier, image: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
+    """Return the probability of every class, and the network's input (C, H, W), enlarged, as uint8 (H, W, C)."""
     (probabilities,) = classifier.predict(image[None]).tolist()
     scale = max(1, SEEN_HEIGHT // image.shape[1])
     enlarged = image.repeat(scale, axis=1).repeat(scale, axis=2).transpose(1, 2, 0)
