@@ -141,7 +141,7 @@ def test_a_dropped_picture_is_classified_and_other_files_are_refused(page: Page,
         upload.set_input_files(tmp_path / name)
         expect(page.get_by_text(message)).to_be_visible()
         page.get_by_label("Remove Image").click()
-    faint = Dataset.load(mnist / "data/download/test.npz").images[0, 0] // 10
+    faint = Dataset.load(mnist / "data/download/test.npz").images[0, 0] // 4
     Image.fromarray(faint).save(tmp_path / "faint.png")
     upload.set_input_files(tmp_path / "faint.png")
     expect(page.get_by_text("unlike all training pictures")).to_be_visible()
