@@ -63,7 +63,7 @@ class Run(NamedTuple):
 def main() -> None:
     arguments = parse_arguments()
     if arguments.write_folder:
-        write_folder(arguments.write_folder)
+        write_folder(arguments.write_folder, fraction=0.05)
         return
     data, test, split = load(arguments.dataset)
     print("| " + " | ".join(COLUMNS) + f" |\n|{'---|' * len(COLUMNS)}")
@@ -155,7 +155,7 @@ def score(listed: list[Suspect], ranking: np.ndarray, wrong: np.ndarray) -> tupl
     return len(listed), float(hits / max(1, len(listed))), float(hits / count), ranked
 
 
-def write_folder(folder: Path, fraction: float = 0.05) -> None:
+def write_folder(folder: Path, fraction: float = 0.0) -> None:
     """Write scikit-learn's digits as PNG files, a fraction of the training images into the folder of a wrong class."""
     for part, digits in zip(("train", "test"), load_small_digits(), strict=True):
         labels = plant(digits.labels, fraction, "uniform", seed=0) if part == "train" else digits.labels

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from benchmarks.labels import write_folder
 from src.common.dataset import Dataset
 from src.download.sources import load_small_digits
 from tests.helpers import SMALL, STAGES, attempt, commit, make_project, run, set_params, stages_run
@@ -17,20 +18,11 @@ from tests.unit.download.test_idx_datasets import encode_idx
 PARTS = ("train", "test")
 
 
-def write_digits(folder: Path) -> None:
-    """Write scikit-learn's digits, as the dataset digits has them, as PNG files."""
-    for part, digits in zip(PARTS, load_small_digits(), strict=True):
-        for number, (image, label) in enumerate(zip(digits.images, digits.labels, strict=True)):
-            path = folder / part / f"digit {label}" / f"{number:04}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(image[0]).save(path)
-
-
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project trained on a folder that DVC tracks, as in docs/own-images.md."""
     project = make_project(tmp_path_factory.mktemp("own"), SMALL)
-    write_digits(project / "photos")
+    write_folder(project / "photos")
     run("dvc", "add", "photos", cwd=project)
     commit(project)
     output = run("dvc", "exp", "run", "-S", "download.dataset=folder", "-S", "download.folder=photos", cwd=project)
@@ -78,7 +70,7 @@ def test_the_stages_run_again_when_a_picture_is_added_and_not_otherwise(own: Pat
 
 def test_another_folder_is_used_and_unusable_files_are_named(own: Path) -> None:
     other = own / "other photos"
-    write_digits(other)
+    write_folder(other)
     output = run("dvc", "repro", "--dry", "download", cwd=own)
     assert "'download' didn't change" in output
     (other / "train/digit 0/notes.txt").write_text("zero")
