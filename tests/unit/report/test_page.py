@@ -58,7 +58,7 @@ def test_confirmed_labels_are_not_shown_again_and_changed_test_labels_are_counte
 
 def test_only_images_with_a_high_loss_are_to_be_checked() -> None:
     results = make_report_results(2, ["cat", "dog"])
-    certain = [replace(error, loss=1.3) for error in results.errors]
+    certain = [replace(error, loss=0.9) for error in results.errors]
     page = report_page(results._replace(errors=certain, suspects=[]), (28, 28), [])
     assert "No label looks wrong." in page
 
