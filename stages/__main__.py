@@ -19,13 +19,13 @@ if not importlib.util.find_spec("torch"):
     sys.exit(
         f"{sys.executable} has no PyTorch; activate the environment (source .venv/bin/activate) or run `make repro`"
     )
-agent = os.environ.get("TORCHELASTIC_RUN_ID")  # set in one of several processes
+agent = os.environ.get("TORCHELASTIC_RUN_ID")  # set by torchrun in every process that it starts
 if agent is None:
     exit_on_interrupt(quiet=False)  # here, because importing PyTorch already takes seconds
 else:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # the agent reports an interrupt
-    # Unlike `launch` in src/train/processes.py, torchrun limits each process to one thread where nobody has set a
-    # number. Here, train.threads sets it, because it changes the results.
+    # Unlike `launch` in src/train/processes.py, torchrun limits each process to one thread unless OMP_NUM_THREADS is
+    # set. Here, train.threads sets the number, because it changes the results.
     if agent != "stages" and os.environ.get("OMP_NUM_THREADS") == "1":
         del os.environ["OMP_NUM_THREADS"]
 run_cli(importlib.import_module(f"stages.{stage}").main, stage)

@@ -18,11 +18,11 @@ Verdict = Literal["better", "worse", "no evidence either way"]
 
 
 class Comparison(NamedTuple):
-    """Two results and how they differ, on the test images that both have, whose labels are those of the other.
+    """Two results and how they differ, on the test images that both have, judged by the labels of `other`.
 
-    fixed: image indices of the base; broken and errors_in_both: those of the other. images: number of common images, of
-    which some are relabelled. added, removed: numbers of images that only the other or only the base has. detectable is
-    in images.
+    fixed: indices in base's test set; broken, errors_in_both: in other's. images: the number of common images, of which
+    some are relabelled. added, removed: the numbers of images that only other or only base has. detectable is in
+    images.
     """
 
     base: Result

@@ -48,17 +48,19 @@ def load_folder(params: DownloadParams, verdicts: Verdicts = NO_VERDICTS) -> Dow
     images, digests = _decode(found, preprocessing, shape)
     _report_rejected(found.rejected, params.skip_unreadable)
     rows = [row for row, digest in enumerate(digests) if digest]  # the rows of images that were decoded
-    copies = _find_copies(found.files, rows, digests, verdicts)
+    copies = _find_copies(found.files, rows, digests)
     in_test = _choose_test(found, list(copies), digests, params.test_fraction)
     labels = np.array([file.label for file in found.files], np.int64)
     rows = list(copies)
-    labels[rows], kept, applied = verdicts.apply(
+    labels[rows], kept, decided, applied = verdicts.apply(
         found.classes,
         labels[rows],
         [digests[row] for row in rows],
         [row in in_test for row in rows],
         [[found.files[copy].path for copy in copies[row]] for row in rows],
     )
+    undecided = [copies[row] for row, settled in zip(rows, decided, strict=True) if not settled]
+    _check_conflicts(found.files, undecided, verdicts.path)
     rows = [row for row, keep in zip(rows, kept, strict=True) if keep]
     test, train = [row for row in rows if row in in_test], [row for row in rows if row not in in_test]
     for name, side in (("training", train), ("test", test)):
@@ -189,34 +191,32 @@ def _report_rejected(rejected: dict[str, str], skip: bool) -> None:
         print("\n  ".join([f"download: {title} and {'is' if len(lines) == 1 else 'are'} left out:", *lines]))
 
 
-def _find_copies(
-    files: Sequence[PictureFile], rows: Sequence[int], digests: Sequence[bytes], verdicts: Verdicts
-) -> dict[int, list[int]]:
-    """Return the rows of every picture by the one to keep, which is in test/ or else val/ if a copy is there.
-
-    Raise UserError if two labels differ and no verdict settles it.
-    """
+def _find_copies(files: Sequence[PictureFile], rows: Sequence[int], digests: Sequence[bytes]) -> dict[int, list[int]]:
+    """Return the rows of every picture by the one to keep, which is in test/ or else val/ if a copy is there."""
     copies = defaultdict(list)
     for row in sorted(rows, key=lambda row: PRIORITY.get(files[row].part, 2)):
         copies[digests[row]].append(row)
     groups = [group for group in copies.values() if len(group) > 1]
-    named = [" = ".join(show(files[row].path) for row in group) for group in groups]
-    conflicts = [
-        names
-        for names, group in zip(named, groups, strict=True)
-        if len({files[row].label for row in group}) > 1
-        and not verdicts.settles(digests[group[0]], [files[row].path for row in group])
-    ]
-    if conflicts:
-        raise UserError(
-            "\n  ".join(["the same picture belongs to different classes:", *conflicts])
-            + f"\nKeep each picture only in the folder of its class, or name its class in {verdicts.path}."
-        )
     if groups:
         count = sum(len(group) - 1 for group in groups)
         title = f"download: {count:,} {'copy' if count == 1 else 'copies'} left out; only the first of these is used:"
-        print("\n  ".join([title, *named]))
+        print("\n  ".join([title, *(_name_copies(files, group) for group in groups)]))
     return {group[0]: group for group in sorted(copies.values())}
+
+
+def _check_conflicts(files: Sequence[PictureFile], groups: Sequence[Sequence[int]], path: Path) -> None:
+    """Raise UserError if the copies of a picture, as groups of rows, have different labels; path: of labels.csv."""
+    conflicts = [_name_copies(files, group) for group in groups if len({files[row].label for row in group}) > 1]
+    if conflicts:
+        raise UserError(
+            "\n  ".join(["the same picture belongs to different classes:", *conflicts])
+            + f"\nKeep each picture only in the folder of its class, or name its class in {path}, with the part test if"
+            " it is a test picture."
+        )
+
+
+def _name_copies(files: Sequence[PictureFile], group: Sequence[int]) -> str:
+    return " = ".join(show(files[row].path) for row in group)
 
 
 def _choose_test(found: ClassFolders, rows: Sequence[int], digests: Sequence[bytes], fraction: float) -> set[int]:

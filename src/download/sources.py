@@ -36,7 +36,7 @@ def download_dataset(params: DownloadParams, verdicts: Verdicts = NO_VERDICTS) -
 def apply_verdicts(train: Dataset, test: Dataset, verdicts: Verdicts) -> Downloaded:
     """Correct the labels of images without files; raise UserError if a class is left without images."""
     in_test = np.repeat([False, True], [len(train.labels), len(test.labels)])
-    labels, kept, applied = verdicts.apply(
+    labels, kept, _, applied = verdicts.apply(
         train.classes,
         np.concatenate([train.labels, test.labels]),
         [digest.tobytes() for digest in np.concatenate([train.digests, test.digests])],

@@ -19,11 +19,20 @@ NAMED = 10  # lines that are listed, at most
 
 
 class Downloaded(NamedTuple):
-    """The training set, the test set, the names of the images' files, if each has one, and the lines applied."""
+    """The training set, the test set, the images' file names (empty if there are no files), and the lines applied."""
 
     train: Dataset
     test: Dataset
     files: list[PictureName]
+    applied: list[AppliedVerdict]
+
+
+class Corrections(NamedTuple):
+    """Corrected labels int64 (N,), which images to keep and which ones a line decided on, bool (N,), and the lines."""
+
+    labels: np.ndarray
+    kept: np.ndarray
+    decided: np.ndarray
     applied: list[AppliedVerdict]
 
 
@@ -37,7 +46,7 @@ class Verdict(NamedTuple):
 
 
 class Verdicts:
-    """The lines of labels.csv, by the file or the digest of their picture; path is the file's."""
+    """The lines of labels.csv, by the file or the digest of their picture; path: of labels.csv."""
 
     def __init__(self, verdicts: Sequence[Verdict], path: Path) -> None:
         self.path = path
@@ -52,24 +61,18 @@ class Verdicts:
         digests: Sequence[bytes],
         in_test: Sequence[bool],
         files: Sequence[Sequence[str]],
-    ) -> tuple[np.ndarray, np.ndarray, list[AppliedVerdict]]:
-        """Return corrected labels int64 (N,), which images to keep, bool (N,), and the lines that were applied.
+    ) -> Corrections:
+        """Apply the lines that fit an image, and print what they change and which ones fit none.
 
-        files: those of each image, which has more than one if there are copies. Print what was changed. Raise UserError
-        if a line names an unknown class, or two lines about one picture disagree.
+        files: the paths of each image and its copies. Raise UserError if such a line names an unknown class, or two
+        lines about one picture disagree.
         """
         index_of = {name: index for index, name in enumerate(classes)}
-        for verdict in (verdict for found in self.by_picture.values() for verdict in found):
-            if verdict.label not in (*index_of, LEAVE_OUT):
-                known = ", ".join(map(show, classes))
-                raise UserError(
-                    f"{self.path}, line {verdict.line}: unknown class {show(verdict.label)}; known are {known}, and"
-                    f" {LEAVE_OUT} to leave a picture out"
-                )
-        corrected, kept = labels.copy(), np.ones(len(labels), bool)
+        corrected, kept, decided = labels.copy(), np.ones(len(labels), bool), np.zeros(len(labels), bool)
         applied, used = [], set()
         for row, (digest, names) in enumerate(zip(digests, files, strict=True)):
-            found = [verdict for key in (digest.hex(), *names) for verdict in self.by_picture.get(key, ())]
+            keys = {digest.hex(), *names, *map(show, names)}  # files.csv has names as show returns them
+            found = [verdict for key in sorted(keys) for verdict in self.by_picture.get(key, ())]
             found = [verdict for verdict in found if (verdict.part == "test") == in_test[row]]
             if not found:
                 continue
@@ -80,7 +83,13 @@ class Verdicts:
                         f"{self.path}, lines {first.line} and {other.line}: the same picture is {show(first.label)} in"
                         f" one and {show(other.label)} in the other"
                     )
+            if first.label not in (*index_of, LEAVE_OUT):
+                raise UserError(
+                    f"{self.path}, line {first.line}: unknown class {show(first.label)}; known are"
+                    f" {', '.join(map(show, classes))}, and {LEAVE_OUT} to leave a picture out"
+                )
             used |= {verdict.line for verdict in found}
+            decided[row] = True
             part = "test" if in_test[row] else "train"
             applied.append(AppliedVerdict(part, digest.hex(), classes[labels[row]], first.label))
             if first.label == LEAVE_OUT:
@@ -88,11 +97,7 @@ class Verdicts:
             else:
                 corrected[row] = index_of[first.label]
         self._report(applied, used)
-        return corrected, kept, applied
-
-    def settles(self, digest: bytes, names: Sequence[str]) -> bool:
-        """Return whether a line gives the picture with this digest, in these files, a label or leaves it out."""
-        return any(key in self.by_picture for key in (digest.hex(), *names))
+        return Corrections(corrected, kept, decided, applied)
 
     def _report(self, applied: Sequence[AppliedVerdict], used: set[int]) -> None:
         out = sum(verdict.label == LEAVE_OUT for verdict in applied)
@@ -100,24 +105,26 @@ class Verdicts:
         if applied:
             changed = len(applied) - out - right
             print(
-                f"download: {self.path}: {changed:,} labels changed, {out:,} pictures left out, {right:,} labels right"
+                f"download: {self.path}: labels changed: {changed:,}, confirmed: {right:,}; pictures left out: {out:,}"
             )
         unused = [verdict for found in self.by_picture.values() for verdict in found if verdict.line not in used]
         if unused:
             lines = [f"line {verdict.line}: {show(verdict.picture)}" for verdict in unused[:NAMED]]
             if len(unused) > NAMED:
                 lines.append(f"and {len(unused) - NAMED:,} more")
-            title = f"download: {self.path}: {len(unused):,} of its lines change nothing, as no picture of this dataset"
-            title += " fits, or as the picture is a test picture and the part is not test, or the reverse:"
+            title = (
+                f"download: {self.path}: lines without effect: {len(unused):,}; they match no picture of this dataset,"
+                " or the part does not fit, which is test for test pictures and empty for all others:"
+            )
             print("\n  ".join([title, *lines]))
 
 
 def read_verdicts(path: Path) -> Verdicts:
-    """Read labels.csv, as spreadsheet programs write it, too; raise UserError if a line cannot be understood."""
+    """Read labels.csv, including as spreadsheet programs save it; raise UserError if a line cannot be understood."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8: {error}") from None
+        raise UserError(f"{path} is not UTF-8; save it as CSV UTF-8: {error}") from None
     header = text.partition("\n")[0]
     delimiter = ";" if ";" in header and "," not in header else ","
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, restval="")
@@ -126,25 +133,28 @@ def read_verdicts(path: Path) -> Verdicts:
         if missing := [name for name in COLUMNS[:-1] if name not in (reader.fieldnames or ())]:
             raise UserError(f"{path} has no column {', '.join(missing)}; its first line must be {','.join(COLUMNS)}")
         for values in reader:
-            verdicts.append(_check_line(path, reader.line_num, values))
+            if any(values.values()):  # spreadsheet programs write empty lines
+                verdicts.append(_check_line(path, reader.line_num, values, delimiter))
     except csv.Error as error:
         raise UserError(f"{path}, line {reader.line_num}: {error}") from None
     return Verdicts(verdicts, path)
 
 
-def _check_line(path: Path, line: int, values: dict[str, str]) -> Verdict:
+def _check_line(path: Path, line: int, values: dict[str, str], delimiter: str) -> Verdict:
     problem = ""
     if None in values:
         problem = "has more values than there are columns; a name with a comma must be in double quotes"
+    elif delimiter == ";" and not values["label"] and "," in values["file"]:
+        problem = "has no ; between its values, but the first line has"
     elif bool(values["file"]) == bool(values["digest"]):
-        problem = "must have either a file or a digest"
+        problem = "needs either a file or a digest"
     elif values["part"] not in ("", "test"):
         problem = f"part = {show(values['part'])}: must be empty or test"
     elif not values["label"]:
         problem = f"has no label; write {LEAVE_OUT} to leave the picture out"
     if problem:
         raise UserError(f"{path}, line {line}: {problem}")
-    return Verdict(line, values["file"] or values["digest"].lower(), values["part"], values["label"])
+    return Verdict(line, values["file"] or values["digest"].lower(), values["part"], values["label"].strip())
 
 
 NO_VERDICTS = Verdicts((), Path("labels.csv"))

@@ -56,6 +56,7 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
         }
         for place, error in enumerate(results.errors)
     ]
+    checks = _labels_to_check(results)
     low, high = wilson_interval(metrics.images - metrics.errors, metrics.images)
     recall = recall_per_class(results.predictions, results.classes)
     actual, predicted = (
@@ -72,9 +73,9 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
         error_count=f"{metrics.errors:,}",
         metrics=metrics,
         errors=errors,
-        checks=_labels_to_check(results),
+        checks=checks,
         suspect_count=len(results.suspects),
-        shown_suspects=min(len(results.suspects), SUSPECTS_SHOWN),
+        shown_suspects=sum(check["part"] != "test" for check in checks),
         suspect_sheet=encode(results.suspect_images),
         suspect_rows=count_rows(min(len(results.suspects), SUSPECTS_SHOWN)),
         changed_test_labels=sum(
@@ -97,8 +98,8 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
 
 
 def _labels_to_check(results: Results) -> list[dict[str, Any]]:
-    """Return the suspects on the sprite sheet, and test images with as high a loss, unless their label is confirmed."""
-    confirmed = {verdict.digest for verdict in results.verdicts if verdict.label == verdict.before}
+    """Return suspects on the sprite sheet, and test images with as high a loss, unless labels.csv decided on them."""
+    decided = {(verdict.digest, verdict.label) for verdict in results.verdicts}
     shown = results.suspects[:SUSPECTS_SHOWN]
     found = [
         {
@@ -122,7 +123,7 @@ def _labels_to_check(results: Results) -> list[dict[str, Any]]:
         if error.loss > SUSPICIOUS_LOSS
     ]
     tested.sort(key=lambda item: -item["score"])
-    return [item for item in [*found, *tested[:TESTED]] if item["digest"] not in confirmed]
+    return [item for item in [*found, *tested[:TESTED]] if (item["digest"], item["label"]) not in decided]
 
 
 def _name(results: Results, part: str, index: int) -> str:

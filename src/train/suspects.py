@@ -1,7 +1,7 @@
 """Find the images whose label may be wrong, by the losses that training measures anyway.
 
 The network learns a wrong label late or never, so that its loss, averaged over the epochs, stays high. The two limits
-were chosen by benchmarks/labels.py, on other seeds than those that it publishes.
+were chosen with benchmarks/labels.py, on seeds other than those published.
 Source: similar to Pleiss et al., Identifying Mislabeled Data using the Area Under the Margin Ranking, 2020, which
 averages the margin of the logits.
 """
@@ -19,7 +19,7 @@ from src.common.sprites import make_sprite_sheet
 from src.network.convnet import ConvNet
 from src.train.training import ImageLosses
 
-HOPELESS_LOSS = math.log(6)  # enough by itself: a network learns a wrong label at last, if it trains for long
+HOPELESS_LOSS = math.log(6)  # enough even if the network predicts the label: in long training, it memorises it
 BATCH = 250  # images
 
 
@@ -36,7 +36,7 @@ def find_suspects(
 ) -> tuple[list[Suspect], bytes]:
     """Return the suspects, the most suspicious first, and a sprite sheet of the first 200.
 
-    losses: of the images to train on and to validate on; after a refit, of all images, and none to validate on.
+    losses: of the training and validation images; after a refit, of all images, as training images.
     """
     ranking = rank(split, losses)
     rows, parts, values = (column[ranking.losses > SUSPICIOUS_LOSS] for column in ranking)
@@ -69,7 +69,7 @@ def rank(split: Split, losses: ImageLosses) -> Ranking:
 
 
 def match_distribution(values: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Give each value (V,) that of the same rank among the reference (N,).
+    """Replace each of the values (V,) by the reference value (N,) of the same rank.
 
     Held-out losses are thus comparable with those of images that the network has trained on, which are lower.
     """
@@ -84,7 +84,7 @@ def _predict(networks: Sequence[ConvNet], images: np.ndarray) -> np.ndarray:
     device = next(networks[0].parameters()).device
     predicted = [np.zeros(0, np.int64)]
     for batch in torch.from_numpy(images).split(BATCH):
-        views = batch.to(device, torch.float32).div_(255).contiguous(memory_format=torch.channels_last)
-        mean = torch.stack([network.eval()(views).exp() for network in networks]).mean(0)
+        floats = batch.to(device, torch.float32).div_(255).contiguous(memory_format=torch.channels_last)
+        mean = torch.stack([network.eval()(floats).exp() for network in networks]).mean(0)
         predicted.append(mean.argmax(1).cpu().numpy())
     return np.concatenate(predicted)

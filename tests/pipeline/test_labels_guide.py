@@ -38,7 +38,7 @@ def test_the_loop_from_wrong_labels_to_a_comparison(tmp_path: Path) -> None:
     with (project / "labels.csv").open("a") as labels:
         labels.writelines(lines)
     outputs = execute(project, BLOCKS[1])
-    assert f"{len(lines)} labels changed, 0 pictures left out" in outputs["dvc repro"]
+    assert f"labels changed: {len(lines)}, confirmed: 0; pictures left out: 0" in outputs["dvc repro"]
     assert stages_run(outputs["dvc repro"]) == STAGES
     metrics = json.loads((project / "data/evaluate/metrics.json").read_text())
     assert metrics["test"]["accuracy"] >= 0.95  # after three epochs of 36 steps

@@ -45,7 +45,7 @@ def test_labels_are_changed_confirmed_and_left_out(path: Path, capsys: pytest.Ca
         AppliedVerdict("train", digest(1), "dog", "dog"),
         AppliedVerdict("train", digest(2), "cat", "-"),
     ]
-    assert "1 labels changed, 1 pictures left out, 1 labels right" in capsys.readouterr().out
+    assert "labels changed: 1, confirmed: 1; pictures left out: 1" in capsys.readouterr().out
 
 
 def test_no_lines_change_nothing(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -59,7 +59,7 @@ def test_test_labels_are_changed_only_by_lines_for_the_test_set(path: Path, caps
     data = apply(path, f",{digest(0, 'test')},,dog,", f",{digest(3)},test,cat,")
     assert data.applied == []
     output = capsys.readouterr().out
-    assert "2 of its lines change nothing" in output
+    assert "lines without effect: 2;" in output
     assert f"line 2: {digest(0, 'test')}" in output
     data = apply(path, f",{digest(0, 'test')},test,dog,")
     assert data.test.labels.tolist() == [1, 1, 0, 1]
@@ -69,7 +69,7 @@ def test_test_labels_are_changed_only_by_lines_for_the_test_set(path: Path, caps
 def test_lines_that_fit_no_picture_are_counted_and_named(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     apply(path, *(f"photos/{number}.png,,,cat," for number in range(12)), f",{digest(0)},,dog,")
     output = capsys.readouterr().out
-    assert "12 of its lines change nothing" in output
+    assert "lines without effect: 12;" in output
     assert "line 2: photos/0.png" in output
     assert "photos/10.png" not in output
     assert "and 2 more" in output
@@ -90,8 +90,8 @@ def test_lines_that_contradict_each_other_are_an_error(path: Path) -> None:
     ("line", "message"),
     [
         (f",{digest(0)},,bird,", "line 2: unknown class bird; known are cat, dog, and - to leave a picture out"),
-        (f"a.png,{digest(0)},,cat,", "line 2: must have either a file or a digest"),
-        (",,,cat,", "line 2: must have either a file or a digest"),
+        (f"a.png,{digest(0)},,cat,", "line 2: needs either a file or a digest"),
+        (",,,cat,", "line 2: needs either a file or a digest"),
         ("a.png,,train,cat,", "line 2: part = train: must be empty or test"),
         ("a.png,,,,", "line 2: has no label; write - to leave the picture out"),
         ("cats, and more/a.png,,,cat,", "line 2: has more values than there are columns; a name with a comma must be"),
@@ -123,9 +123,23 @@ def test_files_of_spreadsheet_programs_are_read(path: Path) -> None:
     assert apply_verdicts(TRAIN, TEST, read_verdicts(path)).train.labels[0] == 1
 
 
+def test_lines_of_the_page_in_a_file_with_semicolons_are_named(path: Path) -> None:
+    path.write_text(f"file;digest;part;label;note\n,{digest(0)},,dog,\n")
+    with pytest.raises(UserError, match="line 2: has no ; between its values, but the first line has"):
+        read_verdicts(path)
+
+
+def test_empty_lines_and_spaces_are_ignored(path: Path) -> None:
+    assert len(apply(path, ",,,,", f",{digest(0)},, dog ,").applied) == 1
+
+
+def test_unknown_classes_matter_only_where_a_line_fits(path: Path) -> None:
+    assert apply(path, "photos/of another dataset.png,,,bird,").applied == []
+
+
 def test_a_hundred_thousand_lines_are_read_at_once(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     apply(path, *(f"photos/{number}.png,,,cat," for number in range(100_000)))
-    assert "100,000 of its lines change nothing" in capsys.readouterr().out
+    assert "lines without effect: 100,000;" in capsys.readouterr().out
 
 
 def write_pictures(folder: Path) -> dict[str, Path]:
@@ -173,6 +187,23 @@ def test_a_line_settles_that_a_picture_is_in_two_classes(tmp_path: Path, path: P
         load(tmp_path / "photos", path)
     data = load(tmp_path / "photos", path, f"{paths['dog 3']},,,{label},")
     assert len(data.train.labels) == (8 if label == "dog" else 7)
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_a_line_for_the_other_part_settles_nothing(tmp_path: Path, path: Path, part: str) -> None:
+    paths = write_pictures(tmp_path / "photos")
+    number = {"train": 3, "test": 1}[part]
+    paths[f"cat {number}"].with_name("copy.png").write_bytes(paths[f"dog {number}"].read_bytes())
+    other = {"train": "test", "test": ""}[part]
+    with pytest.raises(UserError, match="belongs to different classes"):
+        load(tmp_path / "photos", path, f"{paths[f'dog {number}']},,{other},dog,")
+
+
+def test_names_are_also_those_of_files_csv(tmp_path: Path, path: Path) -> None:
+    paths = write_pictures(tmp_path / "photos")
+    paths["cat 3"].rename(paths["cat 3"].with_name("screen\u202fshot.png"))
+    (shown,) = [row.file for row in load(tmp_path / "photos", path).files if "shot" in row.file]
+    assert len(load(tmp_path / "photos", path, f'"{shown}",,,dog,').applied) == 1
 
 
 def test_a_class_that_becomes_empty_is_an_error(tmp_path: Path, path: Path) -> None:

@@ -42,7 +42,7 @@ def test_confirmed_labels_are_not_shown_again_and_changed_test_labels_are_counte
     results = make_report_results(2, ["cat", "dog"])
     first = results.suspects[0]
     verdicts = [
-        AppliedVerdict("train", first.digest, "cat", "cat"),
+        AppliedVerdict("train", first.digest, "dog", "cat"),  # corrected, and still suspicious
         AppliedVerdict("test", results.test_set[results.errors[0].index].digest, "cat", "cat"),
         AppliedVerdict("test", "12" * 16, "cat", "dog"),
         AppliedVerdict("test", "34" * 16, "cat", "-"),
