@@ -67,7 +67,7 @@ def test_equally_good_classifiers_are_rarely_called_worse(differing: float, monk
     Only one of two directions is worse, so half of alpha; allow three standard deviations.
     """
     monkeypatch.setattr("src.compare.comparison.smallest_detectable", lambda *_: 0)  # slow, and not part of the verdict
-    runs, rate = 2000, 0.025
+    runs, rate = 500, 0.025
     rng = np.random.default_rng(0)
     verdicts = []
     for total in rng.binomial(10_000, differing, runs).tolist():

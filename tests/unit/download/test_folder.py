@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext, suppress
 from pathlib import Path
@@ -378,18 +377,23 @@ def test_a_killed_worker_is_an_error_and_not_a_hang(tmp_path: Path, monkeypatch:
         load(write(tmp_path, FLAT))
 
 
-def announce_and_wait(*_: object, **__: object) -> None:
+# Decodes the pictures of a folder in processes that announce themselves and then wait forever.
+WAITING = """
+import os, sys, threading
+from src.download import folder
+from src.download.params import DownloadParams
+from src.params.params import default_values
+def announce_and_wait(*_, **__):
     print(os.getpid(), flush=True)
     threading.Event().wait()
+folder._decode_chunk = announce_and_wait
+folder.load_folder(DownloadParams.model_validate(default_values()["download"] | {"folder": sys.argv[1]}))
+"""
 
 
 def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     write(tmp_path, FLAT)
-    code = (
-        "import sys; from tests.unit.download import test_folder as test;"
-        "test.folder_module._decode_chunk = test.announce_and_wait; test.load(test.Path(sys.argv[1]))"
-    )
-    command = [sys.executable, "-c", code, str(tmp_path)]
+    command = [sys.executable, "-c", WAITING, str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout
         worker = int(parent.stdout.readline())
