@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-import stages.split
 from src.common.artifacts import Suspect
 from src.common.cli import run_cli
 from src.common.dataset import Dataset, Split
@@ -27,12 +26,13 @@ from src.download.sources import load_small_digits
 from src.evaluate.evaluation import evaluate
 from src.params.params import Params, default_values, read_recipe
 from src.split.stratified import split_rows
-from src.train import suspects
 from src.train.checkpoint import Checkpoint
 from src.train.ensemble import train_ensemble
 from src.train.params import TrainSections
 from src.train.runtime import set_up_runtime
+from src.train.suspects import find_suspects, rank
 from stages.evaluate import TEST
+from stages.split import SPLIT, TRAIN
 
 PAIRS = {4: 9, 9: 4, 3: 5, 5: 3, 1: 7, 7: 1}  # digits that people confuse
 OWN = {section: read_recipe(Path("recipes/own.yaml"))[section] for section in ("model", "train")}
@@ -102,7 +102,7 @@ def load(dataset: str) -> tuple[Dataset, Dataset, Split]:
     """Return the training set, the test set and the split, of MNIST, of the digits, or of a folder of pictures."""
     params = Params.model_validate(default_values())
     if dataset == "mnist":
-        return Dataset.load(stages.split.TRAIN), Dataset.load(TEST), Split.load(stages.split.SPLIT)
+        return Dataset.load(TRAIN), Dataset.load(TEST), Split.load(SPLIT)
     if dataset == "digits":
         train, test = load_small_digits()
     else:
@@ -138,8 +138,8 @@ def train_and_test(
     with TemporaryDirectory() as folder, Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
         open_checkpoint = partial(Checkpoint, Path(folder), "labels")
         ensemble = train_ensemble(data, split, sections, runtime, open_checkpoint, lambda history: None)
-    listed, _ = suspects.find_suspects(data, split, ensemble.losses, ensemble.networks)
-    ranking = suspects.rank(split, ensemble.losses).rows
+    listed, _ = find_suspects(data, split, ensemble.losses, ensemble.networks)
+    ranking = rank(split, ensemble.losses).rows
     accuracy = evaluate(ensemble.networks, test, params.evaluate).metrics.accuracy
     images = sum(epoch.images for epoch in ensemble.history)
     return Run(ensemble.best.epoch, images, accuracy, *score(listed, ranking, data.labels != right))

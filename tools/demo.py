@@ -28,6 +28,7 @@ MAX_PIXELS = 50_000_000  # of a picture; more would take seconds and hundreds of
 MAX_FILE_SIZE = "30mb"
 SHOWN = 5  # classes, the most probable
 SEEN_HEIGHT = 240  # pixels
+# A canvas of our own, because Gradio's sends a drawing only when a stroke has ended.
 CANVAS = '<canvas width="280" height="280" aria-label="Drawing"></canvas><button type="button">Clear</button>'
 CANVAS_STYLE = """
 canvas { display: block; width: 100%; max-width: 420px; border: 1px solid #8888; border-radius: 8px; background: white;
@@ -69,7 +70,8 @@ def build_page(classifier: Classifier, uploads: Path) -> gr.Blocks:
         if not url:
             return None, None
         try:
-            return classify(classifier, make_input(classifier, io.BytesIO(base64.b64decode(url.partition(",")[2]))))
+            picture = read_picture(io.BytesIO(base64.b64decode(url.partition(",")[2])))
+            return classify(classifier, classifier.make_input(picture))
         except UserError:  # there is not enough ink yet
             return None, None
 
@@ -77,7 +79,7 @@ def build_page(classifier: Classifier, uploads: Path) -> gr.Blocks:
         if not path or not Path(path).resolve().is_relative_to(uploads):
             return None, None
         try:
-            image = make_input(classifier, Path(path))
+            image = classifier.make_input(read_picture(path))
         except UserError as error:
             gr.Warning(f"This file cannot be classified: {error}")
             return None, None
@@ -112,14 +114,6 @@ def build_page(classifier: Classifier, uploads: Path) -> gr.Blocks:
             drawing.change(classify_drawing, drawing, **options)
         picture.change(classify_file, picture, **options)
     return page
-
-
-def make_input(classifier: Classifier, file: Path | io.BytesIO) -> np.ndarray:
-    """Return the network's input, uint8 (C, H, W).
-
-    Raise UserError if the file is not a picture, is too large or shows no character.
-    """
-    return classifier.make_input(read_picture(file))
 
 
 def classify(classifier: Classifier, image: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
