@@ -90,7 +90,7 @@ def report(name: str, group: Group) -> None:
     """Measure a variant in this process, together with the others of the group, and print the result as JSON."""
     variant = VARIANTS[name]
     params, model = TrainParams(shards=variant.shards, threads=variant.threads), ModelParams()
-    make_deterministic(CPU, variant.threads)
+    make_deterministic(variant.threads)
     keep_freed_memory()
     count = BATCHES * params.batch_size
     data = LabelledImages(torch.randint(256, (count, 1, 28, 28), dtype=torch.uint8), torch.randint(10, (count,)))

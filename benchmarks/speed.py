@@ -6,6 +6,7 @@ another's set-up. Complete training runs with their peak memory come last: one e
 train stage with two recipes, from start to finish. Writes benchmarks/speed.md; takes half an hour on two cores.
 """
 
+import importlib
 import json
 import math
 import os
@@ -41,6 +42,7 @@ from benchmarks.spread import spread
 from src.common.dataset import Dataset, Preprocessing, Split
 from src.download.idx import FILES
 from src.network.convnet import Architecture, ConvNet
+from src.network.params import ModelParams
 from src.params.params import Params, read_recipe
 from src.train.augmentation import augment
 from src.train.data import LabelledImages
@@ -175,7 +177,10 @@ def recipe_path(recipe: str) -> Path:
 
 
 def our_network(crop: int) -> ConvNet:
-    model = recipe_params("default").model.model_copy(update={"crop": crop})
+    return make_network(recipe_params("default").model.model_copy(update={"crop": crop}))
+
+
+def make_network(model: ModelParams) -> ConvNet:
     classes = [str(digit) for digit in range(10)]
     return ConvNet(
         Architecture(
@@ -193,10 +198,9 @@ def torchvision_mnist(folder: Path, data: Dataset) -> Any:
         (raw / FILES[name]).write_bytes(bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes())
     for name in ("test_images", "test_labels"):
         (raw / FILES[name]).touch()  # torchvision requires these files; nothing here reads the test images
+    importlib.import_module("src.download.idx_datasets")  # makes torchvision importable
     from torchvision.datasets import MNIST
     from torchvision.transforms import ToTensor
-
-    import src.download.idx_datasets  # noqa: F401  # makes torchvision importable
 
     return MNIST(folder, train=True, transform=ToTensor())
 

@@ -39,7 +39,14 @@ DEFAULTS = default_values()
 NOTEBOOK_MODEL = DEFAULTS["model"] | {"crop": 0, "pool_first": False}  # the notebook's network with dropout
 TINY_MODEL = NOTEBOOK_MODEL | {"conv_channels": [[4]], "hidden_units": []}
 NO_AUGMENTATION = DEFAULTS["augment"]
-AUGMENTATION = NO_AUGMENTATION | {"rotation": 10.0, "translation": 1.0, "scaling": 0.1, "shear": 0.1, "clean_epochs": 1}
+AUGMENTATION = NO_AUGMENTATION | {
+    "rotation": 10.0,
+    "translation": 1.0,
+    "scaling": 0.1,
+    "shear": 0.1,
+    "elastic": 0.5,
+    "clean_epochs": 1,
+}
 TRAIN = DEFAULTS["train"] | {
     "epochs": 3,
     "batch_size": 16,

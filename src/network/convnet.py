@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from src.common.artifacts import LayerSize
 from src.common.dataset import Preprocessing
 from src.common.errors import UserError
-from src.network.layers import Crop, Dropout
+from src.network.layers import Crop, Dropout, MaxPool2d
 from src.network.params import ModelParams
 
 
@@ -95,7 +95,7 @@ def _build_groups(architecture: Architecture) -> dict[str, list[nn.Module]]:
         for out_channels in widths:
             layers += [nn.Conv2d(channels, out_channels, 3, padding=1), activation(), nn.BatchNorm2d(out_channels)]
             channels = out_channels
-        layers.insert(-2 if params.pool_first else len(layers), nn.MaxPool2d(2))  # -2: behind the convolution
+        layers.insert(-2 if params.pool_first else len(layers), MaxPool2d())  # -2: behind the convolution
         height, width = height // 2, width // 2
         if params.dropout:
             layers.append(Dropout(params.dropout))

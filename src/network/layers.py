@@ -1,6 +1,7 @@
 """The layers that PyTorch lacks, or has in a slower form."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,40 @@ class Crop(nn.Module):
         crops = images.unfold(2, height, 1).unfold(3, width, 1)
         rows, columns = (torch.randint(self.margin + 1, (count,), device=images.device) for _ in range(2))
         return crops[torch.arange(count, device=images.device), :, rows, columns]
+
+
+class MaxPool2d(nn.MaxPool2d):
+    """nn.MaxPool2d of 2x2 pixels, whose gradient PyTorch can compute on CUDA in deterministic mode, too."""
+
+    def __init__(self) -> None:
+        super().__init__(2)
+
+    def forward(self, values: Tensor) -> Tensor:
+        pooled: Tensor = _MaxPool2x2.apply(values) if values.is_cuda else super().forward(values)  # type: ignore[no-untyped-call]
+        return pooled
+
+
+class _MaxPool2x2(torch.autograd.Function):
+    """PyTorch refuses the gradient in deterministic mode, because atomic additions have no fixed order.
+
+    These windows do not overlap, so that every pixel receives at most one addition, and the order does not matter.
+    """
+
+    @staticmethod
+    def forward(context: Any, values: Tensor) -> Tensor:
+        pooled, indices = nn.functional.max_pool2d(values, 2, return_indices=True)
+        context.save_for_backward(values, indices)
+        return pooled
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> Any:
+        values, indices = context.saved_tensors
+        mode = torch.get_deterministic_debug_mode()
+        torch.set_deterministic_debug_mode("default")
+        try:
+            return torch.ops.aten.max_pool2d_with_indices_backward(gradient, values, 2, 2, 0, 1, False, indices)
+        finally:
+            torch.set_deterministic_debug_mode(mode)
 
 
 class Dropout(nn.Module):

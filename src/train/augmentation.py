@@ -1,4 +1,4 @@
-"""Random affine augmentation, drawn independently for every image."""
+"""Random affine and elastic augmentation, drawn independently for every image."""
 
 import math
 
@@ -13,9 +13,10 @@ from src.train.params import AugmentParams
 
 @torch.no_grad()
 def augment(images: Tensor, params: AugmentParams) -> Tensor:
-    """Rotate, shear, scale and translate float images (N, C, H, W) about their centres, on their device.
+    """Rotate, shear, scale, translate and deform float images (N, C, H, W), on their device.
 
     Interpolation is bilinear; pixels from outside the image are zero. Return the input itself if nothing is enabled.
+    Source of the elastic deformation: Simard et al., Best Practices for Convolutional Neural Networks, 2003.
     """
     if not params.enabled:
         return images
@@ -34,6 +35,11 @@ def augment(images: Tensor, params: AugmentParams) -> Tensor:
     )
     matrices = torch.stack([torch.stack(row, dim=1) for row in rows], dim=1)  # (N, 2, 3)
     grid = F.affine_grid(matrices, list(images.shape), align_corners=False)
+    if params.elastic:
+        shifts = torch.randn(count, 2, 5, 5, device=images.device) * params.elastic
+        smooth = F.interpolate(shifts, size=(height, width), mode="bicubic", align_corners=True).permute(0, 2, 3, 1)
+        grid[..., 0] += smooth[..., 0] * (2 / width)
+        grid[..., 1] += smooth[..., 1] * (2 / height)
     return F.grid_sample(images, grid, align_corners=False)
 
 

@@ -11,10 +11,11 @@ from tqdm import tqdm
 from src.common.errors import UserError
 from src.train.data import LabelledImages, split_into_batches
 from src.train.learner import Learner
+from src.train.recording import record_gradients
 from src.train.sharding import step_in_shards
 
 LOG_INTERVAL = 10.0  # seconds between progress lines in a log, as that of `dvc queue logs`
-CHECK_INTERVAL = 20  # steps between loss checks; each check synchronises a GPU
+CHECK_INTERVAL = 1.0  # seconds between loss checks, for each of which a GPU has to finish its work
 
 
 def train_epoch(
@@ -27,36 +28,45 @@ def train_epoch(
     """Train once on every image that is not left out, in random order; return how many images that was.
 
     number: 1 for the first epoch. transform is applied to every batch of images. The progress bar also shows the
-    validation_loss of the previous epoch. Raise UserError if a loss is not finite, checked every 20 steps.
+    validation_loss of the previous epoch. Raise UserError if a loss is not finite, checked every second.
     """
     learner.network.train()
     params = learner.params
     name = f"epoch {number}/{params.epochs}"
     order = draw_order(learner.losses, learner.skip_easy, params.batch_size)
     batches = split_into_batches(order, params.batch_size, params.shards)
+
+    def compute(rows: Tensor, batch: int) -> Tensor:
+        images, labels = data.select(rows)
+        return learner.add_gradients(transform(images), labels, batch)
+
+    shard = batches[0].tensor_split(params.shards)[0]
+    compute_gradients = record_gradients(compute, learner.network, shard, len(batches[0]))
     rates: list[float] = []
     losses: list[Tensor] = []
-    next_line = time.monotonic() + LOG_INTERVAL
+    checked = 0  # losses
+    next_line, next_check = (time.monotonic() + interval for interval in (LOG_INTERVAL, CHECK_INTERVAL))
     with tqdm(total=len(order), desc=name, unit="image", leave=False, delay=0.1, disable=None) as progress:
         for step, rows in enumerate(batches):
             epochs = number - 1 + Fraction(step, len(batches))
             if params.shards == 1:
-                images, labels = data.select(rows)
-                losses.append(learner.step(transform(images), labels, epochs))
+                losses.append(compute_gradients(rows, len(rows)))
+                learner.update(epochs)
             else:
                 seed = (params.seed, number, step + 1)
-                losses.append(step_in_shards(learner, data, rows, transform, epochs, seed))
+                losses.append(step_in_shards(learner, compute_gradients, rows, epochs, seed))
             rates.append(learner.learning_rate)
             progress.update(len(rows))
-            if len(losses) % CHECK_INTERVAL == 0:
-                _check_finite(losses, rates, name)
+            if time.monotonic() >= next_check:
+                _check_finite(losses, rates, name, checked)
+                checked, next_check = len(losses), time.monotonic() + CHECK_INTERVAL
                 loss = f"{losses[-1].mean():.4f}"
                 before = {} if validation_loss is None else {"validation_loss": f"{validation_loss:.4f}"}
                 progress.set_postfix(loss=loss, **before, refresh=False)
                 if progress.disable and time.monotonic() >= next_line:  # no terminal, but a log
                     print(f"{name}: step {step + 1:,} of {len(batches):,}, training loss {loss}", flush=True)
                     next_line = time.monotonic() + LOG_INTERVAL
-    _check_finite(losses, rates, name)
+    _check_finite(losses, rates, name, checked)
     learner.losses[order] = torch.cat(losses)
     return len(order)
 
@@ -69,21 +79,20 @@ def draw_order(losses: Tensor, skip_easy: float, batch_size: int) -> Tensor:
     Source: similar to Jiang et al., Accelerating Deep Learning by Focusing on the Biggest Losers, 2019; the threshold
     is that of Qin et al., InfoBatch, 2024, which also reweights the images.
     """
-    order = torch.randperm(len(losses))
+    order = torch.randperm(len(losses), device=losses.device)
     if skip_easy:
-        hard = (losses >= losses.double().mean()).cpu()
-        kept = order[(hard | (torch.rand(len(losses)) >= skip_easy))[order]]
+        hard = losses >= losses.double().mean()
+        kept = order[(hard | (torch.rand(len(losses), device=losses.device) >= skip_easy))[order]]
         if len(kept) >= batch_size:
             order = kept
-    return order.to(losses.device)
+    return order
 
 
-def _check_finite(losses: list[Tensor], rates: list[float], name: str) -> None:
-    """Raise UserError if a loss of the steps since the last check is not finite; losses: of all steps, (N,) each."""
-    recent = losses[-CHECK_INTERVAL:]
-    if not torch.cat(recent).isfinite().all():
-        index = next(index for index, batch in enumerate(recent) if not batch.isfinite().all())
-        step = len(losses) - len(recent) + index
+def _check_finite(losses: list[Tensor], rates: list[float], name: str, checked: int) -> None:
+    """Raise UserError if a loss is not finite; losses: of every step, (N,) each, of which so many are checked."""
+    recent = losses[checked:]
+    if recent and not torch.cat(recent).isfinite().all():
+        step = next(step for step in range(checked, len(losses)) if not losses[step].isfinite().all())
         raise UserError(
             f"the loss became {losses[step].mean().item()} in {name}, step {step + 1}, at learning rate"
             f" {rates[step]:.3g}; try a lower train.learning_rate, or train.precision: fp32"

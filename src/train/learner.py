@@ -57,24 +57,21 @@ class Learner:
         self.losses = torch.full((len(data.labels),), torch.inf, device=data.labels.device)
         self.learning_rate = params.learning_rate  # of the last step
 
-    def step(self, images: Tensor, labels: Tensor, progress: Fraction) -> Tensor:
-        """Update the weights from one batch, and return the loss of each image, float32 (N,), detached.
-
-        progress: the number of epochs completed, counting part of the current one.
-        """
-        losses = self.add_gradients(images, labels, len(labels))
-        self.update(progress)
-        return losses
-
     def add_gradients(self, images: Tensor, labels: Tensor, batch: int) -> Tensor:
-        """Backpropagate the loss of images from a batch of this many, and return the loss of each image, detached."""
+        """Backpropagate the loss of images from a batch of this many.
+
+        Return the loss of each image, float32 (N,), detached.
+        """
         losses = self.image_losses(self.predict(images), labels)
         # Divided by the number of images and not by the sum of their weights, which is large where rare images are.
         (losses.sum() / batch).backward()
         return losses.detach()
 
     def update(self, progress: Fraction) -> None:
-        """Update the weights with their gradients."""
+        """Update the weights with their gradients.
+
+        progress: the number of epochs completed, counting part of the current one.
+        """
         beta1 = BETA1
         if self.params.schedule == "one_cycle":
             step, steps = self._planned_steps(progress), self._planned_steps(Fraction(self.params.epochs))

@@ -9,18 +9,26 @@ from src.network.params import Device, ModelParams, Precision
 
 
 class AugmentParams(Section):
-    """The limits of the random augmentation; values are drawn uniformly and independently for every image."""
+    """The limits of the random augmentation, which is drawn independently for every image."""
 
     rotation: float = parameter(0.0, "Maximum random rotation, in either direction.", "degrees", ge=0, le=180)
     translation: float = parameter(0.0, "Maximum random shift along each axis.", "pixels", ge=0, le=1000)
     scaling: float = parameter(0.0, "Maximum random scaling along each axis, as a fraction (0.1: ±10%).", ge=0, lt=1)
     shear: float = parameter(0.0, "Maximum random horizontal shear.", "pixels per row", ge=0, lt=1)
+    elastic: float = parameter(
+        0.0,
+        "Strength of a random elastic deformation: the standard deviation of the shifts of 5x5 points, between which"
+        " shifts are interpolated.",
+        "pixels",
+        ge=0,
+        le=1000,
+    )
     clean_epochs: int = parameter(0, "Number of epochs at the end that train without augmentation.", "epochs", ge=0)
 
     @property
     def enabled(self) -> bool:
         """Whether any augmentation is set."""
-        return any((self.rotation, self.translation, self.scaling, self.shear))
+        return any((self.rotation, self.translation, self.scaling, self.shear, self.elastic))
 
 
 class TrainParams(Section):

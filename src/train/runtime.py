@@ -29,7 +29,7 @@ def set_up_runtime(params: TrainParams, model: ModelParams) -> Runtime:
     """Choose device and precision and make PyTorch deterministic; raise UserError if there is no such device."""
     device = choose_device(params.device, "train.device")
     precision = choose_precision(params.precision, device, model)
-    make_deterministic(device, params.threads)
+    make_deterministic(params.threads)
     keep_freed_memory()
     return Runtime(device, precision, describe_environment(device, precision))
 
@@ -53,14 +53,13 @@ def choose_precision(requested: Precision, device: torch.device, model: ModelPar
     return torch.bfloat16 if requested == "bf16" else torch.float32
 
 
-def make_deterministic(device: torch.device, threads: int) -> None:
+def make_deterministic(threads: int) -> None:
     """Use deterministic algorithms and a fixed number of threads (0: one per core)."""
     if threads:
         torch.set_num_threads(threads)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA is initialised
-    # On CUDA, an operation without a deterministic algorithm warns instead of ending the training.
     # Unlike torch.use_deterministic_algorithms, this does not import PyTorch's compiler, which takes a second.
-    torch.set_deterministic_debug_mode("warn" if device.type == "cuda" else "error")
+    torch.set_deterministic_debug_mode("error")
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # only costs time here
 
 
@@ -81,10 +80,15 @@ def describe_environment(device: torch.device, precision: torch.dtype) -> Enviro
         safetensors=version("safetensors"),
         platform=f"{platform.system()} {platform.machine()}",
         processor=_processor(),
-        device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        device=_gpu(device) if device.type == "cuda" else "cpu",
         threads=torch.get_num_threads(),
         precision=str(precision).removeprefix("torch."),
     )
+
+
+def _gpu(device: torch.device) -> str:
+    cudnn = torch.backends.cudnn.version()
+    return f"{torch.cuda.get_device_name(device)}, CUDA {torch.version.cuda}, cuDNN {cudnn}"
 
 
 def _processor() -> str:

@@ -5,28 +5,27 @@ of the shards are combined, in the order of the shards.
 Source: Hoffer et al., Train Longer, Generalize Better, 2017, for the statistics of shards ("ghost batches").
 """
 
-from collections.abc import Callable
 from fractions import Fraction
 
 import torch
 from torch import Tensor
 
-from src.train.data import LabelledImages, derive_seed
+from src.train.data import derive_seed
 from src.train.learner import Learner
+from src.train.recording import ComputeGradients
 
 
 def step_in_shards(
     learner: Learner,
-    data: LabelledImages,
+    compute_gradients: ComputeGradients,
     rows: Tensor,
-    transform: Callable[[Tensor], Tensor],
     progress: Fraction,
     seed: tuple[int, ...],
 ) -> Tensor:
     """Update the weights from the images in rows (N,), and return the loss of each image, float32 (N,).
 
-    transform is applied to each shard's images. progress: as for Learner.step. seed: the numbers of
-    network, epoch and step.
+    compute_gradients is called with each shard. progress: as for Learner.update. seed: the numbers of network, epoch
+    and step.
     """
     network, group = learner.network, learner.group
     shards = list(enumerate(rows.tensor_split(learner.params.shards), start=1))
@@ -36,13 +35,12 @@ def step_in_shards(
     before = [buffer.clone() for buffer in buffers]
     computed = []
     # Afterwards, the generator has to be the same in all processes.
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[rows.device] if rows.is_cuda else []):
         for number, shard in group.share(shards):
             torch.manual_seed(derive_seed(*seed, number))
             for buffer, value in zip(buffers, before, strict=True):  # the counters, too: a batch counts once
                 buffer.copy_(value)
-            images, labels = data.select(shard)
-            losses = learner.add_gradients(transform(images), labels, len(rows))
+            losses = compute_gradients(shard, len(rows))
             padding = losses.new_zeros(longest - len(losses))
             gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
             computed.append(torch.cat([value.flatten() for value in (*gradients, *averages, losses, padding)]))

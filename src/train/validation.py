@@ -12,6 +12,7 @@ from src.train.data import LabelledImages, split_into_batches
 from src.train.learner import Learner
 
 BATCH = 250  # images; small enough for the processor's caches: 1.7 times as fast as 1,000
+GPU_BATCH = 4000
 
 
 @torch.no_grad()
@@ -29,7 +30,7 @@ def recompute_statistics(learner: Learner, data: LabelledImages) -> None:
         layer.reset_running_stats()
         layer.momentum = None  # average over all batches
         layer.train()
-    order = torch.randperm(len(data.labels)).to(data.labels.device)
+    order = torch.randperm(len(data.labels), device=data.labels.device)
     for rows in order.tensor_split(math.ceil(len(order) / BATCH)):
         learner.predict(data.select(rows)[0])
     for layer, momentum in zip(layers, momenta, strict=True):
@@ -66,7 +67,8 @@ def validate(learner: Learner, data: LabelledImages) -> Validation:
 def _predict_all(learner: Learner, data: LabelledImages) -> Tensor:
     """Compute log-probabilities float32 (N, K) of all images, sharing whole batches among the processes."""
     device, group = data.labels.device, learner.group
-    batches = split_into_batches(torch.arange(len(data.labels), device=device), BATCH)
+    size = BATCH if device.type == "cpu" else GPU_BATCH
+    batches = split_into_batches(torch.arange(len(data.labels), device=device), size)
     predicted = [learner.predict(data.select(rows)[0]) for rows in group.share(batches)]
     if group.size > 1:
         shares = group.gather_objects([values.cpu() for values in predicted])

@@ -42,7 +42,12 @@ def test_the_update_is_that_of_the_mean_over_images_with_statistics_per_shard() 
     learner.optimizer.step = lambda *_: gradients.extend(  # type: ignore[method-assign]
         parameter.grad for parameter in learner.optimizer.parameters if parameter.grad is not None
     )
-    losses = step_in_shards(learner, data, rows, add_noise, Fraction(0), (7, 1, 1))
+
+    def compute(rows: Tensor, batch: int) -> Tensor:
+        images, labels = data.select(rows)
+        return learner.add_gradients(add_noise(images), labels, batch)
+
+    losses = step_in_shards(learner, compute, rows, Fraction(0), (7, 1, 1))
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.allclose(losses, torch.cat(expected))
     for gradient, *singles in zip(gradients, *(network.parameters() for network in networks), strict=True):
@@ -59,12 +64,12 @@ def test_each_shard_has_its_own_random_numbers() -> None:
     learner = Learner(make_tiny_network(), data, make_train_params(shards=2).train, torch.float32)
     seen: list[Tensor] = []
 
-    def record(images: Tensor) -> Tensor:
+    def record(rows: Tensor, batch: int) -> Tensor:
         seen.append(torch.rand(3))
-        return images
+        return learner.add_gradients(*data.select(rows), batch)
 
     for seed in ((0, 1, 1), (0, 1, 2), (0, 1, 1)):
-        step_in_shards(learner, data, torch.arange(4), record, Fraction(0), seed)
+        step_in_shards(learner, record, torch.arange(4), Fraction(0), seed)
     assert len({tuple(numbers.tolist()) for numbers in seen}) == 4
     assert torch.equal(torch.cat(seen[:2]), torch.cat(seen[4:]))
 

@@ -1,0 +1,70 @@
+"""The benchmark for GPUs, on the CPU, with a small network and little data."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks import gpu
+from src.common.dataset import Split
+from src.params.params import default_values
+from tests.builders import TINY_MODEL, make_dataset
+from tests.forking import forking_commands
+
+PARTS = [name for name in gpu.PARTS if name not in ("twice", "notebook")]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in a folder with 240 images of noise, and with the parameters of a small network."""
+
+    def small(recipe: str) -> dict[str, Any]:
+        values = default_values()
+        values["model"].update(TINY_MODEL)
+        values["train"].update(epochs=5, skip_easy=0.0, patience=0, refit=recipe != "default")
+        return values
+
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (240, 1, 28, 28), np.uint8)
+    dataset = make_dataset(images, np.arange(240) % 10, [str(digit) for digit in range(10)])
+    for name in ("train", "test"):
+        dataset.save(tmp_path / f"data/download/{name}.npz")
+    Split(np.arange(200), np.arange(200, 240)).save(tmp_path / "data/split/indices.npz")
+    monkeypatch.setattr(gpu, "recipe_values", small)
+    monkeypatch.chdir(tmp_path)
+
+
+def measure(*parts: str) -> dict[str, Any]:
+    """Run the benchmark, and return what it has written."""
+    gpu.main([*parts, "--output", "results"])
+    results: dict[str, Any] = json.loads(Path("results/gpu.json").read_text())
+    for name in results:
+        assert f"## {name}\n" in Path("results/gpu.md").read_text()
+    return results
+
+
+def test_a_repeated_and_a_killed_training_are_compared() -> None:
+    found = measure("twice")["twice"]
+    assert len(found["seconds of the whole stage"]) == 2
+    assert found["files that differ when repeated"] == found["files that differ after SIGKILL"] == []
+
+
+def test_every_other_part_measures_something(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", f"{forking_commands() / 'python'}")
+    results = measure(*PARTS)
+    assert list(results) == PARTS
+    assert results["machine"]["device"] == "cpu"
+    assert results["evaluation"]["exported model: images predicted otherwise than on the CPU"] == 0
+    assert 0 < results["evaluation"]["exported model: largest difference of a probability"] < 1e-4
+    assert len(results["default"]["test accuracy"]) == 5
+    assert len(results["record"]["seconds of training"]) == 10
+    assert results["speed"]["fp32, batches of 128"]["images per second"] > 0
+    assert results["profile"]["recorded"]["seconds of kernels"] > 0
+
+
+def test_parts_are_added_to_those_measured_before() -> None:
+    measure("machine")
+    assert list(measure("accurate")) == ["machine", "accurate"]
