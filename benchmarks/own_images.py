@@ -10,8 +10,12 @@ import stages  # noqa: F401, I001  # before PyTorch is imported, it sets how PyT
 
 import argparse
 import io
+import json
+import shutil
 import statistics
 import string
+import subprocess
+import tarfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -71,6 +75,7 @@ TEST_FONTS = (
     " Roboto-Bold.ttf Roboto-Regular.ttf URWBookman-Demi.otf URWBookman-Light.otf Vollkorn-Bold.ttf"
     " Vollkorn-Regular.ttf YanoneKaffeesatz-Bold.otf YanoneKaffeesatz-Regular.otf"
 )
+ICONS = "emoji-datasource-twitter@16.0.0"
 LETTER_SIZE = 64  # pixels
 PARTS = ("train", "test")
 
@@ -109,6 +114,20 @@ def write_fashion(folder: Path) -> None:
     for part, data in zip(PARTS, load_idx_folder(DownloadParams.model_validate(values)), strict=True):
         rows = draw.choice(len(data.labels), 2000, replace=False)
         write_pictures(folder / part, to_pictures(data.select(rows)))
+
+
+def write_icons(folder: Path) -> None:
+    """Write the 1,906 icons of an npm package, by category; `download` chooses the test images."""
+    with TemporaryDirectory() as temporary:
+        subprocess.run(["npm", "pack", "--silent", ICONS], cwd=temporary, check=True, stdout=subprocess.DEVNULL)
+        with tarfile.open(next(Path(temporary).glob("*.tgz"))) as archive:
+            archive.extractall(temporary, filter="data")
+        package = Path(temporary, "package")
+        for icon in json.loads((package / "emoji.json").read_text()):
+            if icon["has_img_twitter"] and icon["category"] != "Component":
+                target = folder / icon["category"].replace("&", "and")
+                target.mkdir(parents=True, exist_ok=True)
+                shutil.copy(package / "img/twitter/64" / icon["image"], target)
 
 
 def to_pictures(data: Dataset) -> Pictures:
@@ -158,6 +177,8 @@ DATA_SETS = {
     "clothes": DataSet("clothes", write_fashion, 28, 1),
     "few letters, 32 px": DataSet("few letters", partial(write_letters, per_class=20), 32, 3),
     "few letters, 64 px": DataSet("few letters", partial(write_letters, per_class=20), 64, 3),
+    "icons, 32 px": DataSet("icons", write_icons, 32, 3),
+    "icons, 64 px": DataSet("icons", write_icons, 64, 3),
 }
 
 

@@ -28,7 +28,7 @@ from src.network.params import ModelParams
 from src.train.data import LabelledImages
 from src.train.epoch import train_epoch
 from src.train.learner import Learner
-from src.train.params import TrainParams
+from src.train.params import BATCH, TrainParams
 from src.train.processes import ALONE, Group, join_group, launch
 from src.train.runtime import describe_environment, keep_freed_memory, make_deterministic
 
@@ -89,10 +89,10 @@ def main() -> None:
 def report(name: str, group: Group) -> None:
     """Measure a variant in this process, together with the others of the group, and print the result as JSON."""
     variant = VARIANTS[name]
-    params, model = TrainParams(shards=variant.shards, threads=variant.threads), ModelParams()
+    params, model = TrainParams(batch_size=BATCH, shards=variant.shards, threads=variant.threads), ModelParams()
     make_deterministic(variant.threads)
     keep_freed_memory()
-    count = BATCHES * params.batch_size
+    count = BATCHES * BATCH
     data = LabelledImages(torch.randint(256, (count, 1, 28, 28), dtype=torch.uint8), torch.randint(10, (count,)))
     classes = [str(digit) for digit in range(10)]
     architecture = Architecture(

@@ -48,6 +48,7 @@ from src.train.augmentation import augment
 from src.train.data import LabelledImages
 from src.train.epoch import train_epoch
 from src.train.learner import Learner
+from src.train.params import BATCH
 from src.train.runtime import describe_environment, set_up_runtime
 from stages.train import IMAGES, SPLIT
 
@@ -131,9 +132,10 @@ def prepare_ours(name: str) -> tuple[float, Callable[[], Any]]:
     params = recipe_params("default")
     augmentation = recipe_params("accurate").augment if augmented else params.augment
     changes = {"device": "cpu", "precision": PRECISIONS[dtype], "schedule": "constant", "skip_easy": 0.0}
+    changes["batch_size"] = BATCH
     train = params.train.model_copy(update=changes)
     runtime = set_up_runtime(train, params.model)
-    count = BATCHES * train.batch_size
+    count = BATCHES * BATCH
     data = Dataset.load(IMAGES).select(slice(count))
     images = LabelledImages(torch.from_numpy(data.images), torch.from_numpy(data.labels))
     learner = Learner(our_network(crop), images, train, runtime.precision)

@@ -45,10 +45,10 @@ def train_case(case: dict[str, Any], group: Group) -> str:
     held_out = None if changes.get("refit") else make_images(changes.pop("validation", 20), seed=1)
     params = make_train_params(changes.pop("augment", NO_AUGMENTATION), shards=4, **changes)
     network = make_tiny_network()
-    short_epoch = 1 if params.train.skip_easy else SHORT_EPOCH  # easy images are only skipped in longer epochs
+    short_epoch = 1 if params.train.skip_easy else SHORT_EPOCH
     with (
         TemporaryDirectory() as folder,
-        patch("src.train.learner.SHORT_EPOCH", short_epoch),
+        patch("src.train.learner.SMALL_DATA", 1),
         patch("src.train.training.SHORT_EPOCH", short_epoch),
         patch("src.train.validation.BATCH", VALIDATION_BATCH),
     ):

@@ -1,7 +1,7 @@
 """What the sections of params.yaml have in common, and how the file is read."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from ruamel.yaml import YAML
@@ -10,6 +10,7 @@ from ruamel.yaml.error import YAMLError
 from src.common.errors import UserError
 
 PARAMS = Path("params.yaml")
+Auto = Literal["auto"]  # for a value that a stage derives from the data
 
 
 class Section(BaseModel):

@@ -21,6 +21,7 @@ from src.common.dataset import Dataset, Preprocessing
 from src.common.errors import UserError
 from src.common.text import show
 from src.download.class_folders import ClassFolders, PictureFile, list_class_folders
+from src.download.image_shape import choose_shape
 from src.download.params import DownloadParams
 from src.download.verdicts import NO_VERDICTS, Downloaded, Verdicts
 from src.pictures.fitting import make_input
@@ -42,10 +43,8 @@ def load_folder(params: DownloadParams, verdicts: Verdicts = NO_VERDICTS) -> Dow
     """
     folder = Path(params.folder)
     found = list_class_folders(folder)
-    shape = (params.channels, params.image_size, params.image_size)
-    _check_memory(len(found.files), shape)
     preprocessing = params.preprocessing()
-    images, digests = _decode(found, preprocessing, shape)
+    images, digests = _decode(found, params)
     _report_rejected(found.rejected, params.skip_unreadable)
     rows = [row for row, digest in enumerate(digests) if digest]  # the rows of images that were decoded
     copies = _find_copies(found.files, rows, digests)
@@ -101,9 +100,7 @@ def _check_memory(count: int, shape: tuple[int, int, int]) -> None:
         )
 
 
-def _decode(
-    found: ClassFolders, preprocessing: Preprocessing, shape: tuple[int, int, int]
-) -> tuple[np.ndarray, list[bytes]]:
+def _decode(found: ClassFolders, params: DownloadParams) -> tuple[np.ndarray, list[bytes]]:
     """Return the images uint8 (N, C, H, W) of all files and the digests of their pictures.
 
     An unreadable file is added to found.rejected and has an empty digest. Processes, because threads would wait for
@@ -112,7 +109,7 @@ def _decode(
     paths = [file.path for file in found.files]
     size = min(CHUNK, 1 + len(paths) // 100)  # at most a hundredth, so that all processes have work until the end
     chunks = [paths[start : start + size] for start in range(0, len(paths), size)]
-    images = np.empty((len(paths), *shape), np.uint8)
+    preprocessing = params.preprocessing()
     digests: list[bytes] = []
     brightest = 0
     with (
@@ -120,6 +117,9 @@ def _decode(
         tqdm(total=len(paths), desc="download", unit="picture", leave=False, disable=None) as progress,
     ):
         try:
+            shape = choose_shape(params, paths, pool)
+            _check_memory(len(paths), shape)
+            images = np.empty((len(paths), *shape), np.uint8)
             for decoded in pool.map(partial(_decode_chunk, preprocessing=preprocessing, shape=shape), chunks):
                 images[len(digests) : len(digests) + len(decoded.images)] = decoded.images
                 digests += decoded.digests

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from src.common.dataset import InputFit, Preprocessing
-from src.common.params import Section, parameter
+from src.common.params import Auto, Section, parameter
 
 
 def mirror_url(mirror: str) -> str:
@@ -40,8 +40,17 @@ class DownloadParams(Section):
         gt=0,
         lt=1,
     )
-    image_size: int = parameter(28, "Side of the square images made from a folder's pictures.", "pixels", ge=8, le=512)
-    channels: Literal[1, 3] = parameter(1, "Channels of the images made from a folder's pictures: 1 is grey, 3 is RGB.")
+    image_size: Auto | Annotated[int, Field(ge=8, le=512)] = parameter(
+        "auto",
+        "Side of the square images made from a folder's pictures; auto is the median shorter side of the pictures,"
+        " rounded to 28, 32, 48, 64 or 96.",
+        "pixels",
+    )
+    channels: Auto | Literal[1, 3] = parameter(
+        "auto",
+        "Channels of the images made from a folder's pictures: 1 is grey, 3 is RGB; auto is RGB if more than 1% of the"
+        " pictures have colour. With fit: character, auto is grey, and 28 pixels.",
+    )
     fit: InputFit = parameter(
         "crop",
         "How your own pictures become images of the right shape: crop keeps the centre, pad adds a border, stretch"

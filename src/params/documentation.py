@@ -82,6 +82,9 @@ def _schema(section: str, key: str) -> dict[str, Any]:
 
 def _describe_type(schema: Mapping[str, Any]) -> tuple[str, str]:
     """Return the name of a JSON schema's type, and the values that it allows."""
+    if "anyOf" in schema:  # auto, or a value
+        name, allowed = _describe_type(schema["anyOf"][1])
+        return name, f"auto or {allowed}"
     kind: str = schema["type"]
     if kind == "array":
         item_type, allowed = _describe_type(schema["items"])

@@ -34,7 +34,7 @@ class Params(BaseModel):
     @model_validator(mode="after")
     def _check_clean_epochs(self) -> "Params":
         clean, epochs = self.augment.clean_epochs, self.train.epochs
-        if self.augment.enabled and clean >= epochs:
+        if self.augment.enabled and isinstance(epochs, int) and clean >= epochs:
             raise ValueError(
                 f"augment.clean_epochs = {clean}: must be less than train.epochs = {epochs}, otherwise no epoch would"
                 " be augmented"
@@ -63,7 +63,12 @@ def check_params(document: dict[str, Any], path: Path) -> Params:
     try:
         params = Params.model_validate(document)
     except ValidationError as error:
-        errors += [_describe(details) for details in error.errors() if details["type"] != "missing"]
+        # A value that is neither auto nor a number has two errors, of which that of the number says more.
+        errors += [
+            _describe(details)
+            for details in error.errors()
+            if details["type"] != "missing" and details["loc"][-1:] != ("literal['auto']",)
+        ]
     if errors:
         title = f"{path} has {len(errors)} invalid parameter{'s' if len(errors) > 1 else ''}:"
         raise UserError("\n  ".join([title, *errors]))
@@ -117,11 +122,14 @@ def _describe(details: Any) -> str:
     """Describe one of pydantic's errors."""
     section, *keys = details["loc"] or [""]
     message = details["msg"].removeprefix("Value error, ")
+    if len(keys) > 1 and isinstance(keys[-1], str):  # how pydantic names the type of a number that may be auto
+        keys = keys[:-1]
+        message += ", or auto"
     if not keys and details["type"] == "value_error":  # a check of several keys, which it names itself
         return str(message)
     if not keys and details["type"] == "extra_forbidden":
         return f"{section}: unknown section; known: {_join(SECTIONS)}"
-    found = f"{'.'.join(map(str, details['loc']))} = {_shorten.repr(details['input'])}"
+    found = f"{'.'.join(map(str, [section, *keys]))} = {_shorten.repr(details['input'])}"
     if details["type"] == "model_type":
         return f"{found}: must hold the keys {_join(SECTIONS[section].model_fields)}"
     if details["type"] == "extra_forbidden":

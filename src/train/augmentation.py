@@ -1,6 +1,7 @@
-"""Random affine and elastic augmentation, drawn independently for every image."""
+"""Random augmentation, drawn independently for every image."""
 
 import math
+from functools import partial
 
 import numpy as np
 import torch
@@ -13,20 +14,26 @@ from src.train.params import AugmentParams
 
 @torch.no_grad()
 def augment(images: Tensor, params: AugmentParams) -> Tensor:
-    """Rotate, shear, scale, translate and deform float images (N, C, H, W), on their device.
+    """Change float images (N, C, H, W) in [0, 1], on their device; return the input itself if nothing is enabled."""
+    if params.deforms:
+        images = _deform(images, params)
+    if params.recolours:
+        images = _recolour(images, params)
+    return images
 
-    Interpolation is bilinear; pixels from outside the image are zero. Return the input itself if nothing is enabled.
+
+def _deform(images: Tensor, params: AugmentParams) -> Tensor:
+    """Rotate, shear, scale, mirror, translate and deform images about their centres.
+
+    Interpolation is bilinear; pixels from outside the image are zero.
     Source of the elastic deformation: Simard et al., Best Practices for Convolutional Neural Networks, 2003.
     """
-    if not params.enabled:
-        return images
     count, _, height, width = images.shape
-
-    def draw(limit: float) -> Tensor:
-        return torch.empty(count, device=images.device).uniform_(-limit, limit)
-
+    draw = partial(_draw, images)
     angle, shear = draw(math.radians(params.rotation)), draw(params.shear)
     scale_x, scale_y = (1 + draw(params.scaling) for _ in range(2))
+    if params.flip:
+        scale_x *= draw(1.0).sign()
     cosine, sine = angle.cos(), angle.sin()
     # Rotation times shear times scaling, from output to input pixels; affine_grid measures both axes from -1 to 1.
     rows = (
@@ -41,6 +48,24 @@ def augment(images: Tensor, params: AugmentParams) -> Tensor:
         grid[..., 0] += smooth[..., 0] * (2 / width)
         grid[..., 1] += smooth[..., 1] * (2 / height)
     return F.grid_sample(images, grid, align_corners=False)
+
+
+def _recolour(images: Tensor, params: AugmentParams) -> Tensor:
+    """Change the brightness, contrast and saturation of images: the distances from black, from the mean, from grey."""
+    black, mean, grey = (
+        torch.zeros_like(images[:, :1]),
+        images.mean((1, 2, 3), keepdim=True),
+        images.mean(1, keepdim=True),
+    )
+    for centre, limit in ((grey, params.saturation), (mean, params.contrast), (black, params.brightness)):
+        if limit:
+            images = centre + (images - centre) * (1 + _draw(images, limit))[:, None, None, None]
+    return images.clamp(0, 1)
+
+
+def _draw(images: Tensor, limit: float) -> Tensor:
+    """Draw a number between -limit and limit for every image, float32 (N,)."""
+    return torch.empty(len(images), device=images.device).uniform_(-limit, limit)
 
 
 def draw_examples(images: np.ndarray, params: AugmentParams, seed: int) -> bytes:

@@ -10,8 +10,7 @@ from src.common.dataset import Dataset, Split
 from src.common.errors import UserError, recreate
 from src.train.params import TrainParams
 
-# Steps. BatchNorm's running averages cover about the last ten, in which a shorter epoch changes a lot; and where all
-# images make a shorter epoch, leaving some out saves little time and costs accuracy.
+# Steps. BatchNorm's running averages cover about the last ten, in which a shorter epoch changes a lot.
 SHORT_EPOCH = 100
 
 

@@ -14,7 +14,7 @@ from src.network.convnet import Architecture, ConvNet
 from src.network.model_file import encode_networks
 from src.train.checkpoint import Checkpoint
 from src.train.data import select_data
-from src.train.params import TrainSections
+from src.train.params import Plan, TrainSections
 from src.train.processes import ALONE, Group
 from src.train.runtime import Runtime
 from src.train.training import ImageLosses, best_epoch, train
@@ -28,6 +28,7 @@ class TrainedEnsemble(NamedTuple):
     history: list[EpochMetrics]
     best: EpochMetrics
     losses: ImageLosses
+    plan: Plan
 
     def model_file(self) -> bytes:
         """Encode the networks."""
@@ -39,9 +40,9 @@ class TrainedEnsemble(NamedTuple):
             checkpoint.remove()
 
     def metrics(self) -> dict[str, Any]:
-        """Return the best epoch and its metrics, leaving out validation metrics after a refit."""
+        """Return the plan, the best epoch and its metrics, leaving out validation metrics after a refit."""
         best = self.best
-        metrics = {"best_epoch": best.epoch, "train": {"loss": best.train_loss}}
+        metrics = {"plan": self.plan._asdict(), "best_epoch": best.epoch, "train": {"loss": best.train_loss}}
         validation = {"loss": best.validation_loss, "accuracy": best.validation_accuracy}
         return metrics if math.isnan(best.validation_loss) else metrics | {"validation": validation}
 
@@ -69,9 +70,11 @@ def train_ensemble(
     print(networks[0].summary())
     if params.train.refit:
         print(f"train: refit on all {len(data.labels):,} images, without validation or early stopping")
+    images = len(selected.training.labels)
+    plan = params.train.plan(images)
     limit = "" if params.train.refit else "at most "
-    epochs = count("epoch", params.train.epochs)
-    print(f"train: on {runtime.device} in {runtime.environment.precision}, {limit}{epochs}", flush=True)
+    epochs = f"{limit}{count('epoch', plan.epochs)} in batches of {plan.batch_size:,} of {images:,} images"
+    print(f"train: on {runtime.device} in {runtime.environment.precision}, {epochs}", flush=True)
     checkpoints = [open_checkpoint(member.train.seed) for member in members]
     runs = []
     for number, (member, network, checkpoint) in enumerate(zip(members, networks, checkpoints, strict=True), start=1):
@@ -85,7 +88,7 @@ def train_ensemble(
     # Of the epochs that all members completed.
     history = [mean_metrics(epochs) for epochs in zip(*(run.history for run in runs), strict=False)]
     losses = ImageLosses(*(torch.stack(part).mean(0).cpu() for part in zip(*(run.losses for run in runs), strict=True)))
-    return TrainedEnsemble(networks, checkpoints, history, best, losses)
+    return TrainedEnsemble(networks, checkpoints, history, best, losses, plan)
 
 
 def mean_metrics(epochs: Sequence[EpochMetrics]) -> EpochMetrics:

@@ -32,9 +32,9 @@ def train_epoch(
     """
     learner.network.train()
     params = learner.params
-    name = f"epoch {number}/{params.epochs}"
-    order = draw_order(learner.losses, learner.skip_easy, params.batch_size)
-    batches = split_into_batches(order, params.batch_size, params.shards)
+    name = f"epoch {number}/{learner.plan.epochs}"
+    order = draw_order(learner.losses, learner.skip_easy, learner.plan.batch_size)
+    batches = split_into_batches(order, learner.plan.batch_size, params.shards)
 
     def compute(rows: Tensor, batch: int) -> Tensor:
         images, labels = data.select(rows)

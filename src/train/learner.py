@@ -12,8 +12,8 @@ from torch.optim.adamw import adamw
 
 from src.common.errors import UserError
 from src.network.convnet import ConvNet
-from src.train.data import SHORT_EPOCH, LabelledImages, split_into_batches
-from src.train.params import TrainParams
+from src.train.data import LabelledImages, split_into_batches
+from src.train.params import SMALL_DATA, TrainParams
 from src.train.processes import ALONE, Group
 
 BETA1 = 0.9  # of a constant schedule
@@ -47,13 +47,14 @@ class Learner:
             )
         self.network = network.to(data.images.device)
         self.params = params
+        self.plan = params.plan(len(data.labels))
         self.precision = precision
         self.group = group
         self.class_weights = _balanced_weights(data.labels) if params.class_weights == "balanced" else None
         self.optimizer = AdamW(network.parameters(), params.weight_decay)
         # If no image is left out:
-        self.steps_per_epoch = len(split_into_batches(data.labels, params.batch_size, params.shards))
-        self.skip_easy = params.skip_easy if self.steps_per_epoch >= SHORT_EPOCH else 0.0
+        self.steps_per_epoch = len(split_into_batches(data.labels, self.plan.batch_size, params.shards))
+        self.skip_easy = 0.0 if len(data.labels) < SMALL_DATA else params.skip_easy
         self.losses = torch.full((len(data.labels),), torch.inf, device=data.labels.device)
         self.learning_rate = params.learning_rate  # of the last step
 
@@ -74,7 +75,7 @@ class Learner:
         """
         beta1 = BETA1
         if self.params.schedule == "one_cycle":
-            step, steps = self._planned_steps(progress), self._planned_steps(Fraction(self.params.epochs))
+            step, steps = self._planned_steps(progress), self._planned_steps(Fraction(self.plan.epochs))
             self.learning_rate, beta1 = one_cycle(step, steps, self.params.learning_rate)
         self.optimizer.step(self.learning_rate, beta1)
 

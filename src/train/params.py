@@ -1,11 +1,18 @@
 """The `augment` and `train` sections of params.yaml."""
 
-from typing import Literal, NamedTuple
+import math
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import model_validator
+from pydantic import Field, NonNegativeInt, model_validator
 
-from src.common.params import Section, parameter
+from src.common.params import Auto, Section, parameter
 from src.network.params import Device, ModelParams, Precision
+
+BATCH, SMALL_BATCH = 128, 32  # images
+SMALL_DATA = 12_800  # training images; fewer are trained on in small batches, and always on all of them
+STEPS = 2000  # that training takes at least, unless that is more than the largest number of epochs
+EPOCHS = 8, 60  # the smallest and the largest number
+PATIENCE = 3 / 8  # of the epochs
 
 
 class AugmentParams(Section):
@@ -23,17 +30,38 @@ class AugmentParams(Section):
         ge=0,
         le=1000,
     )
+    flip: bool = parameter(
+        False,
+        "Mirror every second image, on average, left to right: for photos, but not for letters, digits or arrows.",
+    )
+    brightness: float = parameter(0.0, "Maximum random change of brightness, as a fraction.", ge=0, lt=1)
+    contrast: float = parameter(0.0, "Maximum random change of contrast, as a fraction.", ge=0, lt=1)
+    saturation: float = parameter(0.0, "Maximum random change of saturation, as a fraction.", ge=0, le=1)
     clean_epochs: int = parameter(0, "Number of epochs at the end that train without augmentation.", "epochs", ge=0)
+
+    @property
+    def deforms(self) -> bool:
+        """Whether any augmentation moves pixels."""
+        return any((self.rotation, self.translation, self.scaling, self.shear, self.elastic, self.flip))
+
+    @property
+    def recolours(self) -> bool:
+        """Whether any augmentation changes colours."""
+        return any((self.brightness, self.contrast, self.saturation))
 
     @property
     def enabled(self) -> bool:
         """Whether any augmentation is set."""
-        return any((self.rotation, self.translation, self.scaling, self.shear, self.elastic))
+        return self.deforms or self.recolours
 
 
 class TrainParams(Section):
-    epochs: int = parameter(8, "Maximum number of epochs.", "epochs", ge=1)
-    batch_size: int = parameter(128, "Images per optimizer step.", "images", ge=2, le=10**6)
+    epochs: Auto | Annotated[int, Field(ge=1)] = parameter(
+        "auto", "Maximum number of epochs; auto is as many as make 2,000 steps, but from 8 to 60.", "epochs"
+    )
+    batch_size: Auto | Annotated[int, Field(ge=2, le=10**6)] = parameter(
+        "auto", "Images per optimizer step; auto is 128, or 32 for fewer than 12,800 training images.", "images"
+    )
     learning_rate: float = parameter(0.01, "Learning rate of AdamW; for one_cycle, its peak.", gt=0)
     schedule: Literal["constant", "one_cycle"] = parameter(
         "one_cycle", "Learning-rate schedule; one_cycle rises to the peak and falls to zero over train.epochs."
@@ -55,13 +83,16 @@ class TrainParams(Section):
     skip_easy: float = parameter(
         0.9,
         "From the second epoch on, the probability of leaving out an image whose last training loss was below the"
-        " mean of all training images; 0 trains on every image in every epoch. Datasets of fewer than 100 batches"
-        " are always used whole.",
+        " mean of all training images; 0 trains on every image in every epoch. Fewer than 12,800 training images are"
+        " always used whole, because that costs little time.",
         ge=0,
         lt=1,
     )
-    patience: int = parameter(
-        3, "Stop early after this many epochs in a row without a lower validation loss; 0 to disable.", "epochs", ge=0
+    patience: Auto | NonNegativeInt = parameter(
+        "auto",
+        "Stop early after this many epochs in a row without a lower validation loss; auto is three eighths of the"
+        " epochs, 0 disables it.",
+        "epochs",
     )
     refit: bool = parameter(
         False,
@@ -90,7 +121,7 @@ class TrainParams(Section):
 
     @model_validator(mode="after")
     def _check_shards(self) -> "TrainParams":
-        if self.batch_size < 2 * self.shards:
+        if isinstance(self.batch_size, int) and self.batch_size < 2 * self.shards:
             raise ValueError(
                 f"train.shards = {self.shards}: needs train.batch_size of at least {2 * self.shards}, because BatchNorm"
                 f" cannot train on a shard of one image; found {self.batch_size}"
@@ -104,6 +135,24 @@ class TrainParams(Section):
                 f"train.seed = {self.seed}: with train.members = {self.members} the last seed would exceed {2**32 - 1}"
             )
         return self
+
+    def plan(self, images: int) -> "Plan":
+        """Return how to train on this many images; what is auto depends on it."""
+        small = SMALL_BATCH if images < SMALL_DATA else BATCH
+        batch_size = self.batch_size if isinstance(self.batch_size, int) else max(small, 2 * self.shards)
+        least, most = EPOCHS
+        enough = min(max(math.ceil(STEPS * batch_size / images), least), most)
+        epochs = self.epochs if isinstance(self.epochs, int) else enough
+        patience = self.patience if isinstance(self.patience, int) else math.ceil(PATIENCE * epochs)
+        return Plan(epochs, batch_size, patience)
+
+
+class Plan(NamedTuple):
+    """The number of epochs, of images in a batch, and of epochs without improvement to wait for."""
+
+    epochs: int
+    batch_size: int
+    patience: int
 
 
 class TrainSections(NamedTuple):

@@ -56,8 +56,13 @@ def train(
     with the history after every epoch, and once after resuming. All processes of the group train the same network.
     Raise UserError when a loss is not finite, OSError when the checkpoint cannot be written.
     """
-    train_params = params.train
-    learner = Learner(network, data.training, train_params, precision, group)
+    learner = Learner(network, data.training, params.train, precision, group)
+    plan = learner.plan
+    if params.augment.enabled and params.augment.clean_epochs >= plan.epochs:
+        raise UserError(
+            f"augment.clean_epochs = {params.augment.clean_epochs}: must be less than the {plan.epochs} epochs that"
+            " train.epochs = auto makes"
+        )
     history: list[EpochMetrics] = []
     best_weights: dict[str, Tensor] = {}
     counts = len(data.training.labels), len(data.validation.labels) if data.validation else 0
@@ -69,7 +74,7 @@ def train(
         sums = ImageLosses(*state["losses"])
         print(f"train: resuming after epoch {len(history)} from {checkpoint.path}", flush=True)
         on_epoch(history)
-    while len(history) < train_params.epochs and not is_out_of_patience(history, train_params.patience):
+    while len(history) < plan.epochs and not is_out_of_patience(history, plan.patience):
         epoch = _run_epoch(learner, data, params, history, sums)
         history.append(epoch)
         if best_epoch(history) is epoch:
@@ -78,9 +83,9 @@ def train(
         state = {"learner": learner.state_dict(), "history": rows, "best_weights": best_weights, "losses": [*sums]}
         checkpoint.save(state)
         on_epoch(history)
-        _print_epoch(epoch, train_params.epochs)
-    if len(history) < train_params.epochs:
-        print(f"train: stopped early: no lower validation loss for {train_params.patience} epochs")
+        _print_epoch(epoch, plan.epochs)
+    if len(history) < plan.epochs:
+        print(f"train: stopped early: no lower validation loss for {plan.patience} epochs")
     network.load_state_dict(best_weights)
     apply_temperature(network, best_epoch(history).temperature)
     return TrainingRun(history, ImageLosses(*(total / len(history) for total in sums)))
@@ -104,7 +109,7 @@ def _run_epoch(
     """Train and validate, add the losses of the images to sums, and return the metrics."""
     number = len(history) + 1
     torch.manual_seed(derive_seed(params.train.seed, number))
-    augmented = number <= params.train.epochs - params.augment.clean_epochs
+    augmented = number <= learner.plan.epochs - params.augment.clean_epochs
     transform = partial(augment, params=params.augment if augmented else AugmentParams())
     images = train_epoch(learner, data.training, number, transform, history[-1].validation_loss if history else None)
     if learner.steps_per_epoch < SHORT_EPOCH:

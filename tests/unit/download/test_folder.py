@@ -356,19 +356,19 @@ def test_folders_that_cannot_be_used_are_rejected(tmp_path: Path, seeds: dict[st
         load(write(tmp_path, seeds))
 
 
+def kill_process(*_: object, **__: object) -> None:
+    os._exit(1)
+
+
 def test_images_that_do_not_fit_in_memory_are_rejected_before_decoding(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path, FLAT)
-    monkeypatch.setattr(folder_module, "_decode", None)
+    monkeypatch.setattr(folder_module, "_decode_chunk", kill_process)
     available = int(120 * 3 * 512**2 * folder_module.MEMORY_FACTOR) - 1
     monkeypatch.setattr("psutil.virtual_memory", lambda: type("Memory", (), {"available": available}))
     with pytest.raises(UserError, match=r"120 images of 3x512x512 pixels need 0\.2 GiB of memory, and 0\.2 GiB are"):
         load(tmp_path, channels=3, image_size=512)
-
-
-def kill_process(*_: object, **__: object) -> None:
-    os._exit(1)
 
 
 def test_a_killed_worker_is_an_error_and_not_a_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -383,11 +383,12 @@ import os, sys, threading
 from src.download import folder
 from src.download.params import DownloadParams
 from src.params.params import default_values
+CHANGES = {"image_size": 8, "channels": 1}  # with auto, the first line of output would be another
 def announce_and_wait(*_, **__):
     print(os.getpid(), flush=True)
     threading.Event().wait()
 folder._decode_chunk = announce_and_wait
-folder.load_folder(DownloadParams.model_validate(default_values()["download"] | {"folder": sys.argv[1]}))
+folder.load_folder(DownloadParams.model_validate(default_values()["download"] | CHANGES | {"folder": sys.argv[1]}))
 """
 
 

@@ -38,8 +38,8 @@ def test_no_is_a_string_as_dvc_reads_it(tmp_path: Path) -> None:
             ["params.yaml has 1 invalid parameter:", "model.dropout = 2: ", "less than 1"],
         ),
         ({"dropout: 0.25": "dropout: yes please"}, ["model.dropout = 'yes please': ", "number"]),
-        ({"epochs: 8": "epochs: 1.5"}, ["train.epochs = 1.5: ", "integer"]),
-        ({"epochs: 8": "epochs: true"}, ["train.epochs = True: ", "integer"]),
+        ({"epochs: auto": "epochs: 1.5"}, ["1 invalid parameter:", "train.epochs = 1.5: ", "integer", "or auto"]),
+        ({"epochs: auto": "epochs: true"}, ["train.epochs = True: ", "integer"]),
         ({"learning_rate: 0.01": "learning_rate: .nan"}, ["train.learning_rate = nan: ", "finite"]),
         (
             {"dropout: 0.25": "dropuot: 0", "learning_rate: 0.01": "learning_rate: -1"},
@@ -55,9 +55,12 @@ def test_no_is_a_string_as_dvc_reads_it(tmp_path: Path) -> None:
             {"validation_fraction: 0.2": "", "seed: 0": ""},
             ["split = None: must hold the keys validation_fraction, seed"],
         ),
-        ({"shards: 1\n": "shards: 65\n"}, ["  train.shards = 65: needs train.batch_size of at least 130"]),
         (
-            {"clean_epochs: 0": "clean_epochs: 8", "shear: 0.0": "shear: 0.1"},
+            {"batch_size: auto": "batch_size: 128", "shards: 1\n": "shards: 65\n"},
+            ["  train.shards = 65: needs train.batch_size of at least 130"],
+        ),
+        (
+            {"epochs: auto": "epochs: 8", "clean_epochs: 0": "clean_epochs: 8", "shear: 0.0": "shear: 0.1"},
             ["  augment.clean_epochs = 8: must be less"],
         ),
         ({"split:": "split: 2024-13-45"}, ["not valid YAML"]),

@@ -74,6 +74,32 @@ def test_elastic_deformation_shifts_parts_of_an_image_independently() -> None:
     assert torch.corrcoef(torch.stack([centre[0], corner[0]]))[0, 1].abs() < 0.25
 
 
+def test_every_second_image_is_mirrored() -> None:
+    images = torch.rand(400, 3, 7, 9)
+    torch.manual_seed(0)
+    flipped = augment(images, AugmentParams(flip=True))
+    same = torch.isclose(flipped, images, atol=1e-5).flatten(1).all(1)
+    mirrored = torch.isclose(flipped, images.flip(3), atol=1e-5).flatten(1).all(1)
+    assert (same ^ mirrored).all()
+    assert 160 < mirrored.sum() < 240
+
+
+def test_brightness_contrast_and_saturation_scale_the_distance_from_black_mean_and_grey() -> None:
+    images = 0.4 + 0.2 * torch.rand(300, 3, 5, 6)
+    centres = {
+        "brightness": torch.zeros(300, 1, 1, 1),
+        "contrast": images.mean((1, 2, 3), keepdim=True),
+        "saturation": images.mean(1, keepdim=True),
+    }
+    for name, centre in centres.items():
+        changed = augment(images, AugmentParams.model_validate(NO_AUGMENTATION | {name: 0.5}))
+        factors = ((changed - centre) / (images - centre)).flatten(1).median(1).values
+        assert torch.allclose(changed, centre + (images - centre) * factors[:, None, None, None], atol=1e-5)
+        assert 0.49 < factors.min() < 0.55
+        assert 1.45 < factors.max() < 1.51
+    assert augment(images, AugmentParams(brightness=0.99)).max() == 1
+
+
 def test_augmentation_depends_on_the_seed_and_keeps_no_gradient() -> None:
     params = AugmentParams(rotation=10, translation=2, scaling=0.1, shear=0.1, clean_epochs=1)
     images = make_spots(5, 5, 3).requires_grad_()

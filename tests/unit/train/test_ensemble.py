@@ -56,6 +56,7 @@ def test_metrics_are_those_of_the_best_epoch(tmp_path: Path) -> None:
     ensemble = fit_ensemble(tmp_path)
     best = best_epoch(ensemble.history)
     assert ensemble.metrics() == {
+        "plan": {"epochs": 3, "batch_size": 16, "patience": 0},
         "best_epoch": best.epoch,
         "train": {"loss": best.train_loss},
         "validation": {"loss": best.validation_loss, "accuracy": best.validation_accuracy},
@@ -66,7 +67,7 @@ def test_a_refit_trains_on_all_images_and_has_no_validation_metrics(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ensemble = fit_ensemble(tmp_path, refit=True)
-    assert ensemble.metrics().keys() == {"best_epoch", "train"}
+    assert ensemble.metrics().keys() == {"plan", "best_epoch", "train"}
     assert all(math.isnan(epoch.validation_loss) for epoch in ensemble.history)
     output = capsys.readouterr().out
     assert "refit on all 160 images, without validation or early stopping" in output

@@ -189,7 +189,7 @@ def test_learning_rate_schedules() -> None:
 
 
 def test_easy_images_are_left_out_after_the_first_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(learner, "SHORT_EPOCH", 1)
+    monkeypatch.setattr(learner, "SMALL_DATA", 1)
     _, history = fit(epochs=8, skip_easy=0.9)
     images = [epoch.images for epoch in history]
     assert images[0] == 100
@@ -201,7 +201,7 @@ def test_easy_images_are_left_out_after_the_first_epoch(monkeypatch: pytest.Monk
 
 
 def test_skipping_calibrates_the_best_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(learner, "SHORT_EPOCH", 1)
+    monkeypatch.setattr(learner, "SMALL_DATA", 1)
     network, history = fit(epochs=4, skip_easy=0.9)
     held_out = make_images(60, seed=1)
     with torch.no_grad():
@@ -220,7 +220,7 @@ def test_small_datasets_are_used_whole() -> None:
 
 def test_the_training_loss_counts_the_last_loss_of_images_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Use a rate too small to change anything, and no dropout: the losses differ only by the batch's statistics."""
-    monkeypatch.setattr(learner, "SHORT_EPOCH", 1)
+    monkeypatch.setattr(learner, "SMALL_DATA", 1)
     _, history = fit(epochs=3, skip_easy=0.9, learning_rate=1e-30)
     assert history[-1].images < 60
     assert history[-1].train_loss == pytest.approx(history[0].train_loss, rel=0.1)
@@ -243,7 +243,7 @@ def test_a_resumed_training_gives_the_same_bits(
     class_weights: str,
     skip_easy: float,
 ) -> None:
-    monkeypatch.setattr(learner, "SHORT_EPOCH", 1)
+    monkeypatch.setattr(learner, "SMALL_DATA", 1)
     params = make_train_params(
         AUGMENTATION, epochs=5, schedule=schedule, class_weights=class_weights, skip_easy=skip_easy
     )

@@ -1,0 +1,70 @@
+"""Choose the size and the channels of the images that a folder's pictures become, where the parameters are `auto`."""
+
+import math
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from functools import partial
+from statistics import median
+from typing import NamedTuple
+
+import numpy as np
+
+from src.common.dataset import Preprocessing
+from src.common.errors import UserError
+from src.common.text import count
+from src.download.params import DownloadParams
+from src.pictures.fitting import fit_picture
+from src.pictures.reading import read_picture
+
+SAMPLE = 200  # pictures that are looked at, at most
+SIZES = (28, 32, 48, 64, 96)  # pixels
+COLOURED = 0.01  # fraction of the pictures above which colour is kept; and of a picture's pixels
+SPREAD = 24  # between the channels of a pixel that is visibly coloured, of 255
+CHARACTER = (1, 28, 28)  # the shape of MNIST's images
+
+
+class _Look(NamedTuple):
+    """The shorter side of a picture, and whether it visibly has colour."""
+
+    side: int
+    coloured: bool
+
+
+def choose_shape(params: DownloadParams, paths: Sequence[str], pool: Executor) -> tuple[int, int, int]:
+    """Return the shape (C, H, W) of the images, and print what was chosen and why.
+
+    What is `auto` follows from pictures evenly spread over the paths: the side from their median shorter side, and
+    three channels if more than 1% of them have colour. With fit: character, images are like MNIST's.
+    """
+    channels: int | str = params.channels
+    side: int | str = params.image_size
+    if params.fit == "character":
+        grey, height, _ = CHARACTER
+        channels, side = grey if channels == "auto" else channels, height if side == "auto" else side
+    if isinstance(channels, int) and isinstance(side, int):
+        return channels, side, side
+    sample = [paths[len(paths) * number // SAMPLE] for number in range(SAMPLE)] if len(paths) > SAMPLE else paths
+    look = partial(_look, preprocessing=params.preprocessing())
+    looks = [found for found in pool.map(look, sample, chunksize=4) if found]
+    middle = median(found.side for found in looks) if looks else SIZES[0]
+    coloured = sum(found.coloured for found in looks)
+    nearest = min(SIZES, key=lambda size: abs(math.log(size / middle)))
+    size = side if isinstance(side, int) else nearest
+    depth = channels if isinstance(channels, int) else 3 if coloured > COLOURED * len(looks) else 1
+    print(
+        f"download: images of {size}x{size} pixels in {'colour' if depth == 3 else 'grey'}: of"
+        f" {count('picture', len(looks))}, {coloured:,} {'has' if coloured == 1 else 'have'} colour, and the median"
+        f" shorter side is {middle:g} pixels (download.channels and image_size override this)",
+        flush=True,
+    )
+    return depth, size, size
+
+
+def _look(path: str, preprocessing: Preprocessing) -> _Look | None:
+    """Look at a picture; return None if it cannot be read, which decoding it reports."""
+    try:
+        picture = read_picture(path).to_image(preprocessing)
+    except UserError:
+        return None
+    small = fit_picture(picture, "stretch", (3, 32, 32))
+    return _Look(min(picture.size), bool((np.ptp(small, axis=0) > SPREAD).mean() > COLOURED))
