@@ -138,7 +138,7 @@ def train_and_test(
     with TemporaryDirectory() as folder, Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
         open_checkpoint = partial(Checkpoint, Path(folder), "labels")
         ensemble = train_ensemble(data, split, sections, runtime, open_checkpoint, lambda history: None)
-    listed, _ = find_suspects(data, split, ensemble.losses, ensemble.networks)
+    listed, _ = find_suspects(data, data.images, split, ensemble.losses, ensemble.networks)
     ranking = rank(split, ensemble.losses).rows
     accuracy = evaluate(ensemble.networks, test, params.evaluate).metrics.accuracy
     images = sum(epoch.images for epoch in ensemble.history)

@@ -5,12 +5,13 @@ from pathlib import Path
 
 from src.common.artifacts import Environment, MetricsFile, Prediction
 from src.common.dataset import Dataset, Split
-from src.common.files import read_bytes, read_csv, read_json, write_bytes
+from src.common.files import read_bytes, read_csv, read_json, shared_folder, write_bytes
 from src.common.params import PARAMS, read_yaml
 from src.common.text import count
 from src.export.classifier import Description, decode_classifier, measure_images
 from src.export.model_card import Facts, model_card
 from src.export.onnx_model import OPSET, TOLERANCE, to_onnx, verify
+from src.network.backbone import FEATURES, Extractor, find_backbone
 from src.network.model_file import load_networks
 from src.params.params import read_params
 
@@ -19,8 +20,12 @@ MODEL, CARD = Path("data/export/model.onnx"), Path("data/export/model.md")
 
 
 def main() -> None:
-    params = read_params().evaluate
+    params = read_params()
+    shift = params.evaluate.shift
     networks, images = load_networks(TRAINED), Dataset.load(Path("data/download/test.npz")).images
+    backbone = find_backbone(params.model.backbone)
+    extractor = Extractor(backbone, images.shape[1:]) if backbone else None
+    features = extractor.extract(images, shared_folder(FEATURES)) if extractor else None
     split = Split.load(Path("data/split/indices.npz"))
     facts = Facts(
         metrics=read_json(Path("data/evaluate/metrics.json"), MetricsFile).test,
@@ -29,20 +34,21 @@ def main() -> None:
         params=read_yaml(PARAMS),
         training_images=len(split.train),
         validation_images=len(split.validation),
+        backbone_origin=find_origin(backbone) if backbone else "",
     )
     measures = measure_images(Dataset.load(Path("data/download/train.npz")).images)
     brightness, contrast = zip(measures.min(0).round(2).tolist(), measures.max(0).round(2).tolist(), strict=True)
     description = Description(
-        **networks[0].architecture.model_dump(include={"classes", "image_shape", "preprocessing"}),
+        **networks[0].architecture.model_dump(include={"classes", "image_shape", "preprocessing", "backbone"}),
         members=len(networks),
-        shift=params.shift,
+        shift=shift,
         brightness=brightness,
         contrast=contrast,
         trained_model_md5=hashlib.md5(read_bytes(TRAINED), usedforsecurity=False).hexdigest(),
     )
-    model = to_onnx(networks, description)
+    model = to_onnx(networks, description, extractor.model if extractor else None)
     predicted = [row.predicted for row in facts.predictions]
-    difference = verify(decode_classifier(model, MODEL), networks, images, predicted, params)
+    difference = verify(decode_classifier(model, MODEL), networks, images, predicted, params.evaluate, features)
     write_bytes(MODEL, model)
     write_bytes(CARD, model_card(description, facts).encode())
     print(f"export: {count('network', len(networks))}, ONNX opset {OPSET}, {len(model) / 1e6:.1f} MB")
@@ -50,3 +56,10 @@ def main() -> None:
         f"export: same predictions as PyTorch on all {len(images):,} test images; probabilities differ by at most"
         f" {difference:.1e} (allowed: {TOLERANCE:.0e}); wrote {MODEL} and {CARD}"
     )
+
+
+def find_origin(backbone: Path) -> str:
+    """Return where `dvc import-url` or `dvc import` brought a file from, or an empty string."""
+    record = backbone.with_name(f"{backbone.name}.dvc")
+    deps = read_yaml(record).get("deps", []) if record.exists() else []
+    return " ".join(str(dep.get("repo", {}).get("url", "") or dep["path"]) for dep in deps)

@@ -7,12 +7,14 @@ from torch.distributed import is_torchelastic_launched
 
 from src.common.artifacts import EpochMetrics, LayerSize, Suspect
 from src.common.dataset import Dataset, Split
-from src.common.files import write_bytes, write_csv, write_json
+from src.common.errors import UserError
+from src.common.files import shared_folder, write_bytes, write_csv, write_json
 from src.common.text import count
+from src.network.backbone import extract_features
 from src.network.device import choose_device
 from src.params.params import read_params
 from src.train.augmentation import draw_examples
-from src.train.checkpoint import Checkpoint, checkpoint_folder, checkpoint_key
+from src.train.checkpoint import CHECKPOINTS, Checkpoint, checkpoint_key
 from src.train.ensemble import train_ensemble
 from src.train.params import TrainSections
 from src.train.processes import ALONE, Group, check_process_count, choose_process_count, join_group, launch
@@ -50,21 +52,26 @@ def train(params: TrainSections, group: Group) -> None:
     check_process_count(group.size, params.train)
     data, split = Dataset.load(IMAGES), Split.load(SPLIT)
     group.connect(choose_device(params.train.device, "train.device"))  # before the description of this process's GPU
-    runtime = set_up_runtime(params.train, params.model)
-    key = checkpoint_key(params, runtime.environment, [IMAGES, SPLIT])
+    features = extract_features(params.model.backbone, data.images, params.train.threads)
+    if features and params.augment.enabled:
+        raise UserError("augment: the features of model.backbone are those of the images as they are; set all to 0")
+    runtime = set_up_runtime(params.train, params.model, features is not None)
+    inputs = [IMAGES, SPLIT, *([Path(params.model.backbone)] if features else [])]
+    key = checkpoint_key(params, runtime.environment, inputs)
     group.check_same({**vars(runtime.environment), "code, data and parameters": key})
-    open_checkpoint = partial(Checkpoint, checkpoint_folder(Path.cwd()), key)
+    open_checkpoint = partial(Checkpoint, shared_folder(CHECKPOINTS), key)
     write_history = partial(write_csv, HISTORY, EpochMetrics)  # after every epoch, for live curves
     on_epoch = write_history if group.rank == 0 else lambda history: None
     if params.train.members > 1 and group.size > 1:
         # Each process trains some of the networks alone; below, process 0 only loads the checkpoints of all.
         for member in range(group.rank, params.train.members, group.size):
-            train_ensemble(data, split, params.of_member(member), runtime, open_checkpoint, on_epoch)
+            train_ensemble(data, split, params.of_member(member), runtime, open_checkpoint, on_epoch, features=features)
         group.barrier()
         if group.rank:
             return
         group = ALONE
-    ensemble = train_ensemble(data, split, params, runtime, partial(open_checkpoint, group=group), on_epoch, group)
+    open_checkpoint = partial(open_checkpoint, group=group)
+    ensemble = train_ensemble(data, split, params, runtime, open_checkpoint, on_epoch, group, features)
     if group.rank:
         return
     write_bytes(MODEL, ensemble.model_file())
@@ -72,9 +79,10 @@ def train(params: TrainSections, group: Group) -> None:
     write_history(ensemble.history)
     write_csv(LAYERS, LayerSize, ensemble.networks[0].layer_sizes())
     write_bytes(AUGMENTED, draw_examples(data.images, params.augment, params.train.seed))
-    suspects, suspect_images = find_suspects(data, split, ensemble.losses, ensemble.networks)
+    taken = features.values if features else data.images
+    suspects, suspect_images = find_suspects(data, taken, split, ensemble.losses, ensemble.networks)
     write_csv(SUSPECTS, Suspect, suspects, ".6f")
     write_bytes(SUSPECT_IMAGES, suspect_images)
-    write_json(ENVIRONMENT, runtime.environment.model_dump())
+    write_json(ENVIRONMENT, runtime.environment.model_dump(exclude_none=True))
     print(f"train: {count('image', len(suspects))} may have a wrong label; see {SUSPECTS}, or the report")
     ensemble.remove_checkpoints()

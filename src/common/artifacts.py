@@ -34,7 +34,7 @@ class EpochMetrics:
 
     images: the number of images trained on. train_loss counts the last loss of every training image, which is from an
     earlier epoch if the image was left out. The validation columns are NaN in a refit, which has no validation images;
-    they are measured after the logits are divided by the temperature, which is 1 if no images are left out.
+    they are measured after the logits are divided by the temperature.
     """
 
     epoch: int
@@ -137,7 +137,10 @@ class MetricsFile(BaseModel):
 
 
 class Environment(BaseModel):
-    """The contents of environment.json: what results depend on besides code, data and parameters."""
+    """The contents of environment.json: what results depend on besides code, data and parameters.
+
+    onnxruntime: its version, if it has computed features with a backbone.
+    """
 
     python: str
     torch: str
@@ -148,3 +151,4 @@ class Environment(BaseModel):
     device: str
     threads: int
     precision: str
+    onnxruntime: str | None = None

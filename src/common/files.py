@@ -168,3 +168,15 @@ def parse_csv(data: bytes, row_type: type[Row], path: Path) -> list[Row]:
         return rows
     except (csv.Error, ValueError) as error:
         raise damaged(path, error) from None
+
+
+def shared_folder(name: str) -> Path:
+    """Return the folder of this name in the project's root, where the working directory is.
+
+    `dvc exp run --temp` and `--queue` run in copies of the project in its .dvc/tmp/exps, which DVC deletes afterwards;
+    they share the project's own folder.
+    """
+    for folder in Path.cwd().parents:
+        if folder.parts[-3:] == (".dvc", "tmp", "exps"):
+            return folder.parents[2] / name
+    return Path(name)

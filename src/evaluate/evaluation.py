@@ -12,6 +12,7 @@ from src.common.text import describe_top_classes
 from src.evaluate.metrics import image_losses, measure, measure_members
 from src.evaluate.params import EvaluateParams
 from src.evaluate.prediction import Predictions, average_networks, check_compatible, predict_probabilities
+from src.network.backbone import BackboneFeatures
 from src.network.convnet import ConvNet
 from src.network.device import choose_device
 
@@ -37,14 +38,16 @@ class Evaluation(NamedTuple):
         return text
 
 
-def evaluate(networks: Sequence[ConvNet], data: Dataset, params: EvaluateParams) -> Evaluation:
-    """Evaluate networks on the test set.
+def evaluate(
+    networks: Sequence[ConvNet], data: Dataset, params: EvaluateParams, features: BackboneFeatures | None = None
+) -> Evaluation:
+    """Evaluate networks on the test set; features: those of its images, if the networks take them.
 
     Raise UserError if the networks do not fit the data, or the requested device is missing.
     """
-    check_compatible(networks[0], data)
+    check_compatible(networks[0], data, features and features.backbone)
     device = choose_device(params.device, "evaluate.device")
-    probabilities = predict_probabilities(networks, data.images, params, device)
+    probabilities = predict_probabilities(networks, features.values if features else data.images, params, device)
     predictions = average_networks(probabilities)
     metrics = measure(predictions, data.labels, data.classes, params.calibration_bins)
     if len(networks) > 1:

@@ -11,7 +11,8 @@ from torch import Tensor
 from src.common.dataset import Dataset
 from src.common.errors import UserError
 from src.evaluate.params import EvaluateParams
-from src.network.convnet import ConvNet
+from src.network.backbone import Backbone
+from src.network.convnet import ConvNet, to_input
 
 
 class Predictions(NamedTuple):
@@ -26,9 +27,12 @@ class Predictions(NamedTuple):
         return np.take_along_axis(self.probabilities, self.predicted[:, None], axis=1)[:, 0]
 
 
-def check_compatible(network: ConvNet, data: Dataset) -> None:
-    """Raise UserError if the network was trained for images of another shape, or for other classes."""
+def check_compatible(network: ConvNet, data: Dataset, backbone: Backbone | None = None) -> None:
+    """Raise UserError if the network was trained for images of another shape, other classes or another backbone."""
     architecture = network.architecture
+    if architecture.backbone != backbone:
+        expected, found = (f"{one.file}, MD5 {one.md5}" if one else "none" for one in (architecture.backbone, backbone))
+        raise UserError(f"the model was trained with another backbone ({expected}) than model.backbone ({found})")
     if architecture.image_shape != data.images.shape[1:]:
         expected, found = ("x".join(map(str, shape)) for shape in (architecture.image_shape, data.images.shape[1:]))
         raise UserError(
@@ -45,7 +49,7 @@ def check_compatible(network: ConvNet, data: Dataset) -> None:
 def predict_probabilities(
     networks: Sequence[ConvNet], images: np.ndarray, params: EvaluateParams, device: torch.device
 ) -> np.ndarray:
-    """Compute probabilities float64 (M, N, K) of uint8 images (N, C, H, W) with each of M networks, in float32.
+    """Compute probabilities float64 (M, N, K) of uint8 images (N, C, H, W), or features (N, F), with M networks.
 
     With params.shift, each network averages over shifted views of every image.
     """
@@ -53,7 +57,8 @@ def predict_probabilities(
         network.eval().to(device)
     probabilities = []  # (M, batch, K)
     for batch in torch.from_numpy(images).split(params.batch_size):
-        views = shifted_views(batch.to(device, torch.float32).div_(255), params.shift)
+        inputs = to_input(batch, device)
+        views = shifted_views(inputs, params.shift) if params.shift else [inputs]
         probabilities.append(torch.stack([_mean_probabilities(network, views) for network in networks]))
     joined: np.ndarray = torch.cat(probabilities, dim=1).numpy()
     return joined
@@ -66,7 +71,7 @@ def average_networks(probabilities: np.ndarray) -> Predictions:
 
 
 def _mean_probabilities(network: ConvNet, views: list[Tensor]) -> Tensor:
-    log_probabilities = [network(view.contiguous(memory_format=torch.channels_last)).double() for view in views]
+    log_probabilities = [network(view).double() for view in views]
     return torch.softmax(torch.stack(log_probabilities), dim=2).mean(0).cpu()  # softmax makes them sum to 1 in float64
 
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from src.common.dataset import Preprocessing
 from src.common.errors import UserError, damaged, recreate
 from src.common.files import read_bytes
+from src.network.backbone import Backbone
 from src.pictures.fitting import make_input
 from src.pictures.reading import Picture
 
@@ -27,7 +28,8 @@ class Description(BaseModel):
     """What an exported model says about itself, as JSON in its metadata.
 
     image_shape: (C, H, W); preprocessing: how a picture becomes an image; members: how many networks are averaged;
-    shift: test-time augmentation averages over all shifts of up to this many pixels; trained_model_md5: the hash of
+    shift: test-time augmentation averages over all shifts of up to this many pixels; backbone: what computes the
+    features, if anything does; trained_model_md5: the hash of
     data/train/model.safetensors, by which the commit that trained the model can be found in the history of dvc.lock;
     brightness, contrast: the lowest and the highest mean and standard deviation of a training image's samples;
     crc32: eight hexadecimal digits, the checksum of the file in which these digits are zeros.
@@ -39,6 +41,7 @@ class Description(BaseModel):
     members: int
     shift: int
     trained_model_md5: str
+    backbone: Backbone | None = None
     brightness: tuple[float, float] = (0, 255)
     contrast: tuple[float, float] = (0, 255)
     crc32: str = NO_CHECKSUM

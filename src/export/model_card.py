@@ -19,7 +19,7 @@ TEMPLATE = Path(__file__).parent / "model.md"
 
 
 class Facts(NamedTuple):
-    """The artifacts that the card is rendered from; params is params.yaml."""
+    """The artifacts that the card is rendered from; params is params.yaml, backbone_origin a URL or path, if known."""
 
     metrics: Metrics
     predictions: Sequence[Prediction]
@@ -27,6 +27,7 @@ class Facts(NamedTuple):
     params: Mapping[str, Any]
     training_images: int
     validation_images: int
+    backbone_origin: str = ""
 
 
 def model_card(description: Description, facts: Facts) -> str:
@@ -82,6 +83,8 @@ def model_card(description: Description, facts: Facts) -> str:
         shift=description.shift,
         classes=description.classes,
         md5=description.trained_model_md5,
+        backbone=description.backbone,
+        origin=facts.backbone_origin,
         metrics=metrics,
         interval=f"{_percent(low)} to {_percent(high)}",
         lowest=min((row for row in recall if row.images), key=lambda row: row.recall),
@@ -94,7 +97,7 @@ def model_card(description: Description, facts: Facts) -> str:
         data=_table(("part", "images"), [(name, f"{count:,}") for name, count in sizes]),
         results=_table(("on the test set", ""), results),
         recall=_table(("class", "test images", "recall", "95% confidence interval"), by_class),
-        environment=_table(("trained with", ""), [*facts.environment.model_dump().items()]),
+        environment=_table(("trained with", ""), [*facts.environment.model_dump(exclude_none=True).items()]),
         params=_yaml({section: params[section] for section in params if section != "report"}),
     )
     return f"---\n{_yaml(header)}---\n\n{body}"

@@ -24,14 +24,22 @@ TOLERANCE = 1e-5  # largest difference allowed in a probability
 SAMPLE = 500  # images whose probabilities are compared
 
 
-def to_onnx(networks: Sequence[ConvNet], description: Description) -> bytes:
+def to_onnx(networks: Sequence[ConvNet], description: Description, extractor: onnx.ModelProto | None = None) -> bytes:
     """Convert networks to a model with the input `images`, uint8 (N, C, H, W), and the output `probabilities` (N, K).
 
     The probabilities are averaged over the networks and over shifted views of every image, as in the evaluate stage.
+    extractor: what turns the images into the features that the networks take; it becomes part of the model.
     """
     graph = _Graph()
     channels, height, width = description.image_shape
-    scaled = graph.add("Div", graph.add("Cast", INPUT, to=TensorProto.FLOAT), graph.constant(np.float32(255)))
+    opset, ir_version = OPSET, IR_VERSION
+    if extractor:
+        graph.nodes += extractor.graph.node
+        graph.weights += extractor.graph.initializer
+        scaled = extractor.graph.output[0].name
+        opset, ir_version = extractor.opset_import[0].version, max(IR_VERSION, extractor.ir_version)
+    else:
+        scaled = graph.add("Div", graph.add("Cast", INPUT, to=TensorProto.FLOAT), graph.constant(np.float32(255)))
     # A single network without shifts needs none of the operators that other programs than ONNX Runtime may lack.
     if description.shift or len(networks) > 1:
         graph.average_views(networks, scaled, description)
@@ -41,11 +49,11 @@ def to_onnx(networks: Sequence[ConvNet], description: Description) -> bytes:
     result = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["N", len(description.classes)])
     model = helper.make_model(
         helper.make_graph(graph.nodes, METADATA_KEY, [images], [result], graph.weights),
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=IR_VERSION,
+        opset_imports=[helper.make_opsetid("", opset)],
+        ir_version=ir_version,
         producer_name="mnist-pipeline",
     )
-    helper.set_model_props(model, {METADATA_KEY: description.model_dump_json()})
+    helper.set_model_props(model, {METADATA_KEY: description.model_dump_json(exclude_none=True)})
     onnx.checker.check_model(model, full_check=True)
     return add_checksum(model.SerializeToString())
 
@@ -56,15 +64,16 @@ def verify(
     images: np.ndarray,
     predicted: Sequence[str],
     params: EvaluateParams,
+    features: np.ndarray | None = None,
 ) -> float:
     """Compare an exported model with the networks that it was made from; return the largest difference found.
 
-    images: uint8 (N, C, H, W), all test images; predicted: the N class names predicted by the evaluate stage. The
-    probabilities of the first 500 images are computed with PyTorch as well. Raise UserError if one differs by more
-    than TOLERANCE, or another class is predicted for any image.
+    images: uint8 (N, C, H, W), all test images; predicted: the N class names predicted by the evaluate stage; features:
+    those of the images, if the networks take them. The probabilities of the first 500 images are computed with PyTorch
+    as well. Raise UserError if one differs by more than TOLERANCE, or another class is predicted for any image.
     """
     probabilities = classifier.predict(images)
-    sample = images[:SAMPLE]
+    sample = (images if features is None else features)[:SAMPLE]
     expected = average_networks(predict_probabilities(networks, sample, params, torch.device("cpu"))).probabilities
     difference = float(np.abs(probabilities[:SAMPLE] - expected).max())
     if not difference <= TOLERANCE:
@@ -99,15 +108,20 @@ class _Graph:
     def average_views(self, networks: Sequence[ConvNet], images: str, description: Description) -> None:
         """Average the probabilities over the networks and over shifted views of every image."""
         (_, height, width), shift = description.image_shape, description.shift
-        padded = self.add("Pad", images, self.constant([0, 0, shift, shift] * 2))
-        corners = [(y, x) for y in range(2 * shift + 1) for x in range(2 * shift + 1)]
-        views = self.add("Concat", *[self.slice(padded, [y, x], [y + height, x + width]) for y, x in corners], axis=0)
-        shape = self.constant([len(corners), -1, len(description.classes)])
+        views, count = images, 1
+        if shift:
+            padded = self.add("Pad", images, self.constant([0, 0, shift, shift] * 2))
+            corners = [(y, x) for y in range(2 * shift + 1) for x in range(2 * shift + 1)]
+            crops = [self.slice(padded, [y, x], [y + height, x + width]) for y, x in corners]
+            views, count = self.add("Concat", *crops, axis=0), len(corners)
+        shape = self.constant([count, -1, len(description.classes)])
         outputs = []
         for network in networks:
             probabilities = self.add("Softmax", self.add_layers(network.layers, views), axis=1)
-            by_view = self.add("Reshape", probabilities, shape)
-            outputs.append(self.add("ReduceMean", by_view, axes=[0], keepdims=0))
+            if shift:
+                by_view = self.add("Reshape", probabilities, shape)
+                probabilities = self.add("ReduceMean", by_view, axes=[0], keepdims=0)
+            outputs.append(probabilities)
         self.add("Mean", *outputs, name=OUTPUT)
 
     def slice(self, images: str, start: Sequence[int], end: Sequence[int]) -> str:

@@ -1,7 +1,6 @@
 """The convolutional network, built from its parameters, and the sizes of its layers."""
 
 import copy
-from functools import partial
 
 import torch
 from pydantic import BaseModel
@@ -10,6 +9,7 @@ from torch import Tensor, nn
 from src.common.artifacts import LayerSize
 from src.common.dataset import Preprocessing
 from src.common.errors import UserError
+from src.network.backbone import Backbone
 from src.network.layers import Crop, Dropout, MaxPool2d
 from src.network.params import ModelParams
 
@@ -17,13 +17,20 @@ from src.network.params import ModelParams
 class Architecture(BaseModel):
     """Everything needed to rebuild a network: its parameters, the shape (C, H, W) of an image and the K class names.
 
-    preprocessing: how a picture becomes an image for the network.
+    preprocessing: how a picture becomes an image for the network. backbone: what turns images into the features that
+    the network takes instead of them, if anything does.
     """
 
     model: ModelParams
     image_shape: tuple[int, int, int]
     classes: list[str]
     preprocessing: Preprocessing
+    backbone: Backbone | None = None
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of what the network takes: an image (C, H, W), or features (F,)."""
+        return (self.backbone.features,) if self.backbone else self.image_shape
 
 
 class ConvNet(nn.Module):
@@ -32,7 +39,8 @@ class ConvNet(nn.Module):
     The activation comes before the normalisation: convolution, LeakyReLU, BatchNorm2d; linear, LeakyReLU, BatchNorm1d.
     Max pooling follows the last convolution of a block or, without pool_first, the normalisation after it.
     Maps float images (N, C, H, W) in [0, 1] to float32 log-probabilities (N, K). Raise UserError if the images are
-    not larger than the crop, or a block has fewer than 2x2 pixels left to pool.
+    not larger than the crop, or a block has fewer than 2x2 pixels left to pool. With a backbone, features (N, F) take
+    the place of images, and dropout that of the blocks.
     """
 
     def __init__(self, architecture: Architecture) -> None:
@@ -44,6 +52,8 @@ class ConvNet(nn.Module):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in PyTorch's stubs
 
     def forward(self, images: Tensor) -> Tensor:
+        if images.dim() == 4:
+            images = images.contiguous(memory_format=torch.channels_last)
         logits = self.layers(images)
         return torch.log_softmax(logits.float(), dim=1)
 
@@ -51,7 +61,7 @@ class ConvNet(nn.Module):
     def layer_sizes(self) -> list[LayerSize]:
         """Return the sizes of all layers, with input and LogSoftmax, from a forward pass of one image."""
         # Not on the device `meta`, which computes only shapes, but imports PyTorch's compiler for that: two seconds.
-        values = torch.zeros(1, *self.architecture.image_shape, device=next(self.parameters()).device)
+        values = torch.zeros(1, *self.architecture.input_shape, device=next(self.parameters()).device)
         sizes = [_measure("input", values)]
         for layer in copy.deepcopy(self.layers).eval():
             values = layer(values)
@@ -71,12 +81,35 @@ class ConvNet(nn.Module):
         )
 
 
+def to_input(images: Tensor, device: torch.device) -> Tensor:
+    """Return uint8 images (N, C, H, W) as float images in [0, 1], and features as they are, on the device."""
+    values = images.to(device, torch.float32)
+    return values if images.is_floating_point() else values.div_(255)
+
+
 def _build_groups(architecture: Architecture) -> dict[str, list[nn.Module]]:
     """Build the layers, grouped as in the summary."""
     params = architecture.model
-    channels, height, width = architecture.image_shape
+    groups, features = _build_blocks(architecture)
+    for number, units in enumerate(params.hidden_units, start=1):
+        layers = [nn.Linear(features, units), _activation(params), nn.BatchNorm1d(units)]
+        groups[f"hidden {number}"] = layers
+        features = units
+    groups["output"] = [nn.Linear(features, len(architecture.classes))]
+    return groups
+
+
+def _activation(params: ModelParams) -> nn.Module:
     # In place saves a pass over the memory; PyTorch can backpropagate through it only for a positive slope.
-    activation = partial(nn.LeakyReLU, params.negative_slope, inplace=params.negative_slope > 0)
+    return nn.LeakyReLU(params.negative_slope, inplace=params.negative_slope > 0)
+
+
+def _build_blocks(architecture: Architecture) -> tuple[dict[str, list[nn.Module]], int]:
+    """Build the layers before the hidden ones, and return how many features they give."""
+    params = architecture.model
+    if architecture.backbone:
+        return {"dropout": [Dropout(params.dropout)]} if params.dropout else {}, architecture.backbone.features
+    channels, height, width = architecture.image_shape
     groups: dict[str, list[nn.Module]] = {}
     if params.crop:
         if params.crop >= min(height, width):
@@ -93,19 +126,18 @@ def _build_groups(architecture: Architecture) -> dict[str, list[nn.Module]]:
             )
         layers = groups[f"block {block}"] = []
         for out_channels in widths:
-            layers += [nn.Conv2d(channels, out_channels, 3, padding=1), activation(), nn.BatchNorm2d(out_channels)]
+            layers += [
+                nn.Conv2d(channels, out_channels, 3, padding=1),
+                _activation(params),
+                nn.BatchNorm2d(out_channels),
+            ]
             channels = out_channels
         layers.insert(-2 if params.pool_first else len(layers), MaxPool2d())  # -2: behind the convolution
         height, width = height // 2, width // 2
         if params.dropout:
             layers.append(Dropout(params.dropout))
     groups["flatten"] = [nn.Flatten()]
-    features = channels * height * width
-    for number, units in enumerate(params.hidden_units, start=1):
-        groups[f"hidden {number}"] = [nn.Linear(features, units), activation(), nn.BatchNorm1d(units)]
-        features = units
-    groups["output"] = [nn.Linear(features, len(architecture.classes))]
-    return groups
+    return groups, channels * height * width
 
 
 def _measure(name: str, values: Tensor, layer: nn.Module | None = None) -> LayerSize:

@@ -12,6 +12,12 @@ Precision = Literal["auto", "fp32", "bf16"]
 
 
 class ModelParams(Section):
+    backbone: str = parameter(
+        "backbone",
+        "ONNX file of a pretrained network, whose features replace the convolutions; the folder backbone means none."
+        " With one, only hidden_units, dropout and negative_slope matter of the others.",
+        min_length=1,
+    )
     crop: NonNegativeInt = parameter(
         4,
         "Pixels to cut from each axis of an image before it enters the network: 4 crops 28x28 images to 24x24. The"

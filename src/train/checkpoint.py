@@ -18,7 +18,7 @@ from src.train.processes import ALONE, Group
 
 CODE = ("src.common", "src.network", "src.train", "stages")  # the packages that the weights depend on
 FORMAT = "checkpoint 2"
-CHECKPOINTS = ".checkpoints"
+CHECKPOINTS = ".checkpoints"  # outside data, because DVC removes a stage's outputs before it runs
 MAX_RUNS = 4  # training runs kept in a checkpoint folder, abandoned ones included
 
 
@@ -33,18 +33,6 @@ def checkpoint_key(params: TrainSections, environment: Environment, inputs: Iter
     for path in [*inputs, *code]:
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]
-
-
-def checkpoint_folder(project: Path) -> Path:
-    """Return where a project, given by its absolute path, keeps its checkpoints.
-
-    This is outside data, because DVC removes a stage's outputs before it runs. `dvc exp run --temp` and `--queue` run
-    in copies of the project in its .dvc/tmp/exps, which DVC deletes afterwards; they share the project's folder.
-    """
-    for folder in project.parents:
-        if folder.parts[-3:] == (".dvc", "tmp", "exps"):
-            return folder.parents[2] / CHECKPOINTS
-    return Path(CHECKPOINTS)
 
 
 class Checkpoint:

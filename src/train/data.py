@@ -8,6 +8,7 @@ from torch import Tensor
 
 from src.common.dataset import Dataset, Split
 from src.common.errors import UserError, recreate
+from src.network.convnet import to_input
 from src.train.params import TrainParams
 
 # Steps. BatchNorm's running averages cover about the last ten, in which a shorter epoch changes a lot.
@@ -15,15 +16,14 @@ SHORT_EPOCH = 100
 
 
 class LabelledImages(NamedTuple):
-    """Images uint8 (N, C, H, W) and labels int64 (N,), on the training device."""
+    """Images uint8 (N, C, H, W), or a backbone's features float32 (N, F), and labels int64 (N,), on the device."""
 
     images: Tensor
     labels: Tensor
 
     def select(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Return float images in [0, 1] with their labels."""
-        images = self.images[rows].to(torch.float32).div_(255)
-        return images.contiguous(memory_format=torch.channels_last), self.labels[rows]
+        """Return float images in [0, 1], or features, with their labels."""
+        return to_input(self.images[rows], self.images.device), self.labels[rows]
 
 
 class TrainingData(NamedTuple):
@@ -33,21 +33,27 @@ class TrainingData(NamedTuple):
     validation: LabelledImages | None
 
 
-def select_data(data: Dataset, split: Split, params: TrainParams, device: torch.device) -> TrainingData:
+def select_data(
+    data: Dataset, split: Split, params: TrainParams, device: torch.device, features: np.ndarray | None = None
+) -> TrainingData:
     """Copy the training and the validation images to the device; a refit trains on all images.
 
+    features: float32 (N, F), of all images, to be used instead of them.
     Raise UserError if a row number of the split occurs twice or there is no such row.
     """
     rows = np.concatenate(split)
     if not np.isin(rows, np.arange(len(data.labels))).all() or len(np.unique(rows)) != len(rows):
         raise UserError(f"the split has rows that occur twice or do not exist; {recreate('split')}")
 
-    def copy(part: Dataset) -> LabelledImages:
-        return LabelledImages(torch.from_numpy(part.images).to(device), torch.from_numpy(part.labels).to(device))
+    inputs = data.images if features is None else features
+
+    def copy(rows: np.ndarray | slice) -> LabelledImages:
+        images, labels = (torch.from_numpy(values[rows]).to(device) for values in (inputs, data.labels))
+        return LabelledImages(images, labels)
 
     if params.refit:
-        return TrainingData(copy(data), None)
-    return TrainingData(copy(data.select(split.train)), copy(data.select(split.validation)))
+        return TrainingData(copy(slice(None)), None)
+    return TrainingData(copy(split.train), copy(split.validation))
 
 
 def split_into_batches(rows: Tensor, size: int, shards: int = 1) -> list[Tensor]:

@@ -10,6 +10,7 @@ import torch
 from src.common.artifacts import EpochMetrics
 from src.common.dataset import Dataset, Split
 from src.common.text import count
+from src.network.backbone import BackboneFeatures
 from src.network.convnet import Architecture, ConvNet
 from src.network.model_file import encode_networks
 from src.train.checkpoint import Checkpoint
@@ -55,15 +56,20 @@ def train_ensemble(
     open_checkpoint: Callable[[int], Checkpoint],
     on_epoch: Callable[[list[EpochMetrics]], None],
     group: Group = ALONE,
+    features: BackboneFeatures | None = None,
 ) -> TrainedEnsemble:
     """Train train.members networks with consecutive seeds, each with its own checkpoint, and print the progress.
 
     open_checkpoint is called with each seed, on_epoch after every epoch with the current network's history. All
-    processes of the group train the same networks.
+    processes of the group train the same networks. With a backbone, they take the features of the images.
     """
-    selected = select_data(data, split, params.train, runtime.device)
+    selected = select_data(data, split, params.train, runtime.device, features and features.values)
     architecture = Architecture(
-        model=params.model, image_shape=data.images.shape[1:], classes=data.classes, preprocessing=data.preprocessing
+        model=params.model,
+        image_shape=data.images.shape[1:],
+        classes=data.classes,
+        preprocessing=data.preprocessing,
+        backbone=features and features.backbone,
     )
     members = [params.of_member(member) for member in range(params.train.members)]
     networks = [_new_network(architecture, member.train.seed) for member in members]

@@ -10,8 +10,8 @@ from src.network.params import Device, ModelParams, Precision
 
 BATCH, SMALL_BATCH = 128, 32  # images
 SMALL_DATA = 12_800  # training images; fewer are trained on in small batches, and always on all of them
-STEPS = 2000  # that training takes at least, unless that is more than the largest number of epochs
-EPOCHS = 8, 60  # the smallest and the largest number
+STEPS = 1500  # that training takes at least, unless that is more than the largest number of epochs
+EPOCHS = 8, 40  # the smallest and the largest number
 PATIENCE = 3 / 8  # of the epochs
 
 
@@ -57,7 +57,7 @@ class AugmentParams(Section):
 
 class TrainParams(Section):
     epochs: Auto | Annotated[int, Field(ge=1)] = parameter(
-        "auto", "Maximum number of epochs; auto is as many as make 2,000 steps, but from 8 to 60.", "epochs"
+        "auto", "Maximum number of epochs; auto is as many as make 1,500 steps, but from 8 to 40.", "epochs"
     )
     batch_size: Auto | Annotated[int, Field(ge=2, le=10**6)] = parameter(
         "auto", "Images per optimizer step; auto is 128, or 32 for fewer than 12,800 training images.", "images"

@@ -25,13 +25,19 @@ class Runtime(NamedTuple):
     environment: Environment
 
 
-def set_up_runtime(params: TrainParams, model: ModelParams) -> Runtime:
-    """Choose device and precision and make PyTorch deterministic; raise UserError if there is no such device."""
+def set_up_runtime(params: TrainParams, model: ModelParams, backbone: bool = False) -> Runtime:
+    """Choose device and precision and make PyTorch deterministic; raise UserError if there is no such device.
+
+    With a backbone, whose features are float32, the precision is float32, and ONNX Runtime belongs to the environment.
+    """
     device = choose_device(params.device, "train.device")
-    precision = choose_precision(params.precision, device, model)
+    precision = torch.float32 if backbone else choose_precision(params.precision, device, model)
     make_deterministic(params.threads)
     keep_freed_memory()
-    return Runtime(device, precision, describe_environment(device, precision))
+    environment = describe_environment(device, precision)
+    if backbone:
+        environment.onnxruntime = version("onnxruntime")
+    return Runtime(device, precision, environment)
 
 
 def choose_precision(requested: Precision, device: torch.device, model: ModelParams) -> torch.dtype:

@@ -16,7 +16,7 @@ import torch
 from src.common.artifacts import SUSPECTS_SHOWN, SUSPICIOUS_LOSS, Suspect
 from src.common.dataset import Dataset, Split
 from src.common.sprites import make_sprite_sheet
-from src.network.convnet import ConvNet
+from src.network.convnet import ConvNet, to_input
 from src.train.training import ImageLosses
 
 HOPELESS_LOSS = math.log(6)  # enough even if the network predicts the label: in long training, it memorises it
@@ -32,15 +32,16 @@ class Ranking(NamedTuple):
 
 
 def find_suspects(
-    data: Dataset, split: Split, losses: ImageLosses, networks: Sequence[ConvNet]
+    data: Dataset, inputs: np.ndarray, split: Split, losses: ImageLosses, networks: Sequence[ConvNet]
 ) -> tuple[list[Suspect], bytes]:
     """Return the suspects, the most suspicious first, and a sprite sheet of the first 200.
 
-    losses: of the training and validation images; after a refit, of all images, as training images.
+    inputs: what the networks take, the images or their features (N, F). losses: of the training and validation images;
+    after a refit, of all images, as training images.
     """
     ranking = rank(split, losses)
     rows, parts, values = (column[ranking.losses > SUSPICIOUS_LOSS] for column in ranking)
-    predicted = _predict(networks, data.images[rows])
+    predicted = _predict(networks, inputs[rows])
     suspicious = (predicted != data.labels[rows]) | (values > HOPELESS_LOSS)
     rows, parts, values, predicted = (column[suspicious] for column in (rows, parts, values, predicted))
     columns = (
@@ -80,11 +81,11 @@ def match_distribution(values: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
 @torch.inference_mode()
 def _predict(networks: Sequence[ConvNet], images: np.ndarray) -> np.ndarray:
-    """Return the predicted classes int64 (N,) of uint8 images (N, C, H, W)."""
+    """Return the predicted classes int64 (N,) of uint8 images (N, C, H, W) or features (N, F)."""
     device = next(networks[0].parameters()).device
     predicted = [np.zeros(0, np.int64)]
     for batch in torch.from_numpy(images).split(BATCH):
-        floats = batch.to(device, torch.float32).div_(255).contiguous(memory_format=torch.channels_last)
+        floats = to_input(batch, device)
         mean = torch.stack([network.eval()(floats).exp() for network in networks]).mean(0)
         predicted.append(mean.argmax(1).cpu().numpy())
     return np.concatenate(predicted)

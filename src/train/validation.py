@@ -40,8 +40,8 @@ def recompute_statistics(learner: Learner, data: LabelledImages) -> None:
 class Validation(NamedTuple):
     """The mean loss over images, weighted as in training, the accuracy, the temperature, and every image's loss (V,).
 
-    The temperature calibrates the network if easy images are left out of training, and is otherwise 1. The losses are
-    those of the network with this temperature; those of the single images are not weighted.
+    The temperature calibrates the network. The losses are those of the network with this temperature; those of the
+    single images are not weighted.
     """
 
     loss: float
@@ -56,10 +56,8 @@ def validate(learner: Learner, data: LabelledImages) -> Validation:
     learner.network.eval()
     log_probabilities = _predict_all(learner, data)
     accuracy = (log_probabilities.argmax(1) == data.labels).double().mean().item()
-    temperature = 1.0
-    if learner.skip_easy:
-        temperature = fit_temperature(log_probabilities, data.labels, learner.class_weights)
-        log_probabilities = (log_probabilities / temperature).log_softmax(1)
+    temperature = fit_temperature(log_probabilities, data.labels, learner.class_weights)
+    log_probabilities = (log_probabilities / temperature).log_softmax(1)
     loss = learner.image_losses(log_probabilities, data.labels).double().mean().item()
     return Validation(loss, accuracy, temperature, F.nll_loss(log_probabilities, data.labels, reduction="none"))
 
@@ -79,12 +77,14 @@ def _predict_all(learner: Learner, data: LabelledImages) -> Tensor:
 def fit_temperature(log_probabilities: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> float:
     """Return the divisor of log-probabilities (N, K) that minimises their mean weighted loss, between 0.1 and 10.
 
-    class_weights: (K,). The temperature restores the confidence of a network that has been trained mostly on hard
-    images. The loss is convex in its inverse, so bisection finds where the derivative is zero.
+    class_weights: (K,). A network is too confident after long training on few images, and too little so if trained
+    mostly on hard ones. One label in N counts as unknown, so that a network that is always right is not taken for
+    infallible. The loss is convex in the inverse of the temperature, so bisection finds where its derivative is zero.
     Source: Guo et al., On Calibration of Modern Neural Networks, 2017.
     """
     values = log_probabilities.double()
-    targets = values.gather(1, labels[:, None])[:, 0]
+    unknown = 1 / len(labels)
+    targets = (1 - unknown) * values.gather(1, labels[:, None])[:, 0] + unknown * values.mean(1)
     weights = torch.ones_like(targets) if class_weights is None else class_weights[labels]
     low, high = 0.1, 10.0
     for _ in range(40):  # to twelve digits

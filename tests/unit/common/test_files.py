@@ -12,7 +12,16 @@ import pytest
 from pydantic import BaseModel, PositiveInt
 
 from src.common.errors import UserError
-from src.common.files import load_arrays, read_csv, read_json, save_arrays, write_bytes, write_csv, write_json
+from src.common.files import (
+    load_arrays,
+    read_csv,
+    read_json,
+    save_arrays,
+    shared_folder,
+    write_bytes,
+    write_csv,
+    write_json,
+)
 
 
 @dataclass
@@ -201,3 +210,13 @@ def test_a_csv_file_must_be_complete(tmp_path: Path, text: bytes, reason: str) -
 def test_a_csv_file_may_have_a_byte_order_mark(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes(b"\xef\xbb\xbfindex,more,name,value\n1,x,a,2\n")  # and further columns
     assert read_csv(tmp_path / "t.csv", Row) == [Row(1, "a", 2.0)]
+
+
+@pytest.mark.parametrize("copy", ["tmpabc", "standalone/tmpabc"])
+def test_copies_of_a_project_share_a_folder(copy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert shared_folder(".kept") == Path(".kept")
+    inner = tmp_path / ".dvc/tmp/exps" / copy
+    inner.mkdir(parents=True)
+    monkeypatch.chdir(inner)
+    assert shared_folder(".kept") == tmp_path / ".kept"

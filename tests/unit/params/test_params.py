@@ -45,7 +45,7 @@ def test_no_is_a_string_as_dvc_reads_it(tmp_path: Path) -> None:
             {"dropout: 0.25": "dropuot: 0", "learning_rate: 0.01": "learning_rate: -1"},
             [
                 "3 invalid parameters",
-                "model.dropuot = 0: unknown key; known: crop, ",
+                "model.dropuot = 0: unknown key; known: backbone, ",
                 "model.dropout: missing",
                 "train.learning_rate = -1",
             ],

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from src.common.files import write_bytes
-from src.train.checkpoint import MAX_RUNS, Checkpoint, checkpoint_folder, checkpoint_key
+from src.train.checkpoint import MAX_RUNS, Checkpoint, checkpoint_key
 from src.train.params import TrainSections
 from tests.builders import AUGMENTATION, make_environment, make_train_params
 
@@ -28,12 +28,6 @@ def test_state_is_loaded_until_removed(tmp_path: Path) -> None:
     assert Checkpoint(tmp_path / "new", "other").load(CPU) is None
     checkpoint.remove()
     assert checkpoint.load(CPU) is None
-
-
-@pytest.mark.parametrize("copy", ["tmpabc", "standalone/tmpabc"])
-def test_copies_of_a_project_share_its_checkpoints(copy: str) -> None:
-    assert checkpoint_folder(Path("/home/me/project")) == Path(".checkpoints")
-    assert checkpoint_folder(Path("/home/me/project/.dvc/tmp/exps") / copy) == Path("/home/me/project/.checkpoints")
 
 
 def damage(data: bytes) -> dict[str, bytes]:

@@ -7,7 +7,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 
 from src.train.data import LabelledImages
 from src.train.learner import AdamW, Learner, one_cycle
-from src.train.validation import validate
+from src.train.validation import apply_temperature, validate
 from tests.builders import make_imbalanced, make_tiny_network, make_train_params
 
 
@@ -40,7 +40,10 @@ def test_training_and_validation_use_the_weights() -> None:
     losses = learner.add_gradients(data.images / 255, data.labels, len(data.labels))
     assert losses.mean().item() == pytest.approx(expected, rel=1e-5)
     learner.network.eval()
-    assert validate(learner, data)[0] == pytest.approx(weighted_loss(learner, data), rel=1e-5)
+    found = validate(learner, data)
+    assert found.loss < weighted_loss(learner, data)  # before the temperature
+    apply_temperature(learner.network, found.temperature)
+    assert found.loss == pytest.approx(weighted_loss(learner, data), rel=1e-5)
 
 
 def test_a_batch_without_rare_classes_has_no_larger_weight() -> None:

@@ -22,7 +22,7 @@ def test_training_and_validation_images_are_ranked_together() -> None:
     split = Split(np.array([1, 3, 5, 6, 8, 9]), np.array([0, 2, 4, 7]))
     # Held-out losses are higher, but the ranks count: only the highest one is suspicious.
     found = ImageLosses(losses(0.1, 5.0, 0.2, 0.3, 2.5, 0.1), losses(0.9, 1.5, 9.0, 1.2))
-    suspects, _ = find_suspects(DATA, split, found, [make_tiny_network()])
+    suspects, _ = find_suspects(DATA, DATA.images, split, found, [make_tiny_network()])
     assert [(row.part, row.index, row.label) for row in suspects] == [
         ("train", 3, "dog"),
         ("validation", 4, "cat"),
@@ -35,15 +35,14 @@ def test_training_and_validation_images_are_ranked_together() -> None:
 def test_after_a_refit_all_images_are_training_images() -> None:
     split = Split(np.array([1, 3, 5, 6, 8, 9]), np.array([0, 2, 4, 7]))
     found = ImageLosses(losses(*[0.1] * 4, 3.0, *[0.1] * 5), NONE)
-    (suspect,), _ = find_suspects(DATA, split, found, [make_tiny_network()])
+    (suspect,), _ = find_suspects(DATA, DATA.images, split, found, [make_tiny_network()])
     assert (suspect.part, suspect.index) == ("train", 4)
 
 
 def test_predictions_are_those_of_the_ensemble() -> None:
     networks = [make_tiny_network(seed=seed) for seed in range(3)]
-    suspects, _ = find_suspects(
-        DATA, Split(np.arange(10), np.arange(0)), ImageLosses(torch.full((10,), 3.0), NONE), networks
-    )
+    found = ImageLosses(torch.full((10,), 3.0), NONE)
+    suspects, _ = find_suspects(DATA, DATA.images, Split(np.arange(10), np.arange(0)), found, networks)
     images = torch.from_numpy(IMAGES) / 255
     with torch.inference_mode():
         expected = torch.stack([network.eval()(images).exp() for network in networks]).mean(0).argmax(1)
@@ -54,11 +53,16 @@ def test_an_image_that_was_learned_at_last_needs_a_higher_loss() -> None:
     network = make_tiny_network()
     split = Split(np.arange(10), np.arange(0))
     between = ImageLosses(torch.full((10,), (SUSPICIOUS_LOSS + HOPELESS_LOSS) / 2), NONE)
-    suspects, _ = find_suspects(DATA, split, between, [network])
+    suspects, _ = find_suspects(DATA, DATA.images, split, between, [network])
     assert 0 < len(suspects) < 10
     assert all(row.predicted != row.label for row in suspects)
     assert (
-        len(find_suspects(DATA, split, ImageLosses(torch.full((10,), HOPELESS_LOSS + 0.01), NONE), [network])[0]) == 10
+        len(
+            find_suspects(
+                DATA, DATA.images, split, ImageLosses(torch.full((10,), HOPELESS_LOSS + 0.01), NONE), [network]
+            )[0]
+        )
+        == 10
     )
 
 
@@ -68,7 +72,7 @@ def test_the_sheet_has_the_first_images() -> None:
     data = make_dataset(images, np.zeros(count, np.int64), ["cat", "dog"])
     values = torch.linspace(HOPELESS_LOSS + 1, HOPELESS_LOSS + 2, count)
     suspects, sheet = find_suspects(
-        data, Split(np.arange(count), np.arange(0)), ImageLosses(values, NONE), [make_tiny_network()]
+        data, data.images, Split(np.arange(count), np.arange(0)), ImageLosses(values, NONE), [make_tiny_network()]
     )
     assert len(suspects) == count
     assert np.array_equal(split_sprite_sheet(sheet, SUSPECTS_SHOWN), images[::-1][:SUSPECTS_SHOWN])
@@ -76,7 +80,7 @@ def test_the_sheet_has_the_first_images() -> None:
 
 def test_nothing_suspicious() -> None:
     suspects, sheet = find_suspects(
-        DATA, Split(np.arange(10), np.arange(0)), ImageLosses(torch.zeros(10), NONE), [make_tiny_network()]
+        DATA, DATA.images, Split(np.arange(10), np.arange(0)), ImageLosses(torch.zeros(10), NONE), [make_tiny_network()]
     )
     assert suspects == []
     assert split_sprite_sheet(sheet, 0).shape == (0, 1, 8, 8)

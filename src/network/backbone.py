@@ -1,0 +1,225 @@
+"""A pretrained network that turns images into features: any ONNX file, which ONNX Runtime runs."""
+
+import hashlib
+import io
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+from tqdm import tqdm
+
+from src.common.errors import UserError
+from src.common.files import read_bytes, shared_folder, write_bytes
+
+FEATURES = ".features"  # the folder where they are kept
+MAX_FILES = 8  # that are kept there
+BATCH = 16  # images
+SIZE = 224  # pixels, if the file takes any
+Triple = tuple[float, float, float]
+IMAGENET: dict[str, Triple] = {
+    "mean": (0.485, 0.456, 0.406),
+    "std": (0.229, 0.224, 0.225),
+}
+OPSET = 17  # at least
+INPUT, OUTPUT, PREFIX = "images", "features", "backbone."
+FLOAT, EXTERNAL = 1, 1  # of ONNX's TensorProto.DataType and DataLocation
+
+ADVICE = "see docs/pretrained.md, or set it to backbone to train without one"
+
+
+class Backbone(BaseModel):
+    """What the networks of a model file expect of their backbone.
+
+    file: its name; md5: of its contents; size: the side of the pictures it takes; mean, std: how their channels are
+    normalised; features: how many it computes.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    file: str
+    md5: str
+    size: int
+    mean: Triple
+    std: Triple
+    features: int
+
+
+class BackboneFeatures(NamedTuple):
+    """The features float32 (N, F) of images, and the backbone that computed them."""
+
+    backbone: Backbone
+    values: np.ndarray
+
+
+class Extractor:
+    """A backbone with what comes before and after it: maps images uint8 (N, C, H, W) to features float32 (N, F).
+
+    Grey images are repeated over the channels; then they are scaled to the size that the backbone takes, and normalised
+    with ImageNet's mean and standard deviation, or those in the file's metadata. Of features (N, F, h, w), the mean is
+    taken. Raise UserError if the file is no such network, or needs other files or operators of its own.
+    """
+
+    def __init__(self, path: Path, image_shape: tuple[int, int, int], threads: int = 0) -> None:
+        import onnx  # these take half a second to import, which training without a backbone need not spend
+        import onnxruntime
+
+        self.path = path
+        contents = read_bytes(path)
+        try:
+            backbone = onnx.load_from_string(contents)
+        except Exception:  # protobuf's DecodeError, among others
+            backbone = onnx.ModelProto()
+        if not backbone.graph.node:
+            raise UserError(f"model.backbone = {path} is not an ONNX file")
+        size, mean, std = _read_preprocessing(backbone, path)
+        try:
+            self.model = _connect(backbone, image_shape, size, mean, std)
+            options = onnxruntime.SessionOptions()
+            options.log_severity_level = 4
+            options.intra_op_num_threads = threads
+            self.session = onnxruntime.InferenceSession(
+                self.model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            )
+            (probe,) = self.session.run([OUTPUT], {INPUT: np.zeros((2, *image_shape), np.uint8)})
+        except Exception as error:  # ONNX's and ONNX Runtime's exceptions have no common base class
+            raise UserError(f"model.backbone = {path} cannot be used: {str(error).splitlines()[0]}") from None
+        self.version = onnxruntime.__version__
+        md5 = hashlib.md5(contents, usedforsecurity=False).hexdigest()
+        self.backbone = Backbone(file=path.name, md5=md5, size=size, mean=mean, std=std, features=probe.shape[1])
+
+    def extract(self, images: np.ndarray, folder: Path) -> np.ndarray:
+        """Compute the features float32 (N, F) of images uint8 (N, C, H, W), or read them from the folder.
+
+        They are kept there for the next time. Raise UserError if a feature is not finite.
+        """
+        options = f"{self.version} {self.session.get_session_options().intra_op_num_threads}"
+        digest = hashlib.sha256(f"{options} {images.shape}".encode())
+        digest.update(self.model.SerializeToString(deterministic=True))
+        digest.update(np.ascontiguousarray(images).data)
+        path = folder / f"{digest.hexdigest()[:16]}.npy"
+        try:
+            features: np.ndarray = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError):  # missing, or damaged
+            features = self._compute(images)
+            contents = io.BytesIO()
+            np.save(contents, features)
+            write_bytes(path, contents.getvalue())
+            for old in sorted(folder.iterdir(), key=lambda file: file.stat().st_mtime)[:-MAX_FILES]:
+                old.unlink(missing_ok=True)
+        return features
+
+    def _compute(self, images: np.ndarray) -> np.ndarray:
+        features = np.empty((len(images), self.backbone.features), np.float32)
+        with tqdm(total=len(images), desc="features", unit="image", leave=False, disable=None) as progress:
+            for start in range(0, len(images), BATCH):
+                batch = images[start : start + BATCH]
+                features[start : start + BATCH] = self.session.run([OUTPUT], {INPUT: batch})[0]
+                progress.update(len(batch))
+        if not np.isfinite(features).all():
+            raise UserError(f"model.backbone = {self.path} gives features that are not finite")
+        return features
+
+
+def extract_features(setting: str, images: np.ndarray, threads: int = 0) -> BackboneFeatures | None:
+    """Return the features of images uint8 (N, C, H, W) by the backbone that model.backbone names, None if that is none.
+
+    threads: of ONNX Runtime; 0 for one per core.
+    """
+    path = find_backbone(setting)
+    if path is None:
+        return None
+    extractor = Extractor(path, images.shape[1:], threads)
+    return BackboneFeatures(extractor.backbone, extractor.extract(images, shared_folder(FEATURES)))
+
+
+def find_backbone(setting: str) -> Path | None:
+    """Return the path of model.backbone, or None for a folder without a backbone; raise UserError if it is missing."""
+    path = Path(setting)
+    if not path.is_dir():
+        if not path.exists():
+            raise UserError(f"model.backbone = {path} does not exist; {ADVICE}")
+        return path
+    if files := sorted(file.name for file in path.iterdir() if file.suffix == ".onnx"):
+        raise UserError(f"model.backbone = {path} is a folder; name the file in it, such as {path / files[0]}")
+    return None
+
+
+def _read_preprocessing(model: Any, path: Path) -> tuple[int, Triple, Triple]:
+    """Return the size of the pictures that a backbone takes, and the mean and standard deviation of their channels."""
+    weights = {tensor.name for tensor in model.graph.initializer}
+    inputs = [entry.type.tensor_type for entry in model.graph.input if entry.name not in weights]
+    shapes = [[dim.dim_value or dim.dim_param or "?" for dim in entry.shape.dim] for entry in inputs]
+    if len(inputs) != 1 or inputs[0].elem_type != FLOAT or len(shapes[0]) != 4 or shapes[0][1] != 3:
+        raise UserError(f"model.backbone = {path}: expected one input, float (N, 3, H, W); found {shapes}")
+    _, _, height, width = shapes[0]
+    if isinstance(height, int) and height != width:
+        raise UserError(f"model.backbone = {path} takes pictures of {height}x{width} pixels; they must be square")
+    if any(tensor.data_location == EXTERNAL for tensor in model.graph.initializer):
+        raise UserError(f"model.backbone = {path} keeps its weights in other files; save it as one file")
+    if domains := sorted({entry.domain for entry in model.opset_import} - {"", "ai.onnx"}):
+        raise UserError(f"model.backbone = {path} needs operators from {', '.join(domains)}, which are not ONNX's")
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    mean, std = (_parse(metadata[key], key, path) if key in metadata else IMAGENET[key] for key in IMAGENET)
+    return height if isinstance(height, int) else SIZE, mean, std
+
+
+def _parse(text: str, key: str, path: Path) -> Triple:
+    try:
+        first, second, third = map(float, json.loads(text))
+    except (ValueError, TypeError):
+        raise UserError(f"model.backbone = {path}: {key} in its metadata is {text!r}, expected [R, G, B]") from None
+    return first, second, third
+
+
+def _connect(backbone: Any, image_shape: tuple[int, int, int], size: int, mean: Triple, std: Triple) -> Any:
+    """Return a model that maps images uint8 (N, C, H, W) to the features (N, F) of a backbone."""
+    from onnx import TensorProto, compose, helper, numpy_helper, version_converter
+
+    opset = max(entry.version for entry in backbone.opset_import)
+    if opset < OPSET:
+        backbone, opset = version_converter.convert_version(backbone, OPSET), OPSET
+    backbone = compose.add_prefix(backbone, PREFIX)
+    weights = {tensor.name for tensor in backbone.graph.initializer}
+    (taken,) = [entry for entry in backbone.graph.input if entry.name not in weights]
+    taken.type.tensor_type.shape.dim[0].dim_param = "N"  # one picture at a time, in many files
+    given = backbone.graph.output[0]
+    rank = len(given.type.tensor_type.shape.dim)
+    del backbone.graph.output[1:]
+    del backbone.graph.value_info[:]
+    given.type.tensor_type.shape.dim[0].dim_param = "N"
+    if rank not in (2, 4):
+        raise UserError(f"its output must be (N, F) or (N, F, h, w), but has {rank} axes")
+    constants = {
+        "channels": np.array([1, 3, 1, 1]),
+        "sizes": np.array([size, size]),
+        "rgb": np.array([3]),
+        "mean": 255 * np.array(mean, np.float32)[:, None, None],
+        "std": 255 * np.array(std, np.float32)[:, None, None],
+    }
+    before = [
+        helper.make_node("Cast", [INPUT], ["samples"], to=TensorProto.FLOAT),
+        *([helper.make_node("Expand", ["samples", "channels"], ["repeated"])] if image_shape[0] == 1 else []),
+        helper.make_node("Shape", ["samples"], ["count"], start=0, end=1),
+        helper.make_node("Concat", ["count", "rgb", "sizes"], ["shape"], axis=0),
+        helper.make_node(
+            "Resize",
+            ["repeated" if image_shape[0] == 1 else "samples", "", "", "shape"],
+            ["resized"],
+            mode="linear",
+            coordinate_transformation_mode="half_pixel",
+        ),
+        helper.make_node("Sub", ["resized", "mean"], ["centred"]),
+        helper.make_node("Div", ["centred", "std"], [taken.name]),
+    ]
+    after = [helper.make_node("GlobalAveragePool", [given.name], ["pooled"])] if rank == 4 else []
+    after.append(helper.make_node("Flatten", ["pooled" if rank == 4 else given.name], [OUTPUT]))
+    graph = helper.make_graph(
+        [*before, *backbone.graph.node, *after],
+        "features",
+        [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", *image_shape])],
+        [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["N", None])],
+        [*(numpy_helper.from_array(value, name) for name, value in constants.items()), *backbone.graph.initializer],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=backbone.ir_version)

@@ -1,0 +1,156 @@
+"""Features of pretrained networks, with small random ones."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+import torch.nn.functional as F
+from onnx import TensorProto, helper, numpy_helper
+
+from src.common.errors import UserError
+from src.network.backbone import IMAGENET, Extractor, find_backbone
+
+KERNEL = np.random.default_rng(0).normal(size=(5, 3, 3, 3)).astype(np.float32)
+IMAGES = np.random.default_rng(1).integers(0, 256, (20, 3, 12, 12), np.uint8)
+
+
+def make_backbone(size: int | str = 16, pooled: bool = True, opset: int = 17, **metadata: str) -> onnx.ModelProto:
+    """Build a convolution of five channels, which are averaged over the pixels if pooled."""
+    nodes = [helper.make_node("Conv", ["pictures", "kernel"], ["maps"], kernel_shape=[3, 3])]
+    if pooled:
+        nodes += [
+            helper.make_node("GlobalAveragePool", ["maps"], ["mean"]),
+            helper.make_node("Flatten", ["mean"], ["flat"]),
+        ]
+    shape = [1, 3, size, size]  # one picture at a time
+    result = helper.make_tensor_value_info("flat", TensorProto.FLOAT, [1, 5])
+    if not pooled:
+        result = helper.make_tensor_value_info("maps", TensorProto.FLOAT, [1, 5, None, None])
+    graph = helper.make_graph(
+        nodes,
+        "backbone",
+        [helper.make_tensor_value_info("pictures", TensorProto.FLOAT, shape)],
+        [result],
+        [numpy_helper.from_array(KERNEL, "kernel")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    helper.set_model_props(model, metadata)
+    return model
+
+
+def write_backbone(folder: Path, **changes: Any) -> Path:
+    path = folder / "tiny.onnx"
+    path.write_bytes(make_backbone(**changes).SerializeToString())
+    return path
+
+
+def expected_features(images: np.ndarray, size: int, mean: Any, std: Any) -> np.ndarray:
+    """Compute the features with PyTorch."""
+    pictures = torch.from_numpy(images).float() / 255
+    if pictures.shape[1] == 1:
+        pictures = pictures.expand(-1, 3, -1, -1)
+    pictures = F.interpolate(pictures, size=(size, size), mode="bilinear", align_corners=False)
+    pictures = (pictures - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None]
+    features: np.ndarray = F.conv2d(pictures, torch.from_numpy(KERNEL)).mean((2, 3)).numpy()
+    return features
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("changes", [{}, {"pooled": False}, {"opset": 13}, {"opset": 20}])
+def test_features_are_those_of_scaled_and_normalised_pictures(
+    tmp_path: Path, channels: int, changes: dict[str, Any]
+) -> None:
+    images = IMAGES[:, :channels]
+    extractor = Extractor(write_backbone(tmp_path, **changes), images.shape[1:])
+    assert extractor.backbone.size == 16
+    assert extractor.backbone.features == 5
+    expected = expected_features(images, 16, **IMAGENET)
+    assert np.allclose(extractor.extract(images, tmp_path / "features"), expected, atol=1e-4)
+
+
+def test_size_mean_and_deviation_come_from_the_file(tmp_path: Path) -> None:
+    path = write_backbone(tmp_path, size="H", mean="[0.5, 0.4, 0.3]", std="[0.2, 0.2, 0.1]")
+    extractor = Extractor(path, (3, 12, 12))
+    assert extractor.backbone.size == 224  # any is possible
+    expected = expected_features(IMAGES, 224, [0.5, 0.4, 0.3], [0.2, 0.2, 0.1])
+    assert np.allclose(extractor.extract(IMAGES, tmp_path / "features"), expected, atol=1e-3)
+
+
+def test_features_are_kept_and_a_damaged_file_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    extractor, folder = Extractor(write_backbone(tmp_path), (3, 12, 12)), tmp_path / "features"
+    first = extractor.extract(IMAGES, folder)
+    (kept,) = folder.iterdir()
+    contents = kept.read_bytes()
+    kept.write_bytes(contents[:-7])
+    assert np.array_equal(extractor.extract(IMAGES, folder), first)
+    assert kept.read_bytes() == contents
+    monkeypatch.setattr(extractor, "_compute", None)
+    assert np.array_equal(extractor.extract(IMAGES, folder), first)
+    monkeypatch.undo()
+    other = extractor.extract(IMAGES[::-1], folder)
+    assert np.array_equal(other, first[::-1])
+    assert len(list(folder.iterdir())) == 2
+
+
+def test_features_that_are_not_finite_are_rejected(tmp_path: Path) -> None:
+    extractor = Extractor(write_backbone(tmp_path, std="[1e-45, 1, 1]"), (3, 12, 12))
+    with pytest.raises(UserError, match="features that are not finite"):
+        extractor.extract(IMAGES, tmp_path / "features")
+
+
+def spoil(model: onnx.ModelProto, how: str) -> bytes:
+    """Make a backbone unusable."""
+    picture = model.graph.input[0].type.tensor_type
+    match how:
+        case "grey":
+            picture.shape.dim[1].dim_value = 1
+        case "oblong":
+            picture.shape.dim[3].dim_value = 20
+        case "integers":
+            picture.elem_type = TensorProto.UINT8
+        case "domain":
+            model.opset_import.append(helper.make_opsetid("com.example", 1))
+        case "external":
+            model.graph.initializer[0].data_location = TensorProto.EXTERNAL
+        case "operator":
+            model.graph.node[0].op_type = "Convolve"
+        case "mean":
+            helper.set_model_props(model, {"mean": "bright"})
+        case "text":
+            return b"not a network"
+    spoiled: bytes = model.SerializeToString()
+    return spoiled
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("grey", r"expected one input, float \(N, 3, H, W\)"),
+        ("integers", r"expected one input, float \(N, 3, H, W\)"),
+        ("oblong", "takes pictures of 16x20 pixels; they must be square"),
+        ("domain", "needs operators from com.example"),
+        ("external", "keeps its weights in other files"),
+        ("operator", "cannot be used"),
+        ("mean", "mean in its metadata is 'bright'"),
+        ("text", "is not an ONNX file"),
+    ],
+)
+def test_other_files_are_rejected(tmp_path: Path, how: str, message: str) -> None:
+    path = tmp_path / "tiny.onnx"
+    path.write_bytes(spoil(make_backbone(), how))
+    with pytest.raises(UserError, match=f"model.backbone = .*tiny.onnx.* {message}|model.backbone = .*{message}"):
+        Extractor(path, (3, 12, 12))
+
+
+def test_a_folder_means_none_unless_a_backbone_is_in_it(tmp_path: Path) -> None:
+    (tmp_path / "README.md").touch()
+    assert find_backbone(str(tmp_path)) is None
+    path = write_backbone(tmp_path)
+    assert find_backbone(str(path)) == path
+    with pytest.raises(UserError, match=r"is a folder; name the file in it, such as .*tiny.onnx"):
+        find_backbone(str(tmp_path))
+    with pytest.raises(UserError, match="does not exist"):
+        find_backbone(str(tmp_path / "missing.onnx"))
