@@ -35,11 +35,10 @@ from stages.evaluate import TEST
 from stages.split import SPLIT, TRAIN
 
 PAIRS = {4: 9, 9: 4, 3: 5, 5: 3, 1: 7, 7: 1}  # digits that people confuse
-OWN = {section: read_recipe(Path("recipes/own.yaml"))[section] for section in ("model", "train")}
 WHOLE = {"train": {"epochs": 4, "skip_easy": 0.0, "patience": 0}}  # takes about as long as the default
 NOTEBOOK = {section: read_recipe(Path("recipes/notebook.yaml"))[section] for section in ("model", "augment", "train")}
 WAYS: dict[str, dict[str, dict[str, Any]]] = {
-    "default": {}, "four whole epochs": WHOLE, "notebook": NOTEBOOK, "own": OWN,
+    "default": {}, "four whole epochs": WHOLE, "notebook": NOTEBOOK,
 }  # fmt: skip
 RANKED = (1, 1.5, 3)
 COLUMNS = (

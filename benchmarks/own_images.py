@@ -1,4 +1,4 @@
-"""Measure the recipe for people's own images, and what they might use instead, on several folders of pictures.
+"""Measure the default recipe on people's own images, and what they might use instead, on several folders of pictures.
 
 `python -m benchmarks.own_images` writes the data sets as PNG files to a temporary folder, or to --folder, where a later
 run finds them again. It needs Debian's packages PACKAGES. On the test sets, it measures each of --recipes over seeds,
@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
@@ -40,6 +41,7 @@ from src.download.folder import load_folder
 from src.download.idx_folder import load_idx_folder
 from src.download.params import DownloadParams
 from src.evaluate.evaluation import evaluate
+from src.network.backbone import BackboneFeatures, extract_features
 from src.params.params import Params, check_params, read_recipe
 from src.split.stratified import split_rows
 from src.train.checkpoint import Checkpoint
@@ -217,6 +219,7 @@ def measure_all(train: Dataset, test: Dataset, arguments: argparse.Namespace) ->
         figures = measure_recipe(train, None if arguments.validation else test, values, path, arguments.seeds)
         yield " ".join([recipe, *arguments.set]), figures
     if not arguments.validation:
+        yield "random forest", measure_scikit(train, test, RandomForestClassifier(300, random_state=0))
         yield "SVC", measure_scikit(train, test, SVC())
         yield "logistic regression", measure_scikit(train, test, LogisticRegression(max_iter=1000))
 
@@ -226,31 +229,35 @@ def measure_recipe(train: Dataset, test: Dataset | None, values: dict[str, Any],
     accuracies, losses, start = [], [], time.perf_counter()
     for seed in range(seeds):
         params = check_params(values | {"train": values["train"] | {"seed": seed}}, path)
-        trained = train_one(train, params)
+        features = extract_features(params.model.backbone, train.images)
+        trained = train_one(train, params, features)
         if not params.train.refit:
             losses.append(trained.best.validation_loss)
         if test is None:
             accuracies.append(trained.best.validation_accuracy)
         else:
-            accuracies.append(evaluate(trained.networks, test, params.evaluate).metrics.accuracy)
+            test_features = extract_features(params.model.backbone, test.images)
+            evaluation = evaluate(trained.networks, test, params.evaluate, test_features)
+            accuracies.append(evaluation.metrics.accuracy)
     return Figures(accuracies, losses, (time.perf_counter() - start) / seeds)
 
 
-def train_one(data: Dataset, params: Params) -> TrainedEnsemble:
+def train_one(data: Dataset, params: Params, features: BackboneFeatures | None) -> TrainedEnsemble:
     """Split and train as the stages do, without their output."""
     with TemporaryDirectory() as checkpoints, redirect_stdout(io.StringIO()):
         return train_ensemble(
             data,
             split_rows(data, params.split),
             TrainSections(params.model, params.augment, params.train),
-            set_up_runtime(params.train, params.model),
+            set_up_runtime(params.train, params.model, features is not None),
             partial(Checkpoint, Path(checkpoints), "key"),
             lambda history: None,
+            features=features,
         )
 
 
-def measure_scikit(train: Dataset, test: Dataset, classifier: SVC | LogisticRegression) -> Figures:
-    """Fit one classifier, which has no seed, to all training images, and measure it on the test images."""
+def measure_scikit(train: Dataset, test: Dataset, classifier: Any) -> Figures:
+    """Fit one of scikit-learn's classifiers to all training images, and measure it on the test images."""
     start = time.perf_counter()
     train_pixels, test_pixels = (data.images.reshape(len(data.images), -1) / 255 for data in (train, test))
     with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
@@ -268,7 +275,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.own_images", description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path, help="where to keep the pictures; default: a temporary folder")
     parser.add_argument("--data", nargs="+", choices=DATA_SETS, help="the data sets; default: all")
-    parser.add_argument("--recipes", nargs="+", default=["default", "own"], help="files in recipes/, without .yaml")
+    parser.add_argument("--recipes", nargs="+", default=["default"], help="files in recipes/, without .yaml")
     parser.add_argument("--seeds", type=int, default=3, help="number of training runs; default: 3")
     parser.add_argument("--validation", action="store_true", help="measure on the validation images")
     parser.add_argument("-S", "--set", metavar="KEY=VALUE", action="append", default=[], help="as in dvc exp run")

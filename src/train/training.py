@@ -21,6 +21,8 @@ from src.train.params import AugmentParams, TrainSections
 from src.train.processes import ALONE, Group
 from src.train.validation import apply_temperature, recompute_statistics, validate
 
+ADVICE = "more pictures, augmentation or pretrained features can help, see docs/own-images.md"
+
 
 class ImageLosses(NamedTuple):
     """The loss of every training image (N,) and every validation image (V,), float32, without class weights.
@@ -86,6 +88,9 @@ def train(
         _print_epoch(epoch, plan.epochs)
     if len(history) < plan.epochs:
         print(f"train: stopped early: no lower validation loss for {plan.patience} epochs")
+    if is_overfitting(history):
+        since = best_epoch(history).epoch
+        print(f"train: the validation loss has not fallen since epoch {since}, but the training loss has: {ADVICE}")
     network.load_state_dict(best_weights)
     apply_temperature(network, best_epoch(history).temperature)
     return TrainingRun(history, ImageLosses(*(total / len(history) for total in sums)))
@@ -101,6 +106,12 @@ def best_epoch(history: list[EpochMetrics]) -> EpochMetrics:
 def is_out_of_patience(history: list[EpochMetrics], patience: int) -> bool:
     """Return whether the last `patience` epochs have not lowered the validation loss; False if patience is 0."""
     return bool(patience and history) and history[-1].epoch - best_epoch(history).epoch >= patience
+
+
+def is_overfitting(history: list[EpochMetrics]) -> bool:
+    """Return whether the training loss has fallen, but not the validation loss, for at least a third of the epochs."""
+    best, last = best_epoch(history), history[-1]
+    return 3 * (last.epoch - best.epoch) >= last.epoch and last.train_loss < best.train_loss
 
 
 def _run_epoch(

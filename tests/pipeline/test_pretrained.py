@@ -1,13 +1,19 @@
 """The pipeline with a backbone, a small random one, on scikit-learn's digits."""
 
+import re
 import shutil
+import sys
 from pathlib import Path
+
+import numpy as np
 
 from src.common.artifacts import Prediction
 from src.common.dataset import Dataset
 from src.common.files import read_csv
+from src.download.sources import load_small_digits
 from src.export.classifier import load_classifier
-from tests.helpers import attempt, run, set_params, stages_run
+from src.network.backbone import Extractor
+from tests.helpers import NEW_PROCESSES, ROOT, attempt, run, set_params, stages_run
 from tests.unit.network.test_backbone import make_backbone
 
 
@@ -45,3 +51,19 @@ def test_a_backbone_is_versioned_joined_with_the_classifier_and_cached(project: 
     set_params(project, {"augment": {"rotation": 0.0}, "evaluate": {"shift": 1}})
     refused = "evaluate.shift: cannot be used with model.backbone"
     assert refused in attempt("dvc", "repro", "evaluate", cwd=project).stdout
+
+
+def test_the_guide_makes_a_backbone_of_published_weights(tmp_path: Path) -> None:
+    guide = (ROOT / "docs/pretrained.md").read_text()
+    (tmp_path / "lite0.py").write_text(re.findall(r"```python\n(.*?)```", guide, re.DOTALL)[0])
+    install, export, *_ = re.findall(r"^\$ (.*)$", guide, re.MULTILINE)
+    (tmp_path / "backbone").mkdir()
+    python = f"{sys.executable} -m "
+    run("bash", "-c", python + install, cwd=tmp_path)
+    run("bash", "-c", export, cwd=tmp_path, **NEW_PROCESSES)
+    extractor = Extractor(tmp_path / "backbone/lite0.onnx", (1, 28, 28))
+    assert (extractor.backbone.size, extractor.backbone.features) == (224, 1280)
+    assert extractor.backbone.mean == (0.498,) * 3
+    images = load_small_digits()[0].images[:4]
+    features = extractor.extract(np.repeat(np.repeat(images, 2, 2), 2, 3)[..., :28, :28], tmp_path / "features")
+    assert len(np.unique(features.round(3), axis=0)) == 4

@@ -18,3 +18,26 @@ def test_parts_must_have_two_images() -> None:
     assert make_train_params(batch_size=8, shards=4).train.shards == 4
     with pytest.raises(ValidationError, match=r"train\.shards = 4: needs train\.batch_size of at least 8"):
         make_train_params(batch_size=7, shards=4)
+
+
+@pytest.mark.parametrize(
+    ("images", "plan"),
+    [
+        (48_000, (8, 128, 3)),  # MNIST
+        (12_800, (15, 128, 6)),
+        (12_799, (8, 32, 3)),
+        (3_000, (16, 32, 6)),
+        (1_150, (40, 32, 15)),
+        (20, (40, 32, 15)),
+    ],
+)
+def test_what_is_auto_follows_from_the_number_of_images(images: int, plan: tuple[int, int, int]) -> None:
+    params = make_train_params(epochs="auto", batch_size="auto", patience="auto").train
+    assert params.plan(images) == plan
+
+
+def test_given_numbers_are_respected() -> None:
+    params = make_train_params(epochs=5, batch_size="auto", patience=0, shards=100).train
+    assert params.plan(500) == (5, 200, 0)
+    params = make_train_params(epochs="auto", batch_size=50, patience="auto").train
+    assert params.plan(5_000) == (15, 50, 6)

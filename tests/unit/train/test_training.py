@@ -1,3 +1,4 @@
+import dataclasses
 import math
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +16,7 @@ from src.train import learner, training
 from src.train.checkpoint import Checkpoint
 from src.train.data import LabelledImages, TrainingData, derive_seed
 from src.train.params import AugmentParams
-from src.train.training import best_epoch, is_out_of_patience, train
+from src.train.training import best_epoch, is_out_of_patience, is_overfitting, train
 from tests.builders import (
     AUGMENTATION,
     NO_AUGMENTATION,
@@ -212,6 +213,14 @@ def test_the_best_weights_are_calibrated() -> None:
     assert F.nll_loss(before, held_out.labels).item() != pytest.approx(best.validation_loss, rel=1e-3)
 
 
+def test_training_that_learns_by_heart_is_recognised() -> None:
+    falling = [dataclasses.replace(epoch, train_loss=1 / epoch.epoch) for epoch in make_epochs(0.5, 0.3, 0.4, 0.5)]
+    assert is_overfitting(falling)
+    assert not is_overfitting(falling[:2])
+    assert not is_overfitting(make_epochs(0.5, 0.3, 0.4, 0.5))  # the training loss has not fallen either
+    assert not is_overfitting(make_epochs(*[math.nan] * 4))
+
+
 def test_small_datasets_are_used_whole() -> None:
     assert fit(epochs=3, skip_easy=0.9)[1] == fit(epochs=3)[1]
 
@@ -265,7 +274,7 @@ def test_a_training_that_stopped_early_is_not_continued(tmp_path: Path, capsys: 
     history = train(make_tiny_network(), make_data(), params, torch.float32, checkpoint, ignore).history
     capsys.readouterr()
     assert train(make_tiny_network(), make_data(), params, torch.float32, checkpoint, ignore).history == history
-    assert "training loss" not in capsys.readouterr().out
+    assert "\nepoch " not in capsys.readouterr().out
 
 
 def test_on_epoch_gets_the_history_after_every_epoch_and_after_resuming(tmp_path: Path) -> None:

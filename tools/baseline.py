@@ -1,0 +1,81 @@
+"""Compare the network with a random forest and logistic regression on the pixels of the same images.
+
+They are trained on the network's training images, at most as many as take about half a minute, and images of more than
+32x32 pixels are reduced to that. Prints Markdown. Whether a difference is larger than chance is for McNemar's exact
+test to say.
+"""
+
+import argparse
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from src.common.artifacts import Prediction
+from src.common.cli import run_cli
+from src.common.dataset import Dataset, Split
+from src.common.errors import UserError, recreate
+from src.common.files import read_csv
+from src.common.text import count, markdown_table
+from src.compare.comparison import mcnemar
+from src.params.params import read_params
+from stages.evaluate import PREDICTIONS, TEST
+from stages.split import SPLIT, TRAIN
+
+SIDE = 32  # pixels
+BUDGET = 8_000_000  # pixels of all training images together
+ALPHA = 0.05
+
+
+def main() -> None:
+    argparse.ArgumentParser(prog="python -m tools.baseline", description=__doc__).parse_args()
+    train, test, split = Dataset.load(TRAIN), Dataset.load(TEST), Split.load(SPLIT)
+    names = np.array(test.classes)[test.labels].tolist()
+    predictions = read_csv(PREDICTIONS, Prediction)
+    if [row.actual for row in predictions] != names:
+        raise UserError(f"{PREDICTIONS} does not fit {TEST}; {recreate('evaluate')}")
+    ours = np.array([row.actual == row.predicted for row in predictions])
+    rows = np.concatenate(split) if read_params().train.refit else split.train
+    pixels = reduce(train.images[:1]).shape[1]
+    used = np.random.default_rng(0).permutation(rows)[: max(BUDGET // pixels, len(train.classes))]
+    inputs, test_inputs = reduce(train.images[used]), reduce(test.images)
+    table: list[tuple[Any, ...]] = [("the network", f"{len(rows):,}", f"{ours.mean():.2%}", "", "", "")]
+    verdicts = []
+    for name, classifier in baselines():
+        with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+            classifier.fit(inputs, train.labels[used])
+        theirs = classifier.predict(test_inputs) == test.labels
+        gained, lost = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
+        p_value = mcnemar(gained, lost)
+        table.append((name, f"{len(used):,}", f"{theirs.mean():.2%}", gained, lost, f"{p_value:.2g}"))
+        better = "better" if gained > lost else "worse"
+        verdicts.append(f"{better} than the {name}" if p_value < ALPHA else f"not clearly different from the {name}")
+    header = ("classifier", "training images", "test accuracy", "only the network is right", "only it is right", "p")
+    print("\n".join(markdown_table(header, table)))
+    print(f"On {count('test image', len(ours))}, the network is {' and '.join(verdicts)} (McNemar's exact test).")
+
+
+def baselines() -> Iterator[tuple[str, Any]]:
+    """Yield scikit-learn's classifiers by name."""
+    yield "random forest", RandomForestClassifier(300, n_jobs=-1, random_state=0)
+    yield "logistic regression", make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=200))
+
+
+def reduce(images: np.ndarray) -> np.ndarray:
+    """Return the pixels float32 (N, P) of uint8 images (N, C, H, W), reduced to at most 32x32."""
+    if max(images.shape[2:]) > SIDE:
+        channels = images.reshape(-1, *images.shape[2:])
+        small = [np.asarray(Image.fromarray(channel).resize((SIDE, SIDE))) for channel in channels]
+        images = np.stack(small).reshape(*images.shape[:2], SIDE, SIDE)
+    return images.reshape(len(images), -1).astype(np.float32) / 255
+
+
+if __name__ == "__main__":
+    run_cli(main)
