@@ -1,7 +1,6 @@
 """A pretrained network that turns images into features: any ONNX file, which ONNX Runtime runs."""
 
 import hashlib
-import io
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from tqdm import tqdm
 
 from src.common.errors import UserError
-from src.common.files import read_bytes, shared_folder, write_bytes
+from src.common.files import load_arrays, read_bytes, save_arrays, shared_folder
 
 FEATURES = ".features"  # the folder where they are kept
 MAX_FILES = 8  # that are kept there
@@ -98,14 +97,12 @@ class Extractor:
         digest = hashlib.sha256(f"{options} {images.shape}".encode())
         digest.update(self.model.SerializeToString(deterministic=True))
         digest.update(np.ascontiguousarray(images).data)
-        path = folder / f"{digest.hexdigest()[:16]}.npy"
+        path = folder / f"{digest.hexdigest()[:16]}.npz"
         try:
-            features: np.ndarray = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError):  # missing, or damaged
+            features = load_arrays(path, features=(np.float32, 2))["features"]
+        except UserError:  # missing, or damaged
             features = self._compute(images)
-            contents = io.BytesIO()
-            np.save(contents, features)
-            write_bytes(path, contents.getvalue())
+            save_arrays(path, features=features)
             for old in sorted(folder.iterdir(), key=lambda file: file.stat().st_mtime)[:-MAX_FILES]:
                 old.unlink(missing_ok=True)
         return features

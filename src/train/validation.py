@@ -78,13 +78,13 @@ def fit_temperature(log_probabilities: Tensor, labels: Tensor, class_weights: Te
     """Return the divisor of log-probabilities (N, K) that minimises their mean weighted loss, between 0.1 and 10.
 
     class_weights: (K,). A network is too confident after long training on few images, and too little so if trained
-    mostly on hard ones. One label in N counts as unknown, so that a network that is always right is not taken for
-    infallible. The loss is convex in the inverse of the temperature, so bisection finds where its derivative is zero.
+    mostly on hard ones. One label in N counts as if the second most probable class were right, so that a network
+    without an error is not taken for infallible. The loss is convex in the inverse of the temperature, so bisection finds where its derivative is zero.
     Source: Guo et al., On Calibration of Modern Neural Networks, 2017.
     """
     values = log_probabilities.double()
-    unknown = 1 / len(labels)
-    targets = (1 - unknown) * values.gather(1, labels[:, None])[:, 0] + unknown * values.mean(1)
+    doubt = 1 / len(labels)
+    targets = (1 - doubt) * values.gather(1, labels[:, None])[:, 0] + doubt * values.topk(2).values[:, 1]
     weights = torch.ones_like(targets) if class_weights is None else class_weights[labels]
     low, high = 0.1, 10.0
     for _ in range(40):  # to twelve digits
