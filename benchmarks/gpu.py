@@ -104,8 +104,8 @@ def project() -> Iterator[Path]:
         (folder / "data").mkdir()
         for part in ("download", "split"):
             (folder / "data" / part).symlink_to(Path("data", part).absolute())
-        for package in ("src", "stages"):
-            (folder / package).symlink_to(ROOT / package)
+        for name in ("backbone", "src", "stages"):
+            (folder / name).symlink_to(ROOT / name)
         YAML().dump(recipe_values("default"), folder / "params.yaml")
         yield folder
 

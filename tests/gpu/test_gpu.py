@@ -185,6 +185,7 @@ def run_stage(folder: Path, stage: str, changes: dict[str, dict[str, Any]]) -> s
     for section, values in changes.items():
         sections[section].update(values)
     YAML().dump(sections, folder / "params.yaml")
+    (folder / "backbone").mkdir(exist_ok=True)
     command = [sys.executable, "-m", "stages", stage]
     environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=environment)

@@ -42,7 +42,7 @@ def test_an_ensemble_with_augmentation_and_refit(project: Path) -> None:
     assert "refit on all 1,437 images, without validation or early stopping" in output
     members = json.loads((project / "data/evaluate/metrics.json").read_text())["test"]["members"]
     assert members["mean_accuracy"] == pytest.approx(sum(members["accuracy"].values()) / 2)
-    assert set(json.loads((project / "data/train/metrics.json").read_text())) == {"best_epoch", "train"}
+    assert set(json.loads((project / "data/train/metrics.json").read_text())) == {"plan", "best_epoch", "train"}
     assert ",nan,nan," in (project / "data/train/history.csv").read_text()
     assert "single network (mean of 2)" in (project / "data/report/index.html").read_text()
     gate = attempt("python", "-m", "tools.compare", "HEAD", "--gate", cwd=project)
