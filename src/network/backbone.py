@@ -25,7 +25,8 @@ OPSET = 17  # at least
 INPUT, OUTPUT, PREFIX = "images", "features", "backbone."
 FLOAT, EXTERNAL = 1, 1  # of ONNX's TensorProto.DataType and DataLocation
 
-ADVICE = "see docs/pretrained.md, or set it to backbone to train without one"
+NONE = "backbone"  # the setting, and a folder in Git, because DVC needs a dependency that exists
+ADVICE = "name an ONNX file, as in docs/pretrained.md, or set it to backbone to train without one"
 
 
 class Backbone(BaseModel):
@@ -81,12 +82,18 @@ class Extractor:
             self.session = onnxruntime.InferenceSession(
                 self.model.SerializeToString(), options, providers=["CPUExecutionProvider"]
             )
-            (probe,) = self.session.run([OUTPUT], {INPUT: np.zeros((2, *image_shape), np.uint8)})
+            pictures = np.random.default_rng(0).integers(0, 256, (2, *image_shape), np.uint8)
+            together, *alone = (self.session.run([OUTPUT], {INPUT: part})[0] for part in (pictures, *pictures[:, None]))
         except Exception as error:  # ONNX's and ONNX Runtime's exceptions have no common base class
             raise UserError(f"model.backbone = {path} cannot be used: {str(error).splitlines()[0]}") from None
+        separate = np.concatenate(alone)
+        if together.shape != separate.shape or not np.allclose(together, separate, 1e-3, 1e-5, equal_nan=True):
+            raise UserError(f"model.backbone = {path} must treat every picture of a batch by itself, and does not")
+        if np.ptp(together, axis=0).max() == 0:
+            raise UserError(f"model.backbone = {path} gives the same features for different pictures")
         self.version = onnxruntime.__version__
         md5 = hashlib.md5(contents, usedforsecurity=False).hexdigest()
-        self.backbone = Backbone(file=path.name, md5=md5, size=size, mean=mean, std=std, features=probe.shape[1])
+        self.backbone = Backbone(file=path.name, md5=md5, size=size, mean=mean, std=std, features=together.shape[1])
 
     def extract(self, images: np.ndarray, folder: Path) -> np.ndarray:
         """Compute the features float32 (N, F) of images uint8 (N, C, H, W), or read them from the folder.
@@ -101,6 +108,8 @@ class Extractor:
         try:
             features = load_arrays(path, features=(np.float32, 2))["features"]
         except UserError:  # missing, or damaged
+            features = np.empty((0, 0), np.float32)
+        if features.shape != (len(images), self.backbone.features) or not np.isfinite(features).all():
             features = self._compute(images)
             save_arrays(path, features=features)
             for old in sorted(folder.iterdir(), key=lambda file: file.stat().st_mtime)[:-MAX_FILES]:
@@ -132,15 +141,13 @@ def extract_features(setting: str, images: np.ndarray, threads: int = 0) -> Back
 
 
 def find_backbone(setting: str) -> Path | None:
-    """Return the path of model.backbone, or None for a folder without a backbone; raise UserError if it is missing."""
+    """Return the path of model.backbone, or None for the folder that means none; raise UserError if it is no file."""
+    if setting == NONE:
+        return None
     path = Path(setting)
-    if not path.is_dir():
-        if not path.exists():
-            raise UserError(f"model.backbone = {path} does not exist; {ADVICE}")
-        return path
-    if files := sorted(file.name for file in path.iterdir() if file.suffix == ".onnx"):
-        raise UserError(f"model.backbone = {path} is a folder; name the file in it, such as {path / files[0]}")
-    return None
+    if not path.is_file():
+        raise UserError(f"model.backbone = {path} {'is a folder' if path.is_dir() else 'does not exist'}; {ADVICE}")
+    return path
 
 
 def _read_preprocessing(model: Any, path: Path) -> tuple[int, Triple, Triple]:
@@ -149,7 +156,11 @@ def _read_preprocessing(model: Any, path: Path) -> tuple[int, Triple, Triple]:
     inputs = [entry.type.tensor_type for entry in model.graph.input if entry.name not in weights]
     shapes = [[dim.dim_value or dim.dim_param or "?" for dim in entry.shape.dim] for entry in inputs]
     if len(inputs) != 1 or inputs[0].elem_type != FLOAT or len(shapes[0]) != 4 or shapes[0][1] != 3:
-        raise UserError(f"model.backbone = {path}: expected one input, float (N, 3, H, W); found {shapes}")
+        found = [f"{shape} of type {entry.elem_type}" for entry, shape in zip(inputs, shapes, strict=True)]
+        raise UserError(
+            f"model.backbone = {path}: expected one input, float (N, 3, H, W), which is ONNX's type {FLOAT}; found"
+            f" {', '.join(found)}"
+        )
     _, _, height, width = shapes[0]
     if isinstance(height, int) and height != width:
         raise UserError(f"model.backbone = {path} takes pictures of {height}x{width} pixels; they must be square")
@@ -159,6 +170,8 @@ def _read_preprocessing(model: Any, path: Path) -> tuple[int, Triple, Triple]:
         raise UserError(f"model.backbone = {path} needs operators from {', '.join(domains)}, which are not ONNX's")
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     mean, std = (_parse(metadata[key], key, path) if key in metadata else IMAGENET[key] for key in IMAGENET)
+    if not all(0 <= value <= 1 for value in (*mean, *std)) or min(std) == 0:
+        raise UserError(f"model.backbone = {path}: its mean, {mean}, and std, {std}, must be for RGB from 0 to 1")
     return height if isinstance(height, int) else SIZE, mean, std
 
 
@@ -187,22 +200,24 @@ def _connect(backbone: Any, image_shape: tuple[int, int, int], size: int, mean: 
     del backbone.graph.value_info[:]
     given.type.tensor_type.shape.dim[0].dim_param = "N"
     if rank not in (2, 4):
-        raise UserError(f"its output must be (N, F) or (N, F, h, w), but has {rank} axes")
+        raise UserError(f"its output must be declared as (N, F) or (N, F, h, w), but has {rank or 'no'} axes")
     constants = {
-        "channels": np.array([1, 3, 1, 1]),
         "sizes": np.array([size, size]),
         "rgb": np.array([3]),
         "mean": 255 * np.array(mean, np.float32)[:, None, None],
         "std": 255 * np.array(std, np.float32)[:, None, None],
     }
+    grey = image_shape[0] == 1
+    if grey:
+        constants["channels"] = np.array([1, 3, 1, 1])
     before = [
         helper.make_node("Cast", [INPUT], ["samples"], to=TensorProto.FLOAT),
-        *([helper.make_node("Expand", ["samples", "channels"], ["repeated"])] if image_shape[0] == 1 else []),
+        *([helper.make_node("Expand", ["samples", "channels"], ["repeated"])] if grey else []),
         helper.make_node("Shape", ["samples"], ["count"], start=0, end=1),
         helper.make_node("Concat", ["count", "rgb", "sizes"], ["shape"], axis=0),
         helper.make_node(
             "Resize",
-            ["repeated" if image_shape[0] == 1 else "samples", "", "", "shape"],
+            ["repeated" if grey else "samples", "", "", "shape"],
             ["resized"],
             mode="linear",
             coordinate_transformation_mode="half_pixel",

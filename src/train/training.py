@@ -22,6 +22,7 @@ from src.train.processes import ALONE, Group
 from src.train.validation import apply_temperature, recompute_statistics, validate
 
 ADVICE = "more pictures, augmentation or pretrained features can help, see docs/own-images.md"
+BACKBONE_ADVICE = "more pictures, a lower train.learning_rate or more model.dropout can help"
 
 
 class ImageLosses(NamedTuple):
@@ -89,8 +90,8 @@ def train(
     if len(history) < plan.epochs:
         print(f"train: stopped early: no lower validation loss for {plan.patience} epochs")
     if is_overfitting(history):
-        since = best_epoch(history).epoch
-        print(f"train: the validation loss has not fallen since epoch {since}, but the training loss has: {ADVICE}")
+        since, advice = best_epoch(history).epoch, BACKBONE_ADVICE if network.architecture.backbone else ADVICE
+        print(f"train: the validation loss has not fallen since epoch {since}, but the training loss has: {advice}")
     network.load_state_dict(best_weights)
     apply_temperature(network, best_epoch(history).temperature)
     return TrainingRun(history, ImageLosses(*(total / len(history) for total in sums)))

@@ -18,10 +18,10 @@ from tests.unit.network.test_backbone import make_backbone
 
 
 def test_a_backbone_is_versioned_joined_with_the_classifier_and_cached(project: Path) -> None:
-    path = project / "backbone/tiny.onnx"
+    path = project / "tiny.onnx"
     path.write_bytes(make_backbone(size=8).SerializeToString())
     run("dvc", "add", "--quiet", f"{path}", cwd=project)
-    set_params(project, {"model": {"backbone": "backbone/tiny.onnx"}, "train": {"learning_rate": 0.05}})
+    set_params(project, {"model": {"backbone": "tiny.onnx"}, "train": {"learning_rate": 0.05}})
     output = run("dvc", "repro", cwd=project)
     assert stages_run(output) == ["train", "evaluate", "report", "export"]
     assert "same predictions as PyTorch on all 360 test images" in output
@@ -57,11 +57,10 @@ def test_the_guide_makes_a_backbone_of_published_weights(tmp_path: Path) -> None
     guide = (ROOT / "docs/pretrained.md").read_text()
     (tmp_path / "lite0.py").write_text(re.findall(r"```python\n(.*?)```", guide, re.DOTALL)[0])
     install, export, *_ = re.findall(r"^\$ (.*)$", guide, re.MULTILINE)
-    (tmp_path / "backbone").mkdir()
     python = f"{sys.executable} -m "
     run("bash", "-c", python + install, cwd=tmp_path)
     run("bash", "-c", export, cwd=tmp_path, **NEW_PROCESSES)
-    extractor = Extractor(tmp_path / "backbone/lite0.onnx", (1, 28, 28))
+    extractor = Extractor(tmp_path / "lite0.onnx", (1, 28, 28))
     assert (extractor.backbone.size, extractor.backbone.features) == (224, 1280)
     assert extractor.backbone.mean == (0.498,) * 3
     images = load_small_digits()[0].images[:4]

@@ -96,9 +96,13 @@ def test_features_are_kept_and_a_damaged_file_is_replaced(tmp_path: Path, monkey
 
 
 def test_features_that_are_not_finite_are_rejected(tmp_path: Path) -> None:
-    extractor = Extractor(write_backbone(tmp_path, std="[1e-45, 1, 1]"), (3, 12, 12))
+    model = make_backbone()
+    model.graph.node[-1].output[0] = "before"
+    model.graph.node.append(helper.make_node("Sqrt", ["before"], ["flat"]))
+    path = tmp_path / "tiny.onnx"
+    path.write_bytes(model.SerializeToString())
     with pytest.raises(UserError, match="features that are not finite"):
-        extractor.extract(IMAGES, tmp_path / "features")
+        Extractor(path, (3, 12, 12)).extract(IMAGES, tmp_path / "features")
 
 
 def spoil(model: onnx.ModelProto, how: str) -> bytes:
@@ -119,6 +123,8 @@ def spoil(model: onnx.ModelProto, how: str) -> bytes:
             model.graph.node[0].op_type = "Convolve"
         case "mean":
             helper.set_model_props(model, {"mean": "bright"})
+        case "scale":
+            helper.set_model_props(model, {"mean": "[124, 116, 104]"})
         case "text":
             return b"not a network"
     spoiled: bytes = model.SerializeToString()
@@ -135,6 +141,7 @@ def spoil(model: onnx.ModelProto, how: str) -> bytes:
         ("external", "keeps its weights in other files"),
         ("operator", "cannot be used"),
         ("mean", "mean in its metadata is 'bright'"),
+        ("scale", "must be for RGB from 0 to 1"),
         ("text", "is not an ONNX file"),
     ],
 )
@@ -145,12 +152,32 @@ def test_other_files_are_rejected(tmp_path: Path, how: str, message: str) -> Non
         Extractor(path, (3, 12, 12))
 
 
-def test_a_folder_means_none_unless_a_backbone_is_in_it(tmp_path: Path) -> None:
-    (tmp_path / "README.md").touch()
-    assert find_backbone(str(tmp_path)) is None
+@pytest.mark.parametrize("how", ["batch", "reshape", "constant"])
+def test_every_picture_must_be_treated_by_itself_and_differently(tmp_path: Path, how: str) -> None:
+    model = make_backbone()
+    nodes, weights = model.graph.node, model.graph.initializer
+    nodes[-1].output[0] = "before"
+    message = "must treat every picture of a batch by itself"
+    if how == "batch":
+        nodes.append(helper.make_node("ReduceMean", ["before"], ["average"], axes=[0]))
+        nodes.append(helper.make_node("Sub", ["before", "average"], ["flat"]))
+    elif how == "reshape":
+        weights.append(numpy_helper.from_array(np.array([1, -1]), "one"))
+        nodes.append(helper.make_node("Reshape", ["before", "one"], ["flat"]))
+    else:
+        nodes.append(helper.make_node("Sub", ["before", "before"], ["flat"]))
+        message = "the same features for different pictures"
+    path = tmp_path / "tiny.onnx"
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(UserError, match=message):
+        Extractor(path, (3, 12, 12))
+
+
+def test_only_the_folder_backbone_means_none(tmp_path: Path) -> None:
+    assert find_backbone("backbone") is None
     path = write_backbone(tmp_path)
     assert find_backbone(str(path)) == path
-    with pytest.raises(UserError, match=r"is a folder; name the file in it, such as .*tiny.onnx"):
+    with pytest.raises(UserError, match=r"is a folder; name an ONNX file"):
         find_backbone(str(tmp_path))
     with pytest.raises(UserError, match="does not exist"):
         find_backbone(str(tmp_path / "missing.onnx"))
