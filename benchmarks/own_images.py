@@ -30,12 +30,14 @@ from PIL import Image, ImageDraw, ImageFont
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import balanced_accuracy_score
 from sklearn.svm import SVC
 
 from benchmarks.accuracy import override
 from src.common.cli import run_cli
 from src.common.dataset import Dataset
 from src.common.params import read_yaml
+from src.common.text import markdown_table
 from src.download.sources import load_small_digits
 from src.download.folder import load_folder
 from src.download.idx_folder import load_idx_folder
@@ -77,6 +79,7 @@ TEST_FONTS = (
     " Roboto-Bold.ttf Roboto-Regular.ttf URWBookman-Demi.otf URWBookman-Light.otf Vollkorn-Bold.ttf"
     " Vollkorn-Regular.ttf YanoneKaffeesatz-Bold.otf YanoneKaffeesatz-Regular.otf"
 )
+SHIRT = "6"  # the class of Fashion-MNIST that is hardest to tell from others
 ICONS = "emoji-datasource-twitter@16.0.0"
 LETTER_SIZE = 64  # pixels
 PARTS = ("train", "test")
@@ -94,9 +97,10 @@ class DataSet(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """The accuracies and the validation losses over seeds, and the mean time of one training run."""
+    """The accuracies, also balanced, and the validation losses over seeds, and the mean time of one training run."""
 
     accuracies: list[float]
+    balanced: list[float]
     losses: list[float]
     seconds: float
 
@@ -107,14 +111,20 @@ def write_digits(folder: Path) -> None:
         write_pictures(folder / part, to_pictures(data))
 
 
-def write_fashion(folder: Path) -> None:
-    """Write 2,000 of Fashion-MNIST's training and 2,000 of its test images, drawn at random."""
+def write_fashion(folder: Path, rare: bool = False) -> None:
+    """Write 2,000 of Fashion-MNIST's training and 2,000 of its test images, drawn at random.
+
+    rare: only a tenth of the training images of SHIRT.
+    """
     if not FASHION.is_dir():
         raise UserError(missing_packages(str(FASHION)))
     values = read_yaml(Path("params.yaml"))["download"] | {"dataset": "idx", "folder": str(FASHION)}
     draw = np.random.default_rng(0)
     for part, data in zip(PARTS, load_idx_folder(DownloadParams.model_validate(values)), strict=True):
         rows = draw.choice(len(data.labels), 2000, replace=False)
+        if rare and part == "train":
+            shirts = rows[data.labels[rows] == data.classes.index(SHIRT)]
+            rows = np.setdiff1d(rows, shirts[len(shirts) // 10 :])
         write_pictures(folder / part, to_pictures(data.select(rows)))
 
 
@@ -177,6 +187,7 @@ def missing_packages(what: str) -> str:
 DATA_SETS = {
     "digits": DataSet("digits", write_digits, 28, 1),
     "clothes": DataSet("clothes", write_fashion, 28, 1),
+    "clothes, few shirts": DataSet("few shirts", partial(write_fashion, rare=True), 28, 1),
     "few letters, 32 px": DataSet("few letters", partial(write_letters, per_class=20), 32, 3),
     "few letters, 64 px": DataSet("few letters", partial(write_letters, per_class=20), 64, 3),
     "icons, 32 px": DataSet("icons", write_icons, 32, 3),
@@ -188,14 +199,19 @@ def main() -> None:
     arguments = parse_arguments()
     with TemporaryDirectory() as temporary:
         parent = arguments.folder or Path(temporary)
-        print("| data set | images | classifier | accuracy | validation loss | seconds |\n|---|---|---|---|---|---|")
+        header = ("data set", "images", "classifier", "accuracy", "balanced accuracy", "validation loss", "seconds")
+        print("\n".join(markdown_table(header, [()])[:2]))
         for name in arguments.data or DATA_SETS:
             train, test = load(DATA_SETS[name], parent)
             for label, figures in measure_all(train, test, arguments):
                 images = f"{len(train.labels):,}" + ("" if arguments.validation else f" + {len(test.labels):,}")
                 losses = describe(figures.losses, "{:.3f}") if figures.losses else ""
-                accuracy = describe([100 * value for value in figures.accuracies], "{:.2f}")
-                print(f"| {name} | {images} | {label} | {accuracy} | {losses} | {figures.seconds:.0f} |", flush=True)
+                accuracy, balanced = (
+                    describe([100 * value for value in values], "{:.2f}") if values else ""
+                    for values in (figures.accuracies, figures.balanced)
+                )
+                row = f"| {name} | {images} | {label} | {accuracy} | {balanced} | {losses} | {figures.seconds:.0f} |"
+                print(row, flush=True)
 
 
 def load(data_set: DataSet, parent: Path) -> tuple[Dataset, Dataset]:
@@ -226,7 +242,7 @@ def measure_all(train: Dataset, test: Dataset, arguments: argparse.Namespace) ->
 
 def measure_recipe(train: Dataset, test: Dataset | None, values: dict[str, Any], path: Path, seeds: int) -> Figures:
     """Train with each seed; the accuracies are of the test images or, without them, of the validation images."""
-    accuracies, losses, start = [], [], time.perf_counter()
+    accuracies, balanced, losses, start = [], [], [], time.perf_counter()
     for seed in range(seeds):
         params = check_params(values | {"train": values["train"] | {"seed": seed}}, path)
         features = extract_features(params.model.backbone, train.images)
@@ -239,7 +255,8 @@ def measure_recipe(train: Dataset, test: Dataset | None, values: dict[str, Any],
             test_features = extract_features(params.model.backbone, test.images)
             evaluation = evaluate(trained.networks, test, params.evaluate, test_features)
             accuracies.append(evaluation.metrics.accuracy)
-    return Figures(accuracies, losses, (time.perf_counter() - start) / seeds)
+            balanced.append(evaluation.metrics.balanced_accuracy)
+    return Figures(accuracies, balanced, losses, (time.perf_counter() - start) / seeds)
 
 
 def train_one(data: Dataset, params: Params, features: BackboneFeatures | None) -> TrainedEnsemble:
@@ -262,8 +279,9 @@ def measure_scikit(train: Dataset, test: Dataset, classifier: Any) -> Figures:
     train_pixels, test_pixels = (data.images.reshape(len(data.images), -1) / 255 for data in (train, test))
     with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
         classifier.fit(train_pixels, train.labels)
-    accuracy = classifier.score(test_pixels, test.labels)
-    return Figures([accuracy], [], time.perf_counter() - start)
+    predicted = classifier.predict(test_pixels)
+    accuracy, balanced = ((predicted == test.labels).mean(), balanced_accuracy_score(test.labels, predicted))
+    return Figures([float(accuracy)], [float(balanced)], [], time.perf_counter() - start)
 
 
 def describe(values: list[float], form: str) -> str:
