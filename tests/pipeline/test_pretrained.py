@@ -17,15 +17,17 @@ from tests.helpers import NEW_PROCESSES, ROOT, attempt, run, set_params, stages_
 from tests.unit.network.test_backbone import make_backbone
 
 
-def test_a_backbone_is_versioned_joined_with_the_classifier_and_cached(project: Path) -> None:
-    path = project / "tiny.onnx"
-    path.write_bytes(make_backbone(size=8).SerializeToString())
-    run("dvc", "add", "--quiet", f"{path}", cwd=project)
+def test_a_backbone_is_versioned_joined_with_the_classifier_and_cached(project: Path, tmp_path: Path) -> None:
+    published, path = tmp_path / "published.onnx", project / "tiny.onnx"
+    published.write_bytes(make_backbone(size=8).SerializeToString())
+    run("dvc", "import-url", "--quiet", f"{published}", path.name, cwd=project)
     set_params(project, {"model": {"backbone": "tiny.onnx"}, "train": {"learning_rate": 0.05}})
     output = run("dvc", "repro", cwd=project)
     assert stages_run(output) == ["train", "evaluate", "report", "export"]
     assert "same predictions as PyTorch on all 360 test images" in output
-    assert "tiny.onnx" in (project / "data/export/model.md").read_text()
+    card = (project / "data/export/model.md").read_text()
+    assert "tiny.onnx" in card
+    assert f"from {published}" in card
     test = Dataset.load(project / "data/download/test.npz")
     probabilities = load_classifier(project / "data/export/model.onnx").predict(test.images)
     predicted = [row.predicted for row in read_csv(project / "data/evaluate/predictions.csv", Prediction)]
