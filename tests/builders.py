@@ -44,7 +44,6 @@ AUGMENTATION = NO_AUGMENTATION | {
     "translation": 1.0,
     "scaling": 0.1,
     "shear": 0.1,
-    "elastic": 0.5,
     "clean_epochs": 1,
 }
 TRAIN = DEFAULTS["train"] | {

@@ -23,12 +23,11 @@ def augment(images: Tensor, params: AugmentParams) -> Tensor:
 
 
 def _deform(images: Tensor, params: AugmentParams) -> Tensor:
-    """Rotate, shear, scale, mirror, translate and deform images about their centres.
+    """Rotate, shear, scale, mirror and translate images about their centres.
 
     Interpolation is bilinear; pixels from outside the image are zero.
-    Source of the elastic deformation: Simard et al., Best Practices for Convolutional Neural Networks, 2003.
     """
-    count, _, height, width = images.shape
+    height, width = images.shape[2:]
     draw = partial(_draw, images)
     angle, shear = draw(math.radians(params.rotation)), draw(params.shear)
     scale_x, scale_y = (1 + draw(params.scaling) for _ in range(2))
@@ -42,11 +41,6 @@ def _deform(images: Tensor, params: AugmentParams) -> Tensor:
     )
     matrices = torch.stack([torch.stack(row, dim=1) for row in rows], dim=1)  # (N, 2, 3)
     grid = F.affine_grid(matrices, list(images.shape), align_corners=False)
-    if params.elastic:
-        shifts = torch.randn(count, 2, 5, 5, device=images.device) * params.elastic
-        smooth = F.interpolate(shifts, size=(height, width), mode="bicubic", align_corners=True).permute(0, 2, 3, 1)
-        grid[..., 0] += smooth[..., 0] * (2 / width)
-        grid[..., 1] += smooth[..., 1] * (2 / height)
     return F.grid_sample(images, grid, align_corners=False)
 
 

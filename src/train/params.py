@@ -22,14 +22,6 @@ class AugmentParams(Section):
     translation: float = parameter(0.0, "Maximum random shift along each axis.", "pixels", ge=0, le=1000)
     scaling: float = parameter(0.0, "Maximum random scaling along each axis, as a fraction (0.1: ±10%).", ge=0, lt=1)
     shear: float = parameter(0.0, "Maximum random horizontal shear.", "pixels per row", ge=0, lt=1)
-    elastic: float = parameter(
-        0.0,
-        "Strength of a random elastic deformation: the standard deviation of the shifts of 5x5 points, between which"
-        " shifts are interpolated.",
-        "pixels",
-        ge=0,
-        le=1000,
-    )
     flip: bool = parameter(
         False,
         "Mirror every second image, on average, left to right: for photos, but not for letters, digits or arrows.",
@@ -42,7 +34,7 @@ class AugmentParams(Section):
     @property
     def deforms(self) -> bool:
         """Whether any augmentation moves pixels."""
-        return any((self.rotation, self.translation, self.scaling, self.shear, self.elastic, self.flip))
+        return any((self.rotation, self.translation, self.scaling, self.shear, self.flip))
 
     @property
     def recolours(self) -> bool:

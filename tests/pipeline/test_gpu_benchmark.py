@@ -61,11 +61,11 @@ def test_every_other_part_measures_something(monkeypatch: pytest.MonkeyPatch) ->
     assert results["evaluation"]["exported model: images predicted otherwise than on the CPU"] == 0
     assert 0 < results["evaluation"]["exported model: largest difference of a probability"] < 1e-4
     assert len(results["default"]["test accuracy"]) == 5
-    assert len(results["record"]["seconds of training"]) == 10
+    assert len(results["accurate"]["seconds of training"]) == 10
     assert results["speed"]["fp32, batches of 128"]["images per second"] > 0
     assert results["profile"]["recorded"]["seconds of kernels"] > 0
 
 
 def test_parts_are_added_to_those_measured_before() -> None:
     measure("machine")
-    assert list(measure("accurate")) == ["machine", "accurate"]
+    assert list(measure("default")) == ["machine", "default"]
