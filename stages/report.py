@@ -3,6 +3,8 @@
 import hashlib
 from pathlib import Path
 
+import numpy as np
+
 from src.common.artifacts import (
     AppliedVerdict,
     Environment,
@@ -15,7 +17,7 @@ from src.common.artifacts import (
     Suspect,
     TestImage,
 )
-from src.common.files import read_bytes, read_csv, read_json, write_bytes
+from src.common.files import load_arrays, read_bytes, read_csv, read_json, write_bytes
 from src.common.params import PARAMS, read_yaml
 from src.common.text import count
 from src.params.params import read_params
@@ -29,6 +31,7 @@ REPORT = Path("data/report")
 def main() -> None:
     params = read_params().report
     files = read_csv(Path("data/download/files.csv"), PictureName)
+    labels, classes = load_arrays(Path("data/download/train.npz"), labels=(np.int64, 1), classes=(np.str_, 1)).values()
     results = Results(
         errors=read_csv(Path("data/evaluate/errors.csv"), Error),
         error_images=read_bytes(Path("data/evaluate/errors.png")),
@@ -39,6 +42,7 @@ def main() -> None:
         augmented=read_bytes(Path("data/train/augmented.png")),
         environment=read_json(Path("data/train/environment.json"), Environment),
         params=read_yaml(PARAMS),
+        training_images=dict(zip(classes.tolist(), np.bincount(labels, minlength=len(classes)).tolist(), strict=True)),
         files={(row.part, row.index): row.file for row in files},
         suspects=read_csv(Path("data/train/suspects.csv"), Suspect),
         suspect_images=read_bytes(Path("data/train/suspects.png")),

@@ -209,6 +209,7 @@ def make_report_results(count: int, classes: list[str], members: int = 1) -> Res
         layers=[LayerSize("Conv2d", "32x28x28", 320)],
         augmented=sheet,
         environment=make_environment(),
+        training_images=dict.fromkeys(classes, 5923),
         files={},
         suspects=[
             Suspect("train", 7, classes[0], classes[-1], 0.99, "ab" * 16),

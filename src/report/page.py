@@ -6,13 +6,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
-from src.common.artifacts import SUSPECTS_SHOWN, SUSPICIOUS_LOSS
-from src.common.metrics import recall_per_class, wilson_interval
+from matplotlib import rc_context
+
+from src.common.artifacts import SUSPECTS_SHOWN, SUSPICIOUS_LOSS, Error
+from src.common.metrics import Recall, recall_per_class, wilson_interval
 from src.common.sprites import count_rows
 from src.common.text import dataset_name
 from src.report.html import HERE, encode, render, sprite_position, sprite_size
 from src.report.params import ReportParams
-from src.report.plots import confusion_plot, curves_plot, error_plot, reliability_plot, to_png, to_svg
+from src.report.plots import (
+    confusion_plot,
+    curves_plot,
+    error_plot,
+    font_families,
+    reliability_plot,
+    to_png,
+    to_svg,
+)
 from src.report.results import Results
 
 TESTED = 100  # test images whose labels are to be checked, at most
@@ -37,9 +47,13 @@ def build_report(results: Results, params: ReportParams) -> dict[str, bytes]:
     }
     height, width = images.shape[2:]
     page = report_page(results, (height, width), [Chart(to_svg(plot), text) for plot, text in charts.values()])
+    with rc_context({"font.family": font_families(results.classes)}):
+        named = {
+            "errors.png": to_png(error_plot(results.errors, images, params)),
+            "confusion.png": to_png(confusion_plot(results.errors, results.classes)),
+        }
     return {
-        "errors.png": to_png(error_plot(results.errors, images, params)),
-        "confusion.png": to_png(confusion_plot(results.errors, results.classes)),
+        **named,
         **{name: to_png(plot, dpi=150) for name, (plot, _) in charts.items()},
         "index.html": page.encode(),
     }
@@ -89,12 +103,31 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
         tile=sprite_size(count, *image_size),
         charts=charts,
         augmented=encode(results.augmented) if _is_augmented(results.params) else None,
-        recall=recall,
-        recall_floor=min(0.95, math.floor(round(20 * min(row.low for row in recall if row.images), 9)) / 20),
+        recall=[{**row._asdict(), "bar": _bar(row), "trained": results.training_images[row.name]} for row in recall],
+        worst=_worst_class(results.errors, recall),
         layers=results.layers,
         params=_flatten(results.params),
         environment=results.environment.model_dump(),
     )
+
+
+def _bar(recall: Recall) -> str:
+    """Return the CSS variables that place a recall and its interval on a scale that is the same in every report.
+
+    The scale is logarithmic in the error: 0% is at its left end, then 90%, 99%, and 99.9% at its right end.
+    """
+    places = {"low": recall.low, "at": recall.recall, "high": recall.high}
+    return "; ".join(f"--{name}: {-100 / 3 * math.log10(max(1 - rate, 0.001)):.1f}%" for name, rate in places.items())
+
+
+def _worst_class(errors: Sequence[Error], recall: Sequence[Recall]) -> dict[str, Any] | None:
+    """Return the class that is most certainly bad, and the class that its images are taken for most often."""
+    if not errors:
+        return None
+    worst = min((row for row in recall if row.images), key=lambda row: row.high)
+    predicted = Counter(error.predicted for error in errors if error.actual == worst.name)
+    (confused, count), *_ = predicted.most_common(1)
+    return {**worst._asdict(), "errors": predicted.total(), "confused": confused, "count": count}
 
 
 def _labels_to_check(results: Results) -> list[dict[str, Any]]:

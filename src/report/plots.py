@@ -8,6 +8,8 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
+from matplotlib.ft2font import FT2Font
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from src.common.artifacts import EpochMetrics, Error, Prediction
@@ -17,6 +19,7 @@ from src.report.params import ReportParams
 
 LINE, LONG_LINE = 14, 22  # characters that fill the width of a cell at 12 points, and at the smallest size
 CELL = (1.8, 2.0)  # inches; 10 x 10 cells make the notebook's 18 x 20
+BEST = "best epoch (kept)"
 CHART = (4.8, 4.6)  # inches; narrow, so that the text stays legible on a phone
 
 
@@ -38,6 +41,22 @@ def to_svg(figure: Figure) -> str:
     # Names of groups, such as axes_1, would occur once per chart; HTML needs no namespaces.
     svg = re.sub(r' (id="[\w.]+_\d+"|xmlns(:\w+)?="[^"]*")', "", svg[svg.index("<svg") :])
     return svg.replace("#000000", "currentColor")
+
+
+def font_families(names: Sequence[str]) -> list[str]:
+    """Return matplotlib's font and those installed ones that have the characters of the names that it lacks."""
+    families = ["DejaVu Sans"]
+    missing = {ord(character) for name in names for character in name if not character.isascii()}
+    fonts = (font for font in fontManager.ttflist if font.style == "normal" and "Last Resort" not in font.name)
+    for font in sorted(fonts, key=lambda font: (font.name != families[0], font.name)):
+        if not missing:
+            break
+        face = FT2Font(font.fname)
+        found = {code for code in missing if face.get_char_index(code)}
+        missing -= found
+        if found and font.name not in families:
+            families.append(font.name)
+    return families
 
 
 def error_plot(errors: Sequence[Error], images: np.ndarray, params: ReportParams) -> Figure:
@@ -116,7 +135,7 @@ def curves_plot(history: Sequence[EpochMetrics], members: int) -> Figure:
         for axes, values in zip(panels, (validation_loss, 100 * accuracy), strict=True):
             axes.plot(epochs, values, "C1", marker=".", label="validation")
             if members == 1:
-                axes.plot(epochs[best], values[best], "C1o", fillstyle="none", markersize=12, label="best epoch (kept)")
+                axes.plot(epochs[best], values[best], "C1o", fillstyle="none", markersize=12, clip_on=False, label=BEST)
         panels[1].set(ylabel="validation accuracy (%)")
     panels[0].set(ylabel="mean loss per image", title=f"Mean of {members} networks" if members > 1 else "")
     _use_log_scale(panels[0])
@@ -144,7 +163,7 @@ def reliability_plot(predictions: Sequence[Prediction], bins: int = 10) -> Figur
     bars = lower.bar((filled + 0.5) * 100 / bins, images[filled], 90 / bins)
     counts = [f"{number:,}" if number < 10_000 else f"{number / 1000:,.0f}k" for number in images[filled]]
     lower.bar_label(bars, counts, fontsize=9, padding=1)
-    lower.set(xlabel="confidence (%)", ylabel="images", xlim=(-4, 104), ylim=(0.5, 8 * images.max()), yscale="log")
+    lower.set(xlabel="confidence (%)", ylabel="images", xlim=(-4, 104), ylim=(0.5, 20 * images.max()), yscale="log")
     lower.yaxis.set_major_formatter("{x:,.0f}")
     lower.yaxis.set_minor_locator(NullLocator())
     _finish(figure)

@@ -23,7 +23,8 @@ from src.common.sprites import split_sprite_sheet
 class Results(NamedTuple):
     """The contents of the artifacts; *_images and augmented are sprite sheets, params is params.yaml.
 
-    files: the file of each image that has one, by its part, train or test, and index. result_id: the first digits of
+    training_images: the number of training and validation images of each class. files: the file of each image that
+    has one, by its part, train or test, and index. result_id: the first digits of
     the MD5 of predictions.csv, which is in dvc.lock.
     """
 
@@ -36,6 +37,7 @@ class Results(NamedTuple):
     augmented: bytes
     environment: Environment
     params: Mapping[str, Any]
+    training_images: Mapping[str, int]
     files: Mapping[tuple[str, int], str]
     suspects: Sequence[Suspect]
     suspect_images: bytes

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dvc.utils.serialize import dumps_yaml, parse_yaml_for_update
 from ruamel.yaml import YAML
 
 from src.params.params import SECTIONS
@@ -135,6 +136,12 @@ def test_command_parameters_and_data_files_are_those_of_the_script(stage: str) -
         files = {"data/report" if file.startswith("data/report/") else file for file in files}
     constants = {node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)}
     assert files == {value for value in constants if isinstance(value, str) and value.startswith("data/")}
+
+
+def test_dvc_yaml_is_formatted_as_dvc_writes_it() -> None:
+    """Otherwise, `dvc freeze` and `dvc stage add` change every line."""
+    text = (ROOT / "dvc.yaml").read_text()
+    assert dumps_yaml(parse_yaml_for_update(text, "dvc.yaml")) == text
 
 
 def test_the_report_folder_holds_exactly_what_dvc_yaml_lists(reproduced: Path) -> None:

@@ -23,7 +23,7 @@ FONTS = {
     "test": ["cmr10", "cmss10"],
 }
 LETTERS = [*string.ascii_uppercase]
-LARGE = ("-S", "download.image_size=64", "-S", "model.conv_channels=[[8],[16],[16]]")
+LARGE = ("-S", "download.image_size=40", "-S", "model.conv_channels=[[8],[16],[16]]")
 
 
 def draw(letter: str, font: str, ink: tuple[int, ...]) -> Image.Image:
@@ -50,7 +50,7 @@ def letters(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project trained on the letters at 32 pixels."""
     download = {"dataset": "folder", "folder": "photos", "image_size": 32, "channels": 3}
     model = {"conv_channels": [[16], [32]], "hidden_units": [64]}
-    train = {"epochs": 12, "batch_size": 16, "threads": 1}
+    train = {"epochs": 8, "batch_size": 16, "threads": 1}
     project = make_project(tmp_path_factory.mktemp("letters"), {"download": download, "model": model, "train": train})
     for letter in LETTERS:
         write_class(project / "photos", letter)
@@ -84,8 +84,8 @@ def test_larger_images_and_another_class(letters: Path) -> None:
     write_class(letters / "photos", "&")
     output = run("dvc", "exp", "run", *LARGE, "-S", "train.epochs=1", "report", cwd=letters)
     assert stages_run(output) == STAGES[:-1]
-    assert "648 training and 216 test images of 64x64 pixels, 27 classes" in output
-    assert re.search(r"input +3x64x64 *\n +crop +3x60x60", output)
+    assert "648 training and 216 test images of 40x40 pixels, 27 classes" in output
+    assert re.search(r"input +3x40x40 *\n +crop +3x36x36", output)
     page = (letters / "data/report/index.html").read_text()
     assert "&amp;" in page
     assert re.search("photos/test/[A-Z]/cm(r|ss)10 [0-3].png", page)  # the file of an error

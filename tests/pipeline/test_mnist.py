@@ -26,7 +26,7 @@ PICTURES = 60
 @pytest.fixture(scope="module")
 def mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with MNIST, trained for one epoch."""
-    smaller = {"conv_channels": [[16], [32], [64]], "hidden_units": [64]}
+    smaller = {"conv_channels": [[8], [24], [48]], "hidden_units": [64]}
     project = make_project(tmp_path_factory.mktemp("mnist"), {"model": smaller, "train": {"epochs": 1}})
     output = run("dvc", "repro", cwd=project)
     assert "same predictions as PyTorch on all 10,000 test images" in output

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import psutil
 import pytest
 
 from src.common.artifacts import Suspect
@@ -23,7 +22,7 @@ def test_a_fresh_clone_reproduces_the_same_bytes(project: Path, tmp_path: Path) 
 
 def test_a_model_change_reruns_train_and_later_stages_and_undoing_it_restores_the_results(project: Path) -> None:
     set_params(project, {"model": {"dropout": 0.4}})
-    assert stages_run(run("dvc", "repro", cwd=project)) == STAGES[2:]
+    assert stages_run(run("dvc", "repro", "evaluate", cwd=project)) == ["train", "evaluate"]
     set_params(project, {"model": {"dropout": 0.25}})
     output = run("dvc", "repro", cwd=project)
     assert stages_run(output) == []
@@ -49,15 +48,6 @@ def test_an_ensemble_with_augmentation_and_refit(project: Path) -> None:
     assert "lacks" not in gate.stdout
 
 
-def test_the_first_member_of_an_ensemble_is_the_network_trained_alone_from_its_seed(project: Path) -> None:
-    metrics = project / "data/evaluate/metrics.json"
-    alone = json.loads(metrics.read_text())["test"]["accuracy"]
-    set_params(project, {"train": {"members": 2}})
-    assert stages_run(run("dvc", "repro", "evaluate", cwd=project)) == ["train", "evaluate"]
-    accuracies = json.loads(metrics.read_text())["test"]["members"]["accuracy"]
-    assert accuracies["0"] == alone != accuracies["1"]
-
-
 def test_a_report_change_reruns_only_report(project: Path) -> None:
     set_params(project, {"report": {"order": "confidence"}})
     assert stages_run(run("dvc", "repro", cwd=project)) == ["report"]
@@ -75,19 +65,13 @@ def test_a_confirmed_label_reruns_only_download_and_report_and_a_changed_one_eve
     assert stages_run(run("dvc", "repro", "train", cwd=project)) == STAGES[:3]
 
 
-def test_a_split_change_reruns_split_and_later_stages(project: Path) -> None:
-    set_params(project, {"split": {"seed": 7}})
-    assert stages_run(run("dvc", "repro", cwd=project)) == STAGES[1:]
-
-
 def test_a_second_repro_at_the_same_time_is_refused(project: Path) -> None:
     set_params(project, {"train": {"epochs": 1000}})
     with start("dvc", "repro", cwd=project, **NEW_PROCESSES) as first:
         assert first.stdout
         assert any("epoch 1/1000" in line for line in first.stdout)
         second = attempt("dvc", "repro", cwd=project)
-        for process in psutil.Process(first.pid).children(recursive=True):
-            process.terminate()
+        first.kill()  # DVC alone; its stage notices
         assert "interrupted; the same command resumes" in first.stdout.read()
     assert second.returncode
     assert "is busy, it is being blocked by:" in second.stdout

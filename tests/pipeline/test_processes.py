@@ -15,10 +15,12 @@ import pytest
 
 from src.train.processes import ALONE
 from tests import group_member
+from tests.forking import forking_commands
 from tests.helpers import ROOT, run, set_params, start
 from tests.training_process import FORKED_STAGE, STAGE, read_outputs
 
 LAUNCH = "from src.train.processes import launch; launch(4, 'tests.group_member')"
+TRAIN = "import runpy; sys.argv = ['stages', 'train']; runpy.run_module('stages', None, '__main__', alter_sys=True)"
 EPOCHS = 10
 SHARDED: dict[str, dict[str, Any]] = {
     "train": {"shards": 4, "epochs": EPOCHS, "patience": 0, "threads": 1},
@@ -93,6 +95,11 @@ def start_training(*command: str, cwd: Path, **environment: str) -> Iterator[Run
         yield Running(process)
 
 
+def forking_workers(code: str) -> tuple[str, ...]:
+    """A command that runs code whose workers are forked, too, and can be neither killed nor suspended by a test."""
+    return "python", "-c", f"import sys; sys.executable = '{forking_commands() / 'python'}'; {code}"
+
+
 def test_the_number_of_processes_does_not_change_the_result(tmp_path: Path) -> None:
     """Try augmentation, skipping, class weights, early stopping, a refit, and odd numbers of validation images.
 
@@ -101,7 +108,7 @@ def test_the_number_of_processes_does_not_change_the_result(tmp_path: Path) -> N
     expected = group_member.train_all(ALONE)
     assert len(set(expected)) == len(group_member.CASES)
     file = tmp_path / "results.txt"
-    run(sys.executable, "-c", LAUNCH, cwd=ROOT, RESULTS=f"{file}")
+    run(*forking_workers(LAUNCH), cwd=ROOT, RESULTS=f"{file}")
     assert file.read_text().splitlines() == expected
 
 
@@ -182,7 +189,7 @@ def test_a_suspended_process_is_named(project: Path) -> None:
 
 
 def test_an_interrupt_ends_all_with_one_line(project: Path) -> None:
-    with start_training(*STAGE, cwd=project, TRAIN_PROCESSES="2") as training:
+    with start_training(*forking_workers(TRAIN), cwd=project, TRAIN_PROCESSES="2") as training:
         training.wait_for("epoch 1/")
         training.process.send_signal(signal.SIGINT)
         assert training.finish() == 130
@@ -191,7 +198,7 @@ def test_an_interrupt_ends_all_with_one_line(project: Path) -> None:
 
 def test_an_error_is_reported_once_and_not_repeated(project: Path) -> None:
     set_params(project, {"train": {"learning_rate": 1e30, "schedule": "constant"}})
-    with start_training(*STAGE, cwd=project, TRAIN_PROCESSES="2") as training:
+    with start_training(*forking_workers(TRAIN), cwd=project, TRAIN_PROCESSES="2") as training:
         training.wait_for("train: on cpu")
         assert training.finish() == 1
     (error,) = training.errors()

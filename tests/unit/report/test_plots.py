@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from src.common.artifacts import EpochMetrics, Prediction
 from src.common.metrics import wilson_interval
 from src.report.params import ReportParams
-from src.report.plots import confusion_plot, curves_plot, error_plot, reliability_plot, to_svg
+from src.report.plots import confusion_plot, curves_plot, error_plot, font_families, reliability_plot, to_svg
 from tests.builders import make_errors
 
 DIGITS = list("0123456789")
@@ -103,6 +104,18 @@ def test_colour_images_and_class_names_with_markup_are_drawn() -> None:
     assert np.asarray(figure.axes[0].get_images()[0].get_array()).shape == (28, 28, 3)
     draw(figure)
     draw(confusion_plot(make_errors(5, classes), classes))
+
+
+@pytest.mark.filterwarnings("error:Glyph")
+def test_characters_that_the_usual_font_lacks_are_drawn_with_another() -> None:
+    names = ["é", "ᴕᴤ"]  # of which the latter two are in DejaVu Serif, which comes with matplotlib
+    families = font_families(names)
+    assert families[0] == "DejaVu Sans"
+    assert font_families(["cat", "é"]) == families[:1]
+    with rc_context({"font.family": families}):
+        draw(confusion_plot(make_errors(5, names), names))
+    with pytest.raises(UserWarning, match="Glyph"):
+        draw(confusion_plot(make_errors(5, names), names))
 
 
 @pytest.mark.parametrize("count", [0, 1, 7, 1000])
