@@ -51,9 +51,9 @@ docs: .venv/installed ## write docs/parameters.md, and the comments and missing 
 recipe: .venv/installed ## write a recipe into params.yaml: RECIPE=accurate; without it, list the recipes
 	@$(BIN)/python -m tools.recipe $(RECIPE)
 
-experiments: .venv/installed ## list the experiments by validation accuracy, with the columns that vary
-	@$(BIN)/dvc exp show --only-changed --drop '.*/.*|test\.(recall|members).*' --keep '(test|validation)\.accuracy' \
-		--sort-by validation.accuracy --sort-order desc
+experiments: .venv/installed ## list the experiments by validation accuracy, with the parameters that vary
+	@$(BIN)/dvc exp show --only-changed --drop '.*/.*|(train|validation)\.loss|(test|plan)\..*' \
+		--keep '(test|validation)\.accuracy' --sort-by validation.accuracy --sort-order desc
 
 compare: .venv/installed ## compare the workspace with a revision: BASE=main
 	@$(BIN)/python -m tools.compare "$$BASE"

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from src.common.errors import UserError
 from src.common.text import show
+from src.download.verdicts import check_class_name
 from src.pictures.reading import is_ignored
 
 # How tools name the folders of the parts, in any case.
@@ -140,10 +141,7 @@ def _check_classes(folder: Path, classes: Sequence[str], found: dict[str, dict[s
             name.encode()
         except UnicodeEncodeError:
             raise UserError(f"{folder}: the class name {name!r} is not valid UTF-8; rename its folder") from None
-        if not name.isprintable():
-            raise UserError(
-                f"{folder}: the class name {name!r} has characters that cannot be printed; rename its folder"
-            )
+        check_class_name(name, folder)
         alike[unicodedata.normalize("NFD", name.casefold())].append(name)
     for names in alike.values():
         if len(names) > 1:

@@ -13,6 +13,7 @@ from src.common.dataset import Dataset
 from src.common.errors import UserError
 from src.download.idx import FILES, decode_files
 from src.download.params import DownloadParams
+from src.download.verdicts import check_class_name
 from src.pictures.reading import digest_images
 
 CLASSES = "classes.txt"
@@ -103,6 +104,8 @@ def _read_names(path: Path, count: int) -> list[str]:
         raise UserError(f"{path} names {len(names)} classes, but the labels go up to {count - 1}: add the others")
     if "" in names:
         raise UserError(f"{path}: line {names.index('') + 1} is empty; every class needs a name, even without images")
+    for name in names:
+        check_class_name(name, path)
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise UserError(f"{path} has the line {twice!r} more than once; give each class a name of its own")

@@ -18,6 +18,14 @@ LEAVE_OUT = "-"
 NAMED = 10  # lines that are listed, at most
 
 
+def check_class_name(name: str, place: Path) -> None:
+    """Raise UserError if a class cannot have this name; place: the file or the folder that has it."""
+    if not name.isprintable():
+        raise UserError(f"{place}: the class name {name!r} has characters that cannot be printed; rename the class")
+    if name == LEAVE_OUT:
+        raise UserError(f"{place}: a class cannot be named {name}, which leaves out a picture in labels.csv; rename it")
+
+
 class Downloaded(NamedTuple):
     """The training set, the test set, the images' file names (empty if there are no files), and the lines applied."""
 

@@ -40,7 +40,7 @@ def test_experiments_in_the_workspace_and_in_a_copy_appear_in_diffs_and_tables(p
     assert "\nchanged\n" in output
     assert read_accuracy(project) == accuracy
     link_environment(project)
-    table = run("make", "experiments", cwd=project, COLUMNS="200")
+    table = run("make", "experiments", cwd=project, COLUMNS="100")
     assert table.index("mine") < table.index("worse")  # by validation accuracy
     assert "1e-05" in table
     assert "test.accuracy" in table

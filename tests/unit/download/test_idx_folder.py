@@ -122,6 +122,7 @@ def test_missing_and_damaged_files_are_named(tmp_path: Path) -> None:
         (b"", "names 0 classes"),
         (b"\na\nb\nc\nd\ne\nf\ng\nh\ni\nj", "line 1 is empty; every class needs a name"),
         (b"\n".join(b"abcdefghia"[i : i + 1] for i in range(10)), "has the line 'a' more than once"),
+        (b"a\nb\nc\nd\ne\nf\ng\nh\ni\n\x1b[31m", "has characters that cannot be printed"),
         (b"caf\xe9\n" * 10, "classes.txt is not valid UTF-8"),
     ],
 )

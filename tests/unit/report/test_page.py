@@ -93,7 +93,7 @@ def test_the_first_sentence_names_the_class_that_is_most_certainly_bad() -> None
     predictions += [Prediction(0, "bad", "bad", 0.9, 0.1)] * 20 + [Prediction(0, "<rare>", "<rare>", 0.9, 0.1)]
     page = report_page(results._replace(errors=wrong, predictions=predictions), (28, 28), [])
     sentence = "66.7% of its 30 test images are right; 10 of the 10 errors are predicted as &lt;rare&gt;."
-    assert f'Worst class: <a href="#recall-title">bad</a>. {sentence}' in " ".join(page.split())
+    assert f'Worst class: <b>bad</b>. {sentence}' in " ".join(page.split())
     assert "Worst class" not in make_page(0)
 
 
