@@ -1,6 +1,5 @@
 """Run a stage, as DVC does: python -m stages NAME"""
 
-import ctypes
 import importlib
 import importlib.util
 import os
@@ -10,9 +9,7 @@ import sys
 from argparse import ArgumentParser
 
 import stages
-from src.common.cli import exit_on_interrupt, run_cli
-
-PR_SET_PDEATHSIG = 1  # from Linux's prctl.h
+from src.common.cli import exit_on_interrupt, run_cli, signal_when_parent_ends
 
 names = sorted(module.name for module in pkgutil.iter_modules(stages.__path__) if module.name != "__main__")
 parser = ArgumentParser("python -m stages", description="Run a stage of the pipeline.")
@@ -22,9 +19,8 @@ if not importlib.util.find_spec("torch"):
     sys.exit(
         f"{sys.executable} has no PyTorch; activate the environment (source .venv/bin/activate) or run `make repro`"
     )
-if sys.platform == "linux" and "DVC_STAGE" in os.environ:
-    # Be interrupted if DVC is killed alone. Otherwise, this stage would go on beside that of the next `dvc repro`.
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+if "DVC_STAGE" in os.environ:
+    signal_when_parent_ends(signal.SIGTERM)  # if DVC is killed alone, or this would go on beside the next `dvc repro`
 agent = os.environ.get("TORCHELASTIC_RUN_ID")  # set by torchrun in every process that it starts
 if agent is None:
     exit_on_interrupt(quiet=False)  # here, because importing PyTorch already takes seconds

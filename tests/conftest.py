@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with a module that does not need the project which the other worker builds first."""
+    items.sort(key=lambda item: item.path.name != "test_mnist.py")
+
+
 def build_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], object]) -> Path:
     """Return a folder that one of the workers builds, while those that need it meanwhile wait."""
     shared = factory.getbasetemp()

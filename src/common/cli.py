@@ -1,5 +1,6 @@
 """Run a stage or a tool as a command: errors a user can cause become one message and an exit code."""
 
+import ctypes
 import io
 import os
 import signal
@@ -42,6 +43,12 @@ def run_cli(main: Callable[[], int | None], program: str | None = None) -> NoRet
             raise
         sys.exit(f"{program}: out of memory: {error}")
     sys.exit(code)
+
+
+def signal_when_parent_ends(number: int) -> None:
+    """Have this process get a signal when its parent ends, even by SIGKILL, which only Linux offers."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, number)  # PR_SET_PDEATHSIG
 
 
 def exit_on_interrupt(quiet: bool) -> None:

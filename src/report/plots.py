@@ -44,14 +44,17 @@ def to_svg(figure: Figure) -> str:
 
 
 def font_families(names: Sequence[str]) -> list[str]:
-    """Return matplotlib's font and those installed ones that have the characters of the names that it lacks."""
+    """Return DejaVu Sans and, for characters of the names that it lacks, installed fonts that have them."""
     families = ["DejaVu Sans"]
     missing = {ord(character) for name in names for character in name if not character.isascii()}
     fonts = (font for font in fontManager.ttflist if font.style == "normal" and "Last Resort" not in font.name)
     for font in sorted(fonts, key=lambda font: (font.name != families[0], font.name)):
         if not missing:
             break
-        face = FT2Font(font.fname)
+        try:
+            face = FT2Font(font.fname)
+        except OSError:  # uninstalled since matplotlib listed the fonts
+            continue
         found = {code for code in missing if face.get_char_index(code)}
         missing -= found
         if found and font.name not in families:

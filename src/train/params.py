@@ -75,8 +75,9 @@ class TrainParams(Section):
     skip_easy: float = parameter(
         0.9,
         "From the second epoch on, the probability of leaving out an image whose last training loss was below the"
-        " mean of all training images; 0 trains on every image in every epoch. Fewer than 12,800 training images are"
-        " always used whole, because that costs little time.",
+        " mean; from the third on, also one whose label the network gives less than 5%, if these are more than 4% of"
+        " the images, which the mean then leaves out. 0 trains on every image in every epoch. Fewer than 12,800"
+        " training images are always used whole, because that costs little time.",
         ge=0,
         lt=1,
     )

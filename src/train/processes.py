@@ -4,7 +4,6 @@ Results do not depend on how many there are, because they only gather tensors an
 does the same sums, in the same order.
 """
 
-import ctypes
 import logging
 import os
 import signal
@@ -22,7 +21,7 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.rendezvous import rendezvous
 
-from src.common.cli import exit_interrupted
+from src.common.cli import exit_interrupted, signal_when_parent_ends
 from src.common.errors import UserError
 from src.network.device import choose_device
 from src.train.params import TrainParams
@@ -196,7 +195,7 @@ ALONE = Group()
 def join_group() -> Iterator[Group]:
     """Join the other processes that torchrun has started; only process 0 prints, and only one reports an error."""
     timeout = _read_timeout()
-    _end_with_agent()
+    signal_when_parent_ends(signal.SIGKILL)  # otherwise, this would train on beside one that resumes
     try:
         store, rank, size = next(rendezvous("env://", timeout=timedelta(seconds=timeout)))
         # Longer than the barrier before an exchange, in which process 0 has to be the first to give up.
@@ -216,15 +215,6 @@ def join_group() -> Iterator[Group]:
             if store.add("errors", 1) > 1:
                 sys.exit(1)
         raise
-
-
-def _end_with_agent() -> None:
-    """Have this process killed if its agent is, or else it would train on beside one that resumes.
-
-    Only Linux offers that. Elsewhere, whoever kills the agent has to end its processes, too.
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def _read_timeout() -> int:

@@ -1,7 +1,7 @@
 import numpy as np
 
-from benchmarks.labels import PAIRS, plant, score
-from src.common.artifacts import Suspect
+from benchmarks.labels import PAIRS, plant, rank_test_images, score
+from src.common.artifacts import Prediction, Suspect
 
 LABELS = np.repeat(np.arange(10), 100)
 
@@ -25,3 +25,8 @@ def test_found_and_ranked_labels_are_counted() -> None:
     ranking = np.array([0, 1, 2, 3, 4, 5])
     assert score(listed, ranking, wrong) == (3, 1 / 3, 1 / 2, [0.5, 1.0, 1.0])
     assert score(listed, ranking, np.zeros(6, bool)) == (3, 0.0, 0.0, [0.0, 0.0, 0.0])
+
+
+def test_test_images_are_ranked_by_their_loss() -> None:
+    rows = [Prediction(index, "a", "a", 0.5, loss) for index, loss in enumerate([0.1, 3.0, 0.2, 5.0])]
+    assert rank_test_images(rows, [0, 3, 2]) == [1, 3, 4]

@@ -76,9 +76,15 @@ def test_the_recall_of_a_class_has_its_interval_and_number_of_images() -> None:
     shown = re.findall("<li>(.*?)</li>", page, flags=re.DOTALL)
     expected = [
         # By hand: (15 + z²/2 ± z √(15 · 5 / 20 + z²/4)) / (20 + z²), where z = 1.96
-        ("rare", "20 test, 5,923 other images", "75.00%", "53.13% to 88.81%"),
-        ("single", "1 test, 5,923 other", "100.00%", "20.65% to 100.00%", "--low: 3.3%; --at: 100.0%; --high: 100.0%"),
-        ("empty", "0 test, 5,923 other"),
+        ("rare", "20 test, 5,923 training images", "75.00%", "53.13% to 88.81%"),
+        (
+            "single",
+            "1 test, 5,923 training",
+            "100.00%",
+            "20.65% to 100.00%",
+            "--low: 3.3%; --at: 100.0%; --high: 100.0%",
+        ),
+        ("empty", "0 test, 5,923 training"),
     ]
     for row, texts in zip(shown, expected, strict=True):
         assert all(text in row for text in texts)
@@ -92,8 +98,8 @@ def test_the_first_sentence_names_the_class_that_is_most_certainly_bad() -> None
     predictions = [Prediction(0, error.actual, error.predicted, 0.9, 1.0) for error in wrong]
     predictions += [Prediction(0, "bad", "bad", 0.9, 0.1)] * 20 + [Prediction(0, "<rare>", "<rare>", 0.9, 0.1)]
     page = report_page(results._replace(errors=wrong, predictions=predictions), (28, 28), [])
-    sentence = "66.7% of its 30 test images are right; 10 of the 10 errors are predicted as &lt;rare&gt;."
-    assert f'Worst class: <b>bad</b>. {sentence}' in " ".join(page.split())
+    sentence = "66.7% of its 30 test images are classified correctly; 10 of the other 10 are taken for &lt;rare&gt;."
+    assert f"Worst class: <b>bad</b>. {sentence}" in " ".join(page.split())
     assert "Worst class" not in make_page(0)
 
 
