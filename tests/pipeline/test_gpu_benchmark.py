@@ -35,6 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         dataset.save(tmp_path / f"data/download/{name}.npz")
     Split(np.arange(100), np.arange(100, 120)).save(tmp_path / "data/split/indices.npz")
     monkeypatch.setattr(gpu, "recipe_values", small)
+    monkeypatch.setattr(sys, "executable", f"{forking_commands() / 'python'}")
     monkeypatch.chdir(tmp_path)
 
 
@@ -53,8 +54,7 @@ def test_a_repeated_and_a_killed_training_are_compared() -> None:
     assert found["files that differ when repeated"] == found["files that differ after SIGKILL"] == []
 
 
-def test_every_other_part_measures_something(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "executable", f"{forking_commands() / 'python'}")
+def test_every_other_part_measures_something() -> None:
     measure(*PARTS[:2])
     results = measure(*PARTS[2:])  # added to those measured before
     assert list(results) == PARTS
