@@ -1,6 +1,7 @@
 """The report: its plots, and one HTML page that loads nothing from the internet."""
 
 import math
+import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -47,7 +48,8 @@ def build_report(results: Results, params: ReportParams) -> dict[str, bytes]:
     }
     height, width = images.shape[2:]
     page = report_page(results, (height, width), [Chart(to_svg(plot), text) for plot, text in charts.values()])
-    with rc_context({"font.family": font_families(results.classes)}):
+    with rc_context({"font.family": font_families(results.classes)}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # font_families has said it in one line
         named = {
             "errors.png": to_png(error_plot(results.errors, images, params)),
             "confusion.png": to_png(confusion_plot(results.errors, results.classes)),

@@ -44,7 +44,10 @@ def to_svg(figure: Figure) -> str:
 
 
 def font_families(names: Sequence[str]) -> list[str]:
-    """Return DejaVu Sans and, for characters of the names that it lacks, installed fonts that have them."""
+    """Return DejaVu Sans and, for characters of the names that it lacks, installed fonts that have them.
+
+    Print the characters that no font has.
+    """
     families = ["DejaVu Sans"]
     missing = {ord(character) for name in names for character in name if not character.isascii()}
     fonts = (font for font in fontManager.ttflist if font.style == "normal" and "Last Resort" not in font.name)
@@ -59,6 +62,9 @@ def font_families(names: Sequence[str]) -> list[str]:
         missing -= found
         if found and font.name not in families:
             families.append(font.name)
+    if missing:
+        characters = "".join(map(chr, sorted(missing)))
+        print(f"report: no font here has the characters {characters}; they are boxes in errors.png and confusion.png")
     return families
 
 

@@ -107,11 +107,14 @@ def test_colour_images_and_class_names_with_markup_are_drawn() -> None:
 
 
 @pytest.mark.filterwarnings("error:Glyph")
-def test_characters_that_the_usual_font_lacks_are_drawn_with_another() -> None:
+def test_characters_that_the_usual_font_lacks_are_drawn_with_another(capsys: pytest.CaptureFixture[str]) -> None:
     names = ["é", "ᴕᴤ"]  # of which the latter two are in DejaVu Serif, which comes with matplotlib
     families = font_families(names)
     assert families[0] == "DejaVu Sans"
     assert font_families(["cat", "é"]) == families[:1]
+    assert capsys.readouterr().out == ""
+    assert font_families(["\U0010fffd"]) == families[:1]  # for private use
+    assert "no font here has the characters \U0010fffd; they are boxes" in capsys.readouterr().out
     with rc_context({"font.family": families}):
         draw(confusion_plot(make_errors(5, names), names))
     with pytest.raises(UserWarning, match="Glyph"):
