@@ -79,8 +79,8 @@ def find_wrong(losses: Tensor, labels: Tensor, number: int) -> Tensor:
     """Return a mask (N,) of the images whose label looks wrong, since the network gives it too low a probability.
 
     That is less than 5%, and less than half the frequency of the class. losses: the last of every image (N,), without
-    class weights; number: of the epoch that begins. The mask is empty if it would have few images: where labels are
-    right, these are the images that there is most to learn from.
+    class weights; number: of the epoch that begins. The mask is empty if it would have few images, since where labels
+    are right there is most to learn from these, or most of them, since the network then knows too little.
     """
     frequency = torch.bincount(labels) / len(labels)
     limits = -(frequency / 2).clamp(max=WRONG).log()
