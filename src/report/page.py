@@ -118,8 +118,9 @@ def _bar(recall: Recall) -> str:
 
     The scale is logarithmic in the error: 0% is at its left end, then 90%, 99%, and 99.9% at its right end.
     """
-    places = {"low": recall.low, "at": recall.recall, "high": recall.high}
-    return "; ".join(f"--{name}: {-100 / 3 * math.log10(max(1 - rate, 0.001)):.1f}%" for name, rate in places.items())
+    rates = {"low": recall.low, "at": recall.recall, "high": recall.high}
+    places = {name: abs(math.log10(max(1 - rate, 0.001))) / 3 for name, rate in rates.items()}
+    return "; ".join(f"--{name}: {place:.1%}" for name, place in places.items())
 
 
 def _worst_class(errors: Sequence[Error], recall: Sequence[Recall]) -> dict[str, Any] | None:

@@ -24,8 +24,8 @@ class Results(NamedTuple):
     """The contents of the artifacts; *_images and augmented are sprite sheets, params is params.yaml.
 
     training_images: the number of training and validation images of each class. files: the file of each image that
-    has one, by its part, train or test, and index. result_id: the first digits of
-    the MD5 of predictions.csv, which is in dvc.lock.
+    has one, by its part, train or test, and index. result_id: the first digits of the MD5 of predictions.csv, which is
+    in dvc.lock.
     """
 
     errors: Sequence[Error]

@@ -7,9 +7,8 @@ from pathlib import Path
 from src.common.artifacts import PictureName, Suspect
 from src.common.files import read_csv
 from src.download.sources import load_small_digits
-from tests.helpers import ROOT, STAGES, link_environment, make_project, run, stages_run
+from tests.helpers import MEDIUM, ROOT, STAGES, link_environment, make_project, run, stages_run
 
-SMALLER = {"conv_channels": [[16], [32]], "hidden_units": [64]}
 BLOCKS = re.findall(r"```console\n(.*?)```", (ROOT / "docs/labels.md").read_text(), re.DOTALL)
 
 
@@ -20,7 +19,7 @@ def execute(project: Path, block: str) -> dict[str, str]:
 
 
 def test_the_loop_from_wrong_labels_to_a_comparison(tmp_path: Path) -> None:
-    project = make_project(tmp_path / "project", {"model": SMALLER, "train": {"epochs": 3}})
+    project = make_project(tmp_path / "project", {"model": MEDIUM, "train": {"epochs": 3}})
     link_environment(project)
     execute(project, BLOCKS[0])
     right = load_small_digits()[0].labels

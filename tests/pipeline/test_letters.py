@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from src.common.artifacts import PictureName, Prediction
 from src.common.files import read_csv
-from tests.helpers import STAGES, commit, make_project, run, stages_run
+from tests.helpers import MEDIUM, STAGES, commit, make_project, run, stages_run
 from tests.loader import classify, code_of, make_bare_environment
 
 FONTS = {
@@ -49,9 +49,8 @@ def write_class(photos: Path, letter: str) -> None:
 def letters(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project trained on the letters at 32 pixels."""
     download = {"dataset": "folder", "folder": "photos", "image_size": 32, "channels": 3}
-    model = {"conv_channels": [[16], [32]], "hidden_units": [64]}
     train = {"epochs": 8, "batch_size": 16, "threads": 1}
-    project = make_project(tmp_path_factory.mktemp("letters"), {"download": download, "model": model, "train": train})
+    project = make_project(tmp_path_factory.mktemp("letters"), {"download": download, "model": MEDIUM, "train": train})
     for letter in LETTERS:
         write_class(project / "photos", letter)
     assert stages_run(run("dvc", "repro", cwd=project)) == STAGES

@@ -7,10 +7,9 @@ import pytest
 from PIL import Image
 
 from src.download.sources import load_small_digits
-from tests.helpers import ROOT, STAGES, link_environment, make_project, run, stages_run
+from tests.helpers import MEDIUM, ROOT, STAGES, link_environment, make_project, run, stages_run
 
 CLASSES = {"oak": 3, "elm": 4}  # digits that look like neither
-SMALLER = {"conv_channels": [[16], [32]], "hidden_units": [64]}
 PER_CLASS = 100
 
 
@@ -23,7 +22,7 @@ def guide_commands() -> list[str]:
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
     """A project in which the commands have been run, and the output of each."""
-    project = make_project(tmp_path_factory.mktemp("guide"), {"model": SMALLER, "train": {"epochs": 5}})
+    project = make_project(tmp_path_factory.mktemp("guide"), {"model": MEDIUM, "train": {"epochs": 5}})
     link_environment(project)
     train, test = load_small_digits()
     for name, digit in CLASSES.items():
