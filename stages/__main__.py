@@ -8,8 +8,10 @@ import signal
 import sys
 from argparse import ArgumentParser
 
+import psutil
+
 import stages
-from src.common.cli import exit_on_interrupt, run_cli, signal_when_parent_ends
+from src.common.cli import exit_on_interrupt, run_cli, signal_when_ended
 
 names = sorted(module.name for module in pkgutil.iter_modules(stages.__path__) if module.name != "__main__")
 parser = ArgumentParser("python -m stages", description="Run a stage of the pipeline.")
@@ -20,7 +22,11 @@ if not importlib.util.find_spec("torch"):
         f"{sys.executable} has no PyTorch; activate the environment (source .venv/bin/activate) or run `make repro`"
     )
 if "DVC_STAGE" in os.environ:
-    signal_when_parent_ends(signal.SIGTERM)  # if DVC is killed alone, or this would go on beside the next `dvc repro`
+    # If DVC is killed alone, this must not go on beside the next `dvc repro`. Between the two there is a shell, unless
+    # the shell has replaced itself by its only command, as Bash does.
+    dvc = next((process for process in psutil.Process().parents() if "-c" not in process.cmdline()), None)
+    if dvc:
+        signal_when_ended(dvc.pid, signal.SIGTERM)
 agent = os.environ.get("TORCHELASTIC_RUN_ID")  # set by torchrun in every process that it starts
 if agent is None:
     exit_on_interrupt(quiet=False)  # here, because importing PyTorch already takes seconds

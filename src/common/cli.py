@@ -1,11 +1,13 @@
 """Run a stage or a tool as a command: errors a user can cause become one message and an exit code."""
 
-import ctypes
 import io
 import os
+import select
 import signal
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -45,10 +47,17 @@ def run_cli(main: Callable[[], int | None], program: str | None = None) -> NoRet
     sys.exit(code)
 
 
-def signal_when_parent_ends(number: int) -> None:
-    """Have this process get a signal when its parent ends, even by SIGKILL, which only Linux offers."""
+def signal_when_ended(pid: int, number: int) -> None:
+    """Have this process get a signal when another one ends, even by SIGKILL, which only Linux (5.3 or newer) offers."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, number)  # PR_SET_PDEATHSIG
+        with suppress(OSError):
+            descriptor = os.pidfd_open(pid)
+
+            def wait() -> None:
+                select.select([descriptor], [], [])
+                os.kill(os.getpid(), number)
+
+            threading.Thread(target=wait, daemon=True).start()
 
 
 def exit_on_interrupt(quiet: bool) -> None:

@@ -21,7 +21,7 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.rendezvous import rendezvous
 
-from src.common.cli import exit_interrupted, signal_when_parent_ends
+from src.common.cli import exit_interrupted, signal_when_ended
 from src.common.errors import UserError
 from src.network.device import choose_device
 from src.train.params import TrainParams
@@ -195,7 +195,7 @@ ALONE = Group()
 def join_group() -> Iterator[Group]:
     """Join the other processes that torchrun has started; only process 0 prints, and only one reports an error."""
     timeout = _read_timeout()
-    signal_when_parent_ends(signal.SIGKILL)  # otherwise, this would train on beside one that resumes
+    signal_when_ended(os.getppid(), signal.SIGKILL)  # otherwise, this would train on beside one that resumes
     try:
         store, rank, size = next(rendezvous("env://", timeout=timedelta(seconds=timeout)))
         # Longer than the barrier before an exchange, in which process 0 has to be the first to give up.

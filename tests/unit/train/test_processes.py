@@ -68,7 +68,7 @@ def test_a_process_that_finds_no_other_ends(monkeypatch: pytest.MonkeyPatch) -> 
     alone = {"RANK": 0, "WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "TRAIN_TIMEOUT": 1}
     for name, value in alone.items():
         monkeypatch.setenv(name, str(value))
-    monkeypatch.setattr("src.train.processes.signal_when_parent_ends", lambda _: None)
+    monkeypatch.setattr("src.train.processes.signal_when_ended", lambda *_: None)
     with pytest.raises(UserError, match=r"cannot reach the other processes \(TRAIN_TIMEOUT: 1 s"), join_group():
         raise AssertionError
 
