@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import onnx
 import onnxruntime
@@ -75,7 +76,7 @@ class BrokenSession:
         return [np.full((len(inputs["images"]), 4), np.nan, np.float32)]
 
 
-def test_a_single_network_without_shifts_uses_only_common_operators() -> None:
+def test_a_single_network_without_shifts_runs_in_opencv_too() -> None:
     network = make_sensitive_network((1, 20, 24))
     classifier = make_classifier([network])
     model = onnx.load_model_from_string(to_onnx([network], classifier.description))
@@ -85,3 +86,7 @@ def test_a_single_network_without_shifts_uses_only_common_operators() -> None:
     images = np.random.default_rng(0).integers(0, 256, (3, 1, 20, 24), np.uint8)
     (expected,) = ReferenceEvaluator(model).run(None, {"images": images})
     assert np.abs(classifier.predict(images) - expected).max() < 1e-6
+    opencv = cv2.dnn.readNetFromONNX(np.frombuffer(model.SerializeToString(), np.uint8))
+    for count in (3, 1):
+        opencv.setInput(images[:count].astype(np.float32))
+        assert np.abs(opencv.forward() - np.asarray(expected)[:count]).max() < 1e-6
