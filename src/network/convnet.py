@@ -116,10 +116,11 @@ def _build_blocks(architecture: Architecture) -> tuple[dict[str, list[nn.Module]
             raise UserError(f"model.crop = {params.crop} leaves nothing of images of {height}x{width} pixels")
         groups["crop"] = [Crop(params.crop)]
         height, width = height - params.crop, width - params.crop
-    for block, widths in enumerate(params.conv_channels, start=1):
+    blocks = params.blocks(min(height, width))
+    for block, widths in enumerate(blocks, start=1):
         if min(height, width) < 2:
             raise UserError(
-                f"model.conv_channels: block {block} of {len(params.conv_channels)} has too few pixels to pool: it"
+                f"model.conv_channels: block {block} of {len(blocks)} has too few pixels to pool: it"
                 f" needs at least 2x2, but only {height}x{width} pixels are left of the"
                 f" {'x'.join(map(str, architecture.image_shape[1:]))} image; remove a"
                 f" block{' or reduce model.crop' if params.crop else ''}"

@@ -1,14 +1,18 @@
 """The `model` section of params.yaml, and types that the sections of several stages use."""
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt
 
-from src.common.params import Section, parameter
+from src.common.params import Auto, Section, parameter
 
 Device = Literal["auto", "cpu", "cuda"]
 Width = Annotated[int, Field(ge=1, le=2**16)]  # of a layer; PyTorch fails with a traceback on sizes beyond 2**63
 Precision = Literal["auto", "fp32", "bf16"]
+BLOCKS = [[32, 32], [64, 64], [128]]
+FIRST_BLOCK = [16]
+LARGEST_SIDE = 32  # pixels before BLOCKS
 
 
 class ModelParams(Section):
@@ -24,10 +28,10 @@ class ModelParams(Section):
         " crop is random during training, centred otherwise; 0 uses the whole image.",
         "pixels",
     )
-    conv_channels: list[Annotated[list[Width], Field(min_length=1)]] = parameter(
-        [[32, 32], [64, 64], [128]],
-        "Output channels of the 3x3 convolutions, one list per block; every block has 2x2 max pooling.",
-        min_length=1,
+    conv_channels: Auto | Annotated[list[Annotated[list[Width], Field(min_length=1)]], Field(min_length=1)] = parameter(
+        "auto",
+        "Output channels of the 3x3 convolutions, one list per block; every block has 2x2 max pooling. auto is [[32,"
+        " 32], [64, 64], [128]], after as many blocks [16] as it takes to reduce larger images to at most 32 pixels.",
     )
     pool_first: bool = parameter(
         True,
@@ -37,3 +41,9 @@ class ModelParams(Section):
     hidden_units: list[Width] = parameter([128], "Sizes of the hidden linear layers; [] for none.")
     dropout: float = parameter(0.25, "Dropout probability after every pooling layer; 0 for no dropout.", ge=0, lt=1)
     negative_slope: float = parameter(0.1, "Slope of LeakyReLU for negative inputs; 0 gives ReLU.", ge=0, le=1)
+
+    def blocks(self, side: int) -> list[list[int]]:
+        """Return conv_channels for images whose shorter side has this many pixels, after the crop."""
+        if self.conv_channels == "auto":
+            return [FIRST_BLOCK] * max(0, math.ceil(math.log2(side / LARGEST_SIDE))) + BLOCKS
+        return self.conv_channels

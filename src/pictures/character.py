@@ -17,6 +17,9 @@ from scipy.ndimage import (
     binary_fill_holes,
     find_objects,
     gaussian_gradient_magnitude,
+    grey_closing,
+    grey_dilation,
+    grey_opening,
     label,
 )
 from scipy.spatial import ConvexHull
@@ -25,6 +28,11 @@ from skimage.filters import gaussian, threshold_otsu
 from src.common.errors import UserError
 
 SIDE, MIN_SIDE = 256, 128  # pixels, to which larger pictures are reduced, and smaller ones enlarged
+MAX_LINE = 0.02  # of the longer side: the width of a printed line
+MIN_RUN, MIN_LINE = 0.2, 0.5  # of the longer side: the length of its straight pieces, and its own
+MAX_SLOPE = 5  # pixels, within such a piece
+MIN_LINES = 4  # in the same direction; fewer may be strokes or the box of a form
+PAPER = 0.2  # of the longer side; wider than a stroke
 MIN_EDGE = 0.015  # of the brightness per pixel; less is an even region
 MIN_SHEET = 0.04  # of the picture's area
 MIN_RECTANGLE = 0.9  # of the smallest rectangle around a sheet
@@ -46,7 +54,7 @@ def find_character(picture: Image.Image) -> np.ndarray:
     """Return the amount of ink (H, W) in [0, 1], cropped to the character; raise UserError if there is not just one."""
     scale = max(MIN_SIDE, min(SIDE, max(picture.size))) / max(picture.size)
     small = picture.resize([max(1, round(length * scale)) for length in picture.size])
-    grey = np.asarray(small) / 255
+    grey = erase_lines(np.asarray(small) / 255)
     best, best_box, piece, solid = None, None, False, MIN_SOLID
     for sheet in sorted(find_sheets(grey), key=lambda sheet: sheet[1].sum()):
         ink = find_ink(grey, *sheet)
@@ -65,6 +73,30 @@ def find_character(picture: Image.Image) -> np.ndarray:
         bottom, right = np.minimum(bottom_right, picture.size[::-1]).astype(int)
         return find_character(picture.crop((left, top, right, bottom)))
     return ink
+
+
+def erase_lines(grey: np.ndarray) -> np.ndarray:
+    """Replace the dark lines of lined or squared paper by what is on both sides of them: paper, or a stroke.
+
+    A line is horizontal or vertical, give or take three degrees, and dark over its whole length. Where the ink is
+    darker than the lines, strokes stay as they are.
+    """
+    side = max(grey.shape)
+    for along, across in ((0, 1), (1, 0)):
+        run, gap, slope, width = np.ones((4, 2), int)
+        run[along], gap[along] = round(MIN_RUN * side), round(MIN_LINE * side)
+        slope[across], width[across] = MAX_SLOPE, round(MAX_LINE * side) + MAX_SLOPE
+        paper = grey_closing(grey, [round(PAPER * side) | 1] * 2)
+        darkness = paper - grey
+        runs = grey_opening(grey_dilation(darkness, slope), run)  # what is dark for the length of a piece
+        thin = np.minimum(darkness, runs - grey_opening(runs, width)) > MIN_EDGE
+        pieces = label(binary_dilation(thin, np.ones(gap)))[0] * thin  # those beyond a stroke belong together
+        if sum(extent(box) >= MIN_LINE * side for box in find_objects(pieces) if box) >= MIN_LINES:
+            line, ink = np.percentile(darkness[thin], 85), np.percentile(darkness, 99.7)
+            if ink > 1.3 * line:
+                thin &= darkness < (line + ink) / 2
+            grey = np.where(thin, grey_opening(np.where(thin, paper, grey), width), grey)
+    return grey
 
 
 def find_sheets(grey: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -76,6 +76,16 @@ def test_more_blocks_than_the_image_has_pixels_for_are_rejected() -> None:
         make_network((1, 8, 12), conv_channels=[[8]] * 5)
 
 
+@pytest.mark.parametrize(
+    ("side", "crop", "expected"),
+    [(36, 4, []), (37, 4, ["16x16x16"]), (64, 0, ["16x32x32"]), (96, 4, ["16x46x46", "16x23x23"])],
+)
+def test_auto_reduces_large_images_before_the_usual_blocks(side: int, crop: int, expected: list[str]) -> None:
+    network = make_network((3, side, side), crop=crop)
+    pooled = [size.shape for size in network.layer_sizes() if size.layer == "MaxPool2d"]
+    assert pooled[:-3] == expected
+
+
 def test_a_negative_slope_of_zero_is_relu() -> None:
     network = make_network(negative_slope=0.0)
     network(torch.rand(2, 1, 28, 28)).sum().backward()

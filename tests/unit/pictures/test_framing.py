@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageDraw
 from scipy.ndimage import center_of_mass
 
 from src.common.errors import UserError
@@ -132,6 +132,17 @@ def put(picture: Image.Image, size: tuple[int, int], colour: int, box: tuple[int
     return whole
 
 
+def rule(picture: Image.Image, colour: int, turn: float = 0, squared: bool = False) -> Image.Image:
+    """Draw the picture's dark strokes on lined or squared paper."""
+    paper = Image.new("L", (500, 500), 250)
+    for place in range(10, 500, 30):
+        ImageDraw.Draw(paper).line((0, place, 500, place), fill=colour, width=3)
+        if squared:
+            ImageDraw.Draw(paper).line((place, 0, place, 500), fill=colour, width=3)
+    turned = paper.rotate(turn, Image.Resampling.BICUBIC, fillcolor=250).crop((100, 100, 400, 360))
+    return ImageChops.darker(turned, picture)
+
+
 SEVEN_PIXELS = draw_seven()
 
 
@@ -147,6 +158,10 @@ SEVEN_PIXELS = draw_seven()
         put(put(SEVEN_PIXELS, (302, 262), 0, (1, 1)), (402, 362), 255, (50, 50)),  # a frame on paper
         put(SEVEN_PIXELS.point(lambda value: 255 - value), (500, 460), 255, (100, 100)),  # light ink on a dark card
         put(SEVEN_PIXELS.resize((75, 65)), (2000, 1500), 255, (600, 900)),  # small, on a large page
+        rule(SEVEN_PIXELS, 100),
+        rule(SEVEN_PIXELS, 100, turn=2, squared=True),
+        rule(SEVEN_PIXELS, 0, squared=True),  # lines as dark as the ink
+        put(rule(SEVEN_PIXELS, 150), (500, 460), 50, (100, 100)),
     ],
 )
 def test_what_surrounds_the_sheet_is_not_ink(picture: Image.Image) -> None:
@@ -154,15 +169,14 @@ def test_what_surrounds_the_sheet_is_not_ink(picture: Image.Image) -> None:
 
 
 def test_pictures_without_a_single_character_are_refused() -> None:
-    lined = Image.new("L", (300, 260), 250)
-    for y in range(30, 260, 30):
-        ImageDraw.Draw(lined).line((0, y, 300, y), fill=150, width=2)
+    blank = Image.new("L", (300, 260), 255)
+    lined, squared = rule(blank, 150), rule(blank, 100, turn=1, squared=True)
     several = Image.new("L", (900, 260), 255)
     for left in (0, 300, 600):
         several.paste(SEVEN_PIXELS, (left, 0))
     empty = put(Image.new("L", (300, 260), 245), (500, 460), 60, (100, 100))
     solid = put(Image.new("L", (120, 100), 0), (300, 260), 255, (80, 80))
-    for picture in (lined, empty, solid, several):
+    for picture in (lined, squared, empty, solid, several):
         with pytest.raises(UserError, match="the picture must show one"):
             frame_character(picture, SHAPE)
 

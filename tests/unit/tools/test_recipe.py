@@ -44,7 +44,7 @@ def test_a_recipe_changes_its_values_and_default_restores_every_byte(folder: Pat
     result = run_recipe(folder, "wide")
     assert result.returncode == 0
     assert f"  train.epochs: {EPOCHS} -> 9\n" in result.stdout
-    assert "  model.conv_channels: [[32, 32], [64, 64], [128]] -> [[64], [128]]" in result.stdout
+    assert "  model.conv_channels: auto -> [[64], [128]]" in result.stdout
     assert "\n  conv_channels: [[64], [128]]\n" in path.read_text()
     assert "# Learning rate of AdamW" in path.read_text()
     assert run_recipe(folder, "default").returncode == 0
