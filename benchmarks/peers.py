@@ -168,7 +168,8 @@ def plot(results: dict[str, list[tuple[float, float]]]) -> Figure:
             fontsize=9,
             weight="bold" if ours else "normal",
         )
-    axes.set(xscale="log", yscale="log", xlabel="seconds of training, two cores", ylabel="test accuracy")
+    axes.set(xscale="log", yscale="log", ylabel="test accuracy (error on a logarithmic scale)")
+    axes.set_xlabel("seconds of training on two cores (logarithmic scale)")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.yaxis.set_major_locator(FixedLocator([0.04, 0.03, 0.02, 0.015, 0.01, 0.007, 0.005, 0.004, 0.003]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{1 - value:.1%}"))

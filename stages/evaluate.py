@@ -4,10 +4,9 @@ from pathlib import Path
 
 from src.common.artifacts import Error, MetricsFile, Prediction, TestImage
 from src.common.dataset import Dataset
-from src.common.errors import UserError
 from src.common.files import write_bytes, write_csv, write_json
 from src.evaluate.evaluation import evaluate, list_test_images
-from src.network.backbone import extract_features, find_backbone
+from src.network.backbone import extract_features
 from src.network.model_file import load_networks
 from src.params.params import read_params
 
@@ -24,8 +23,6 @@ DECIMALS = ".6f"  # of probabilities and losses
 def main() -> None:
     params = read_params()
     data = Dataset.load(TEST)
-    if params.evaluate.shift and find_backbone(params.model.backbone):
-        raise UserError("evaluate.shift: cannot be used with model.backbone; set it to 0")
     features = extract_features(params.model.backbone, data.images)
     evaluation = evaluate(load_networks(MODEL), data, params.evaluate, features)
     write_csv(PREDICTIONS, Prediction, evaluation.predictions, DECIMALS)

@@ -7,7 +7,6 @@ from torch.distributed import is_torchelastic_launched
 
 from src.common.artifacts import EpochMetrics, LayerSize, Suspect
 from src.common.dataset import Dataset, Split
-from src.common.errors import UserError
 from src.common.files import shared_folder, write_bytes, write_csv, write_json
 from src.common.text import count
 from src.network.backbone import extract_features
@@ -53,8 +52,6 @@ def train(params: TrainSections, group: Group) -> None:
     data, split = Dataset.load(IMAGES), Split.load(SPLIT)
     group.connect(choose_device(params.train.device, "train.device"))  # before the description of this process's GPU
     features = extract_features(params.model.backbone, data.images, params.train.threads)
-    if features and params.augment.enabled:
-        raise UserError("augment: the features of model.backbone are those of the images as they are; set all to 0")
     runtime = set_up_runtime(params.train, params.model, features is not None)
     inputs = [IMAGES, SPLIT, *([Path(params.model.backbone)] if features else [])]
     key = checkpoint_key(params, runtime.environment, inputs)

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from src.common.errors import UserError
 from src.common.files import load_arrays, read_bytes, save_arrays, shared_folder
+from src.network.params import NO_BACKBONE
 
 FEATURES = ".features"  # the folder where they are kept
 MAX_FILES = 8  # that are kept there
@@ -25,7 +26,6 @@ OPSET = 17  # at least
 INPUT, OUTPUT, PREFIX = "images", "features", "backbone."
 FLOAT, EXTERNAL = 1, 1  # of ONNX's TensorProto.DataType and DataLocation
 
-NONE = "backbone"  # the setting, and a folder in Git, because DVC needs a dependency that exists
 ADVICE = "name an ONNX file, as in docs/pretrained.md, or set it to backbone to train without one"
 
 
@@ -142,7 +142,7 @@ def extract_features(setting: str, images: np.ndarray, threads: int = 0) -> Back
 
 def find_backbone(setting: str) -> Path | None:
     """Return the path of model.backbone, or None for the folder that means none; raise UserError if it is no file."""
-    if setting == NONE:
+    if setting == NO_BACKBONE:
         return None
     path = Path(setting)
     if not path.is_file():

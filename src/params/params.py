@@ -12,7 +12,7 @@ from src.common.errors import UserError
 from src.common.params import PARAMS, Section, read_yaml
 from src.download.params import DownloadParams
 from src.evaluate.params import EvaluateParams
-from src.network.params import ModelParams
+from src.network.params import NO_BACKBONE, ModelParams
 from src.report.params import ReportParams
 from src.split.params import SplitParams
 from src.train.params import AugmentParams, TrainParams
@@ -39,6 +39,14 @@ class Params(BaseModel):
                 f"augment.clean_epochs = {clean}: must be less than train.epochs = {epochs}, otherwise no epoch would"
                 " be augmented"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_backbone(self) -> "Params":
+        if self.model.backbone != NO_BACKBONE:
+            for name, used in (("augment", self.augment.enabled), ("evaluate.shift", self.evaluate.shift > 0)):
+                if used:
+                    raise ValueError(f"{name}: cannot be used with model.backbone; set it to 0")
         return self
 
 
@@ -122,9 +130,10 @@ def _describe(details: Any) -> str:
     """Describe one of pydantic's errors."""
     section, *keys = details["loc"] or [""]
     message = details["msg"].removeprefix("Value error, ")
-    if len(keys) > 1 and isinstance(keys[-1], str):  # how pydantic names the type of a number that may be auto
-        keys = keys[:-1]
+    types = [key for key in keys[1:] if isinstance(key, str)]  # as pydantic names them, of a value that may be auto
+    if types and keys[-1] == types[-1]:
         message += ", or auto"
+    keys = [key for key in keys if key not in types]
     if not keys and details["type"] == "value_error":  # a check of several keys, which it names itself
         return str(message)
     if not keys and details["type"] == "extra_forbidden":

@@ -47,13 +47,6 @@ def test_a_backbone_is_versioned_joined_with_the_classifier_and_cached(project: 
     assert "the model was trained with another backbone (tiny.onnx, MD5 " in result.stdout
     assert stages_run(run("dvc", "repro", "evaluate", cwd=project)) == ["train", "evaluate"]
 
-    set_params(project, {"augment": {"rotation": 5.0}})
-    refused = "augment: the features of model.backbone are those of the images as they are"
-    assert refused in attempt("dvc", "repro", "evaluate", cwd=project).stdout
-    set_params(project, {"augment": {"rotation": 0.0}, "evaluate": {"shift": 1}})
-    refused = "evaluate.shift: cannot be used with model.backbone"
-    assert refused in attempt("dvc", "repro", "evaluate", cwd=project).stdout
-
 
 def test_the_guide_makes_a_backbone_of_published_weights(tmp_path: Path) -> None:
     guide = (ROOT / "docs/pretrained.md").read_text()
