@@ -7,6 +7,7 @@ import pkgutil
 import signal
 import sys
 from argparse import ArgumentParser
+from contextlib import suppress
 
 import psutil
 
@@ -24,9 +25,10 @@ if not importlib.util.find_spec("torch"):
 if "DVC_STAGE" in os.environ:
     # If DVC is killed alone, this must not go on beside the next `dvc repro`. Between the two there is a shell, unless
     # the shell has replaced itself by its only command, as Bash does.
-    dvc = next((process for process in psutil.Process().parents() if "-c" not in process.cmdline()), None)
-    if dvc:
-        signal_when_ended(dvc.pid, signal.SIGTERM)
+    with suppress(psutil.Error, StopIteration):
+        commands = ((process, process.cmdline()) for process in psutil.Process().parents())
+        dvc = next(process for process, command in commands if not command or "-m stages" not in command[-1])
+        signal_when_ended(dvc, signal.SIGTERM)
 agent = os.environ.get("TORCHELASTIC_RUN_ID")  # set by torchrun in every process that it starts
 if agent is None:
     exit_on_interrupt(quiet=False)  # here, because importing PyTorch already takes seconds

@@ -2,15 +2,16 @@
 
 import io
 import os
-import select
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
+
+import psutil
 
 from src.common.errors import UsageError, UserError
 
@@ -47,17 +48,18 @@ def run_cli(main: Callable[[], int | None], program: str | None = None) -> NoRet
     sys.exit(code)
 
 
-def signal_when_ended(pid: int, number: int) -> None:
-    """Have this process get a signal when another one ends, even by SIGKILL, which only Linux (5.3 or newer) offers."""
-    if sys.platform == "linux":
-        with suppress(OSError):
-            descriptor = os.pidfd_open(pid)
+def signal_when_ended(process: psutil.Process, number: int) -> None:
+    """Have this process get a signal within a second after another one ends, even by SIGKILL."""
 
-            def wait() -> None:
-                select.select([descriptor], [], [])
-                os.kill(os.getpid(), number)
+    def wait() -> None:
+        try:
+            while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                time.sleep(0.5)
+        except psutil.NoSuchProcess:
+            pass
+        os.kill(os.getpid(), number)
 
-            threading.Thread(target=wait, daemon=True).start()
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def exit_on_interrupt(quiet: bool) -> None:

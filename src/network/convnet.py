@@ -116,7 +116,7 @@ def _build_blocks(architecture: Architecture) -> tuple[dict[str, list[nn.Module]
             raise UserError(f"model.crop = {params.crop} leaves nothing of images of {height}x{width} pixels")
         groups["crop"] = [Crop(params.crop)]
         height, width = height - params.crop, width - params.crop
-    blocks = params.blocks(min(height, width))
+    blocks = params.blocks(architecture.image_shape)
     for block, widths in enumerate(blocks, start=1):
         if min(height, width) < 2:
             raise UserError(

@@ -32,7 +32,7 @@ class ModelParams(Section):
     conv_channels: Auto | Annotated[list[Annotated[list[Width], Field(min_length=1)]], Field(min_length=1)] = parameter(
         "auto",
         "Output channels of the 3x3 convolutions, one list per block; every block has 2x2 max pooling. auto is [[32,"
-        " 32], [64, 64], [128]], after as many blocks [16] as it takes to reduce larger images to at most 32 pixels.",
+        " 32], [64, 64], [128]], after as many blocks [16] as reduce the shorter side to at most 32 pixels.",
     )
     pool_first: bool = parameter(
         True,
@@ -43,8 +43,13 @@ class ModelParams(Section):
     dropout: float = parameter(0.25, "Dropout probability after every pooling layer; 0 for no dropout.", ge=0, lt=1)
     negative_slope: float = parameter(0.1, "Slope of LeakyReLU for negative inputs; 0 gives ReLU.", ge=0, le=1)
 
-    def blocks(self, side: int) -> list[list[int]]:
-        """Return conv_channels for images whose shorter side has this many pixels, after the crop."""
-        if self.conv_channels == "auto":
-            return [FIRST_BLOCK] * max(0, math.ceil(math.log2(side / LARGEST_SIDE))) + BLOCKS
-        return self.conv_channels
+    def blocks(self, image_shape: tuple[int, int, int]) -> list[list[int]]:
+        """Return conv_channels for images (C, H, W); auto has as many blocks as they have pixels for."""
+        if self.conv_channels != "auto":
+            return self.conv_channels
+        side = left = max(1, min(image_shape[1:]) - self.crop)
+        blocks = list(BLOCKS)
+        while left > LARGEST_SIDE:
+            blocks.insert(0, FIRST_BLOCK)
+            left //= 2
+        return blocks[: max(1, int(math.log2(side)))]

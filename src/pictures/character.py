@@ -29,8 +29,9 @@ from src.common.errors import UserError
 
 SIDE, MIN_SIDE = 256, 128  # pixels, to which larger pictures are reduced, and smaller ones enlarged
 MAX_LINE = 0.02  # of the longer side: the width of a printed line
-MIN_RUN, MIN_LINE = 0.2, 0.5  # of the longer side: the length of its straight pieces, and its own
-MAX_SLOPE = 5  # pixels, within such a piece
+MIN_RUN, MAX_GAP = 0.2, 0.5  # of the longer side: the length of its straight pieces, and of what is between them
+MIN_LINE, MIN_COVER = 0.9, 0.5  # of the picture's length along it: what it spans, and where it shows
+MAX_SLOPE = 5  # pixels, within a piece
 MIN_LINES = 4  # in the same direction; fewer may be strokes or the box of a form
 PAPER = 0.2  # of the longer side; wider than a stroke
 MIN_EDGE = 0.015  # of the brightness per pixel; less is an even region
@@ -78,22 +79,27 @@ def find_character(picture: Image.Image) -> np.ndarray:
 def erase_lines(grey: np.ndarray) -> np.ndarray:
     """Replace the dark lines of lined or squared paper by what is on both sides of them: paper, or a stroke.
 
-    A line is horizontal or vertical, give or take three degrees, and dark over its whole length. Where the ink is
-    darker than the lines, strokes stay as they are.
+    Lines are thin, nearly horizontal or vertical, and reach across the picture. Strokes that are darker stay.
     """
     side = max(grey.shape)
     for along, across in ((0, 1), (1, 0)):
         run, gap, slope, width = np.ones((4, 2), int)
-        run[along], gap[along] = round(MIN_RUN * side), round(MIN_LINE * side)
+        run[along], gap[along] = round(MIN_RUN * side), round(MAX_GAP * side)
         slope[across], width[across] = MAX_SLOPE, round(MAX_LINE * side) + MAX_SLOPE
         paper = grey_closing(grey, [round(PAPER * side) | 1] * 2)
         darkness = paper - grey
         runs = grey_opening(grey_dilation(darkness, slope), run)  # what is dark for the length of a piece
-        thin = np.minimum(darkness, runs - grey_opening(runs, width)) > MIN_EDGE
+        thin = np.minimum(darkness, runs - grey_opening(runs, width)) > max(MIN_EDGE, np.median(darkness) / 2)
         pieces = label(binary_dilation(thin, np.ones(gap)))[0] * thin  # those beyond a stroke belong together
-        if sum(extent(box) >= MIN_LINE * side for box in find_objects(pieces) if box) >= MIN_LINES:
-            line, ink = np.percentile(darkness[thin], 85), np.percentile(darkness, 99.7)
-            if ink > 1.3 * line:
+        lines = []
+        for index, box in enumerate(find_objects(pieces), 1):
+            if box and box[along].stop - box[along].start >= MIN_LINE * grey.shape[along]:
+                piece = pieces[box] == index
+                if piece.any(across).mean() >= MIN_COVER:
+                    lines.append(np.percentile(darkness[box][piece], 90))
+        if len(lines) >= MIN_LINES:
+            line, ink = np.median(lines), np.percentile(darkness, 99.7)
+            if ink > 1.4 * line:
                 thin &= darkness < (line + ink) / 2
             grey = np.where(thin, grey_opening(np.where(thin, paper, grey), width), grey)
     return grey

@@ -64,9 +64,10 @@ def train_ensemble(
     processes of the group train the same networks. With a backbone, they take the features of the images.
     """
     selected = select_data(data, split, params.train, runtime.device, features and features.values)
+    shape = data.images.shape[1:]
     architecture = Architecture(
-        model=params.model,
-        image_shape=data.images.shape[1:],
+        model=params.model.model_copy(update={"conv_channels": params.model.blocks(shape)}),
+        image_shape=shape,
         classes=data.classes,
         preprocessing=data.preprocessing,
         backbone=features and features.backbone,

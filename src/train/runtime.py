@@ -11,7 +11,7 @@ import torch
 
 from src.common.artifacts import Environment
 from src.network.device import choose_device
-from src.network.params import ModelParams, Precision
+from src.network.params import BLOCKS, FIRST_BLOCK, ModelParams, Precision
 from src.train.params import TrainParams
 
 NARROW = 16  # channels; below this, bfloat16 can be slower than float32
@@ -46,7 +46,8 @@ def choose_precision(requested: Precision, device: torch.device, model: ModelPar
     On a CPU, narrow networks get float32 as well: with fewer than 16 channels between two convolutions, as in [[8, 32],
     [64, 64], [128]], oneDNN's backward pass in bfloat16 can make a step several times slower than in float32.
     """
-    channels = [] if model.conv_channels == "auto" else [width for block in model.conv_channels for width in block]
+    blocks = [FIRST_BLOCK, *BLOCKS] if model.conv_channels == "auto" else model.conv_channels
+    channels = [width for block in blocks for width in block]
     if requested == "auto" and device.type == "cpu" and min(channels[:-1], default=NARROW) < NARROW:
         return torch.float32
     if requested == "auto":

@@ -78,12 +78,17 @@ def test_more_blocks_than_the_image_has_pixels_for_are_rejected() -> None:
 
 @pytest.mark.parametrize(
     ("side", "crop", "expected"),
-    [(36, 4, []), (37, 4, ["16x16x16"]), (64, 0, ["16x32x32"]), (96, 4, ["16x46x46", "16x23x23"])],
+    [
+        (8, 4, ["32x2x2", "64x1x1"]),
+        (36, 4, ["32x16x16", "64x8x8", "128x4x4"]),
+        (37, 4, ["16x16x16", "32x8x8", "64x4x4", "128x2x2"]),
+        (65, 0, ["16x32x32", "32x16x16", "64x8x8", "128x4x4"]),
+        (96, 4, ["16x46x46", "16x23x23", "32x11x11", "64x5x5", "128x2x2"]),
+    ],
 )
-def test_auto_reduces_large_images_before_the_usual_blocks(side: int, crop: int, expected: list[str]) -> None:
+def test_auto_has_the_blocks_that_fit_the_images(side: int, crop: int, expected: list[str]) -> None:
     network = make_network((3, side, side), crop=crop)
-    pooled = [size.shape for size in network.layer_sizes() if size.layer == "MaxPool2d"]
-    assert pooled[:-3] == expected
+    assert [size.shape for size in network.layer_sizes() if size.layer == "MaxPool2d"] == expected
 
 
 def test_a_negative_slope_of_zero_is_relu() -> None:
@@ -95,4 +100,4 @@ def test_a_negative_slope_of_zero_is_relu() -> None:
 
 def test_a_crop_that_is_too_small_is_named() -> None:
     with pytest.raises(UserError, match=r"block 2 of 3 has too few .* remove a block or reduce model\.crop"):
-        make_network(crop=26)
+        make_network(crop=26, conv_channels=[[4]] * 3)

@@ -6,6 +6,7 @@ from PIL import Image, ImageChops, ImageDraw
 from scipy.ndimage import center_of_mass
 
 from src.common.errors import UserError
+from src.pictures.character import erase_lines
 from src.pictures.framing import frame_character
 from tests.unit.pictures.drawings import SHAPE, draw_seven, from_brightness, ink_distance
 
@@ -158,14 +159,35 @@ SEVEN_PIXELS = draw_seven()
         put(put(SEVEN_PIXELS, (302, 262), 0, (1, 1)), (402, 362), 255, (50, 50)),  # a frame on paper
         put(SEVEN_PIXELS.point(lambda value: 255 - value), (500, 460), 255, (100, 100)),  # light ink on a dark card
         put(SEVEN_PIXELS.resize((75, 65)), (2000, 1500), 255, (600, 900)),  # small, on a large page
-        rule(SEVEN_PIXELS, 100),
-        rule(SEVEN_PIXELS, 100, turn=2, squared=True),
-        rule(SEVEN_PIXELS, 0, squared=True),  # lines as dark as the ink
-        put(rule(SEVEN_PIXELS, 150), (500, 460), 50, (100, 100)),
     ],
 )
 def test_what_surrounds_the_sheet_is_not_ink(picture: Image.Image) -> None:
     assert ink_distance(SEVEN_PIXELS, picture) < 0.35
+
+
+@pytest.mark.parametrize("width", [6, 10])
+@pytest.mark.parametrize("colour", [150, 110])
+@pytest.mark.parametrize(("turn", "squared"), [(0, False), (0, True), (2, True)])
+def test_the_lines_of_paper_are_erased(width: int, colour: int, turn: float, squared: bool) -> None:
+    seven = draw_seven(width=width)
+    assert ink_distance(seven, rule(seven, colour, turn, squared)) < 0.1
+
+
+def test_lines_as_dark_as_the_ink_are_erased_but_not_a_thicker_pen() -> None:
+    assert ink_distance(SEVEN_PIXELS, rule(SEVEN_PIXELS, 0, squared=True)) < 0.2
+
+
+def test_only_several_lines_across_the_picture_are_erased() -> None:
+    strokes, three_lines = (Image.new("L", (256, 220), 255) for _ in range(2))
+    for place in range(40, 200, 30):
+        ImageDraw.Draw(strokes).line((30, place, 220, place), fill=0, width=3)
+    for place in (40, 100, 160):
+        ImageDraw.Draw(three_lines).line((0, place, 256, place), fill=150, width=3)
+    rng = np.random.default_rng(0)
+    grains = [from_brightness(0.8 + deviation * rng.standard_normal((220, 256))) for deviation in (0.02, 0.05, 0.1)]
+    for picture in (strokes, three_lines, draw_seven(), *grains):
+        grey = np.asarray(picture) / 255
+        assert np.array_equal(erase_lines(grey), grey)
 
 
 def test_pictures_without_a_single_character_are_refused() -> None:
