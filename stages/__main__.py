@@ -7,12 +7,9 @@ import pkgutil
 import signal
 import sys
 from argparse import ArgumentParser
-from contextlib import suppress
-
-import psutil
 
 import stages
-from src.common.cli import exit_on_interrupt, run_cli, signal_when_ended
+from src.common.cli import exit_on_interrupt, find_dvc, run_cli, signal_when_ended
 
 names = sorted(module.name for module in pkgutil.iter_modules(stages.__path__) if module.name != "__main__")
 parser = ArgumentParser("python -m stages", description="Run a stage of the pipeline.")
@@ -23,11 +20,8 @@ if not importlib.util.find_spec("torch"):
         f"{sys.executable} has no PyTorch; activate the environment (source .venv/bin/activate) or run `make repro`"
     )
 if "DVC_STAGE" in os.environ:
-    # If DVC is killed alone, this must not go on beside the next `dvc repro`. Between the two there is a shell, unless
-    # the shell has replaced itself by its only command, as Bash does.
-    with suppress(psutil.Error, StopIteration):
-        commands = ((process, process.cmdline()) for process in psutil.Process().parents())
-        dvc = next(process for process, command in commands if not command or "-m stages" not in command[-1])
+    dvc = find_dvc()
+    if dvc:  # if it is killed alone, this must not go on beside the next `dvc repro`
         signal_when_ended(dvc, signal.SIGTERM)
 agent = os.environ.get("TORCHELASTIC_RUN_ID")  # set by torchrun in every process that it starts
 if agent is None:

@@ -7,11 +7,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
-
-import psutil
 
 from src.common.errors import UsageError, UserError
 
@@ -48,18 +47,33 @@ def run_cli(main: Callable[[], int | None], program: str | None = None) -> NoRet
     sys.exit(code)
 
 
-def signal_when_ended(process: psutil.Process, number: int) -> None:
+def signal_when_ended(pid: int, number: int) -> None:
     """Have this process get a signal within a second after another one ends, even by SIGKILL."""
+    import psutil  # not above, so that a stage can say that packages are missing
 
     def wait() -> None:
-        try:
+        with suppress(psutil.NoSuchProcess):
+            process = psutil.Process(pid)
             while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
                 time.sleep(0.5)
-        except psutil.NoSuchProcess:
-            pass
         os.kill(os.getpid(), number)
 
     threading.Thread(target=wait, daemon=True).start()
+
+
+def find_dvc() -> int | None:
+    """Return the process ID of the DVC that runs this stage.
+
+    Between the two there is a shell, unless the shell has replaced itself by its only command, as Bash does.
+    """
+    import psutil
+
+    with suppress(psutil.Error):
+        for process in psutil.Process().parents():
+            command = process.cmdline()
+            if not command or "-m stages" not in command[-1]:
+                return int(process.pid)
+    return None
 
 
 def exit_on_interrupt(quiet: bool) -> None:

@@ -16,7 +16,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
-import psutil
 import torch
 import torch.distributed as dist
 from torch import Tensor
@@ -197,7 +196,7 @@ def join_group() -> Iterator[Group]:
     """Join the other processes that torchrun has started; only process 0 prints, and only one reports an error."""
     timeout = _read_timeout()
     # If its launcher is killed, this must not train on beside one that resumes.
-    signal_when_ended(psutil.Process(os.getppid()), signal.SIGKILL)
+    signal_when_ended(os.getppid(), signal.SIGKILL)
     try:
         store, rank, size = next(rendezvous("env://", timeout=timedelta(seconds=timeout)))
         # Longer than the barrier before an exchange, in which process 0 has to be the first to give up.
