@@ -54,6 +54,7 @@ def signal_when_ended(pid: int, number: int) -> None:
     def wait() -> None:
         with suppress(psutil.NoSuchProcess):
             process = psutil.Process(pid)
+            # process.wait() would also wait until the parent of a killed process has noticed.
             while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
                 time.sleep(0.5)
         os.kill(os.getpid(), number)

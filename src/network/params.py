@@ -1,6 +1,5 @@
 """The `model` section of params.yaml, and types that the sections of several stages use."""
 
-import math
 from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt
@@ -32,7 +31,8 @@ class ModelParams(Section):
     conv_channels: Auto | Annotated[list[Annotated[list[Width], Field(min_length=1)]], Field(min_length=1)] = parameter(
         "auto",
         "Output channels of the 3x3 convolutions, one list per block; every block has 2x2 max pooling. auto is [[32,"
-        " 32], [64, 64], [128]], after as many blocks [16] as reduce the shorter side to at most 32 pixels.",
+        " 32], [64, 64], [128]], after as many blocks [16] as reduce the shorter side to at most 32 pixels; small"
+        " images have only the blocks that fit.",
     )
     pool_first: bool = parameter(
         True,
@@ -44,12 +44,12 @@ class ModelParams(Section):
     negative_slope: float = parameter(0.1, "Slope of LeakyReLU for negative inputs; 0 gives ReLU.", ge=0, le=1)
 
     def blocks(self, image_shape: tuple[int, int, int]) -> list[list[int]]:
-        """Return conv_channels for images (C, H, W); auto has as many blocks as they have pixels for."""
+        """Return conv_channels for images (C, H, W), with auto resolved."""
         if self.conv_channels != "auto":
             return self.conv_channels
-        side = left = max(1, min(image_shape[1:]) - self.crop)
-        blocks = list(BLOCKS)
-        while left > LARGEST_SIDE:
-            blocks.insert(0, FIRST_BLOCK)
-            left //= 2
-        return blocks[: max(1, int(math.log2(side)))]
+        side = max(1, min(image_shape[1:]) - self.crop)
+        first: list[list[int]] = []
+        while side > LARGEST_SIDE:
+            first.append(FIRST_BLOCK)
+            side //= 2
+        return first + BLOCKS[: max(1, side.bit_length() - 1)]  # no more than there are pixels to pool for

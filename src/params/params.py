@@ -43,10 +43,9 @@ class Params(BaseModel):
 
     @model_validator(mode="after")
     def _check_backbone(self) -> "Params":
-        if self.model.backbone != NO_BACKBONE:
-            for name, used in (("augment", self.augment.enabled), ("evaluate.shift", self.evaluate.shift > 0)):
-                if used:
-                    raise ValueError(f"{name}: cannot be used with model.backbone; set it to 0")
+        if self.model.backbone != NO_BACKBONE and (self.augment.enabled or self.evaluate.shift):
+            name = "augment" if self.augment.enabled else "evaluate.shift"
+            raise ValueError(f"{name}: cannot be used with model.backbone, whose features are computed once")
         return self
 
 

@@ -4,7 +4,7 @@ A picture is a nest of even regions: a desk contains a sheet, a sheet contains i
 region whose outline is a rectangle may be the sheet, including the whole picture. What stands out from a sheet is ink,
 unless it reaches in from outside, as a finger does, or is a rectangle itself: another sheet, or a frame. The character
 is on the sheet with the largest ink. If there is none, the picture may be cropped to the character, so that its paper
-is in pieces.
+is in pieces. The lines of lined and squared paper are erased first.
 """
 
 from collections.abc import Iterator
@@ -32,6 +32,7 @@ MAX_LINE = 0.02  # of the longer side: the width of a printed line
 MIN_RUN, MAX_GAP = 0.2, 0.5  # of the longer side: the length of its straight pieces, and of what is between them
 MIN_LINE, MIN_COVER = 0.9, 0.5  # of the picture's length along it: what it spans, and where it shows
 MAX_SLOPE = 5  # pixels, within a piece
+INK = 1.4  # times the darkness of the lines; darker strokes are not erased
 MIN_LINES = 4  # in the same direction; fewer may be strokes or the box of a form
 PAPER = 0.2  # of the longer side; wider than a stroke
 MIN_EDGE = 0.015  # of the brightness per pixel; less is an even region
@@ -82,7 +83,7 @@ def erase_lines(grey: np.ndarray) -> np.ndarray:
     Lines are thin, nearly horizontal or vertical, and reach across the picture. Strokes that are darker stay.
     """
     side = max(grey.shape)
-    for along, across in ((0, 1), (1, 0)):
+    for along, across in ((0, 1), (1, 0)):  # axes
         run, gap, slope, width = np.ones((4, 2), int)
         run[along], gap[along] = round(MIN_RUN * side), round(MAX_GAP * side)
         slope[across], width[across] = MAX_SLOPE, round(MAX_LINE * side) + MAX_SLOPE
@@ -96,10 +97,10 @@ def erase_lines(grey: np.ndarray) -> np.ndarray:
             if box and box[along].stop - box[along].start >= MIN_LINE * grey.shape[along]:
                 piece = pieces[box] == index
                 if piece.any(across).mean() >= MIN_COVER:
-                    lines.append(np.percentile(darkness[box][piece], 90))
+                    lines.append(np.percentile(darkness[box][piece], 90))  # not of its blurred edges
         if len(lines) >= MIN_LINES:
-            line, ink = np.median(lines), np.percentile(darkness, 99.7)
-            if ink > 1.4 * line:
+            line, ink = np.median(lines), np.percentile(darkness, 99.7)  # even of a small character
+            if ink > INK * line:
                 thin &= darkness < (line + ink) / 2
             grey = np.where(thin, grey_opening(np.where(thin, paper, grey), width), grey)
     return grey

@@ -56,6 +56,14 @@ def test_confirmed_labels_are_not_shown_again_and_changed_test_labels_are_counte
     assert "changed or left out" not in report_page(results, (28, 28), [])
 
 
+def test_the_labels_that_a_weak_network_doubts_may_be_right() -> None:
+    results = make_report_results(2, ["cat", "dog"])
+    weak = results._replace(metrics=results.metrics.model_copy(update={"accuracy": 0.63}))
+    sentence = "The network misclassifies 37% of the test images, so many of these labels may be right."
+    assert sentence in report_page(weak, (28, 28), [])
+    assert "may be right" not in report_page(results, (28, 28), [])
+
+
 def test_only_images_with_a_high_loss_are_to_be_checked() -> None:
     results = make_report_results(2, ["cat", "dog"])
     certain = [replace(error, loss=0.9) for error in results.errors]
