@@ -5,14 +5,15 @@ from pathlib import Path
 
 from src.common.artifacts import Environment, MetricsFile, Prediction
 from src.common.dataset import Dataset, Split
-from src.common.files import read_bytes, read_csv, read_json, shared_folder, write_bytes
+from src.common.files import read_bytes, read_csv, read_json, write_bytes
 from src.common.params import PARAMS, read_yaml
 from src.common.text import count
 from src.export.classifier import Description, decode_classifier, measure_images
 from src.export.model_card import Facts, model_card
 from src.export.onnx_model import OPSET, TOLERANCE, to_onnx, verify
-from src.network.backbone import FEATURES, Extractor, find_backbone
+from src.network.backbone import Extractor
 from src.network.model_file import load_networks
+from src.network.params import NO_BACKBONE
 from src.params.params import read_params
 
 TRAINED = Path("data/train/model.safetensors")
@@ -23,9 +24,9 @@ def main() -> None:
     params = read_params()
     shift = params.evaluate.shift
     networks, images = load_networks(TRAINED), Dataset.load(Path("data/download/test.npz")).images
-    backbone = find_backbone(params.model.backbone)
+    backbone = None if params.model.backbone == NO_BACKBONE else Path(params.model.backbone)
     extractor = Extractor(backbone, images.shape[1:]) if backbone else None
-    features = extractor.extract(images, shared_folder(FEATURES)) if extractor else None
+    features = extractor.extract(images) if extractor else None
     split = Split.load(Path("data/split/indices.npz"))
     facts = Facts(
         metrics=read_json(Path("data/evaluate/metrics.json"), MetricsFile).test,
@@ -59,7 +60,7 @@ def main() -> None:
 
 
 def find_origin(backbone: Path) -> str:
-    """Return where `dvc import-url` or `dvc import` brought a file from, or an empty string."""
+    """Return where `dvc import-url` or `dvc import` brought a file or folder from, or an empty string."""
     record = backbone.with_name(f"{backbone.name}.dvc")
     deps = read_yaml(record).get("deps", []) if record.exists() else []
     return " ".join(str(dep.get("repo", {}).get("url", "") or dep["path"]) for dep in deps)

@@ -53,8 +53,7 @@ def train(params: TrainSections, group: Group) -> None:
     group.connect(choose_device(params.train.device, "train.device"))  # before the description of this process's GPU
     features = extract_features(params.model.backbone, data.images, params.train.threads)
     runtime = set_up_runtime(params.train, params.model, features is not None)
-    inputs = [IMAGES, SPLIT, *([Path(params.model.backbone)] if features else [])]
-    key = checkpoint_key(params, runtime.environment, inputs)
+    key = checkpoint_key(params, runtime.environment, [IMAGES, SPLIT], features and features.backbone)
     group.check_same({**vars(runtime.environment), "code, data and parameters": key})
     open_checkpoint = partial(Checkpoint, shared_folder(CHECKPOINTS), key)
     write_history = partial(write_csv, HISTORY, EpochMetrics)  # after every epoch, for live curves

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from src.common.errors import UserError
 from src.common.files import load_arrays, read_bytes, save_arrays, shared_folder
+from src.common.text import count
 from src.network.params import NO_BACKBONE
 
 FEATURES = ".features"  # the folder where they are kept
@@ -24,16 +25,15 @@ IMAGENET: dict[str, Triple] = {
 }
 OPSET = 17  # at least
 INPUT, OUTPUT, PREFIX = "images", "features", "backbone."
-FLOAT, EXTERNAL = 1, 1  # of ONNX's TensorProto.DataType and DataLocation
-
+FLOAT = 1  # of ONNX's TensorProto.DataType
 ADVICE = "name an ONNX file, as in docs/pretrained.md, or set it to backbone to train without one"
 
 
 class Backbone(BaseModel):
     """What the networks of a model file expect of their backbone.
 
-    file: its name; md5: of its contents; size: the side of the pictures it takes; mean, std: how their channels are
-    normalised; features: how many it computes.
+    file: its name; md5: of its contents, and of the weights that it keeps in other files; size: the side of the
+    pictures it takes; mean, std: how their channels are normalised; features: how many it computes.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -58,21 +58,16 @@ class Extractor:
 
     Grey images are repeated over the channels; then they are scaled to the size that the backbone takes, and normalised
     with ImageNet's mean and standard deviation, or those in the file's metadata. Of features (N, F, h, w), the mean is
-    taken. Raise UserError if the file is no such network, or needs other files or operators of its own.
+    taken. path: of an ONNX file, or of a folder with one and the files that hold its weights. Raise UserError if that
+    is no such network, or needs operators of its own.
     """
 
     def __init__(self, path: Path, image_shape: tuple[int, int, int], threads: int = 0) -> None:
-        import onnx  # these take half a second to import, which training without a backbone need not spend
-        import onnxruntime
+        import onnxruntime  # imported here, like onnx below, because it takes time that most trainings need not spend
 
         self.path = path
-        contents = read_bytes(path)
-        try:
-            backbone = onnx.load_from_string(contents)
-        except Exception:  # protobuf's DecodeError, among others
-            backbone = onnx.ModelProto()
-        if not backbone.graph.node:
-            raise UserError(f"model.backbone = {path} is not an ONNX file")
+        file = _find_file(path)
+        backbone, md5 = _read(path, file)
         size, mean, std = _read_preprocessing(backbone, path)
         try:
             self.model = _connect(backbone, image_shape, size, mean, std)
@@ -86,20 +81,16 @@ class Extractor:
             together, *alone = (self.session.run([OUTPUT], {INPUT: part})[0] for part in (pictures, *pictures[:, None]))
         except Exception as error:  # ONNX's and ONNX Runtime's exceptions have no common base class
             raise UserError(f"model.backbone = {path} cannot be used: {str(error).splitlines()[0]}") from None
-        separate = np.concatenate(alone)
-        if together.shape != separate.shape or not np.allclose(together, separate, 1e-3, 1e-5, equal_nan=True):
-            raise UserError(f"model.backbone = {path} must treat every picture of a batch by itself, and does not")
-        if np.ptp(together, axis=0).max() == 0:
-            raise UserError(f"model.backbone = {path} gives the same features for different pictures")
+        _check_features(together, np.concatenate(alone), path)
         self.version = onnxruntime.__version__
-        md5 = hashlib.md5(contents, usedforsecurity=False).hexdigest()
-        self.backbone = Backbone(file=path.name, md5=md5, size=size, mean=mean, std=std, features=together.shape[1])
+        self.backbone = Backbone(file=file.name, md5=md5, size=size, mean=mean, std=std, features=together.shape[1])
 
-    def extract(self, images: np.ndarray, folder: Path) -> np.ndarray:
-        """Compute the features float32 (N, F) of images uint8 (N, C, H, W), or read them from the folder.
+    def extract(self, images: np.ndarray) -> np.ndarray:
+        """Compute the features float32 (N, F) of images uint8 (N, C, H, W), or read those of the last time.
 
-        They are kept there for the next time. Raise UserError if a feature is not finite.
+        They are kept in the folder .features. Raise UserError if a feature is not finite.
         """
+        folder = shared_folder(FEATURES)
         options = f"{self.version} {self.session.get_session_options().intra_op_num_threads}"
         digest = hashlib.sha256(f"{options} {images.shape}".encode())
         digest.update(self.model.SerializeToString(deterministic=True))
@@ -133,21 +124,54 @@ def extract_features(setting: str, images: np.ndarray, threads: int = 0) -> Back
 
     threads: of ONNX Runtime; 0 for one per core.
     """
-    path = find_backbone(setting)
-    if path is None:
-        return None
-    extractor = Extractor(path, images.shape[1:], threads)
-    return BackboneFeatures(extractor.backbone, extractor.extract(images, shared_folder(FEATURES)))
-
-
-def find_backbone(setting: str) -> Path | None:
-    """Return the path of model.backbone, or None for the folder that means none; raise UserError if it is no file."""
     if setting == NO_BACKBONE:
         return None
-    path = Path(setting)
-    if not path.is_file():
-        raise UserError(f"model.backbone = {path} {'is a folder' if path.is_dir() else 'does not exist'}; {ADVICE}")
-    return path
+    extractor = Extractor(Path(setting), images.shape[1:], threads)
+    return BackboneFeatures(extractor.backbone, extractor.extract(images))
+
+
+def _find_file(path: Path) -> Path:
+    """Return the ONNX file at the path, or the only one in the folder there."""
+    files = sorted(path.glob("*.onnx")) if path.is_dir() else [path]
+    if len(files) != 1:
+        raise UserError(f"model.backbone = {path} is a folder with {count('ONNX file', len(files))}; {ADVICE}")
+    if not files[0].is_file():
+        raise UserError(f"model.backbone = {path} does not exist; {ADVICE}")
+    return files[0]
+
+
+def _read(path: Path, file: Path) -> tuple[Any, str]:
+    """Read an ONNX file, and the weights that it keeps in other files if path is its folder; return it and its MD5."""
+    import onnx
+    from onnx import external_data_helper as external
+
+    contents = read_bytes(file)
+    try:
+        model = onnx.load_from_string(contents)
+    except Exception:  # protobuf's DecodeError, among others
+        model = onnx.ModelProto()
+    if not model.graph.node:
+        raise UserError(f"model.backbone = {path} is not an ONNX file")
+    tensors = [tensor for tensor in model.graph.initializer if external.uses_external_data(tensor)]
+    if tensors and path == file:
+        # DVC would not notice a change in them.
+        raise UserError(f"model.backbone = {path} keeps its weights in other files; name a folder that holds them all")
+    md5 = hashlib.md5(contents, usedforsecurity=False)
+    for tensor in tensors:
+        try:
+            external.load_external_data_for_tensor(tensor, str(path))  # refuses files outside the folder
+        except Exception as error:  # ONNX's ValidationError, OSError and others
+            raise UserError(f"model.backbone = {path}: its weights cannot be read: {error}") from None
+        md5.update(tensor.raw_data)
+    return model, md5.hexdigest()
+
+
+def _check_features(together: np.ndarray, alone: np.ndarray, path: Path) -> None:
+    """Raise UserError if two pictures have other features (2, F) together than alone, or the same."""
+    if together.shape != alone.shape or not np.allclose(together, alone, 1e-3, 1e-5, equal_nan=True):
+        raise UserError(f"model.backbone = {path} must treat every picture of a batch by itself, and does not")
+    if np.ptp(together, axis=0).max() == 0:
+        raise UserError(f"model.backbone = {path} gives the same features for different pictures")
 
 
 def _read_preprocessing(model: Any, path: Path) -> tuple[int, Triple, Triple]:
@@ -164,8 +188,6 @@ def _read_preprocessing(model: Any, path: Path) -> tuple[int, Triple, Triple]:
     _, _, height, width = shapes[0]
     if isinstance(height, int) and height != width:
         raise UserError(f"model.backbone = {path} takes pictures of {height}x{width} pixels; they must be square")
-    if any(tensor.data_location == EXTERNAL for tensor in model.graph.initializer):
-        raise UserError(f"model.backbone = {path} keeps its weights in other files; save it as one file")
     if domains := sorted({entry.domain for entry in model.opset_import} - {"", "ai.onnx"}):
         raise UserError(f"model.backbone = {path} needs operators from {', '.join(domains)}, which are not ONNX's")
     metadata = {entry.key: entry.value for entry in model.metadata_props}

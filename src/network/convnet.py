@@ -62,7 +62,8 @@ class ConvNet(nn.Module):
         """Return the sizes of all layers, with input and LogSoftmax, from a forward pass of one image."""
         # Not on the device `meta`, which computes only shapes, but imports PyTorch's compiler for that: two seconds.
         values = torch.zeros(1, *self.architecture.input_shape, device=next(self.parameters()).device)
-        sizes = [_measure("input", values)]
+        backbone = self.architecture.backbone
+        sizes = [_measure(f"features of {backbone.file}" if backbone else "input", values)]
         for layer in copy.deepcopy(self.layers).eval():
             values = layer(values)
             sizes.append(_measure(type(layer).__name__, values, layer))
@@ -76,8 +77,10 @@ class ConvNet(nn.Module):
             group, sizes = sizes[:count], sizes[count:]
             rows.append((name, group[-1].shape, sum(size.parameters for size in group)))
         rows.append(("parameters", "", sum(parameters for *_, parameters in rows)))
+        width = max(12, *(len(name) for name, *_ in rows))
         return "\n".join(
-            f"  {name:<12}{shape:>12}{f'{parameters:,}' if parameters else '':>12}" for name, shape, parameters in rows
+            f"  {name:<{width}}{shape:>12}{f'{parameters:,}' if parameters else '':>12}"
+            for name, shape, parameters in rows
         )
 
 

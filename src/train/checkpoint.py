@@ -13,6 +13,7 @@ import torch
 
 from src.common.artifacts import Environment
 from src.common.files import write_bytes
+from src.network.backbone import Backbone
 from src.train.params import TrainSections
 from src.train.processes import ALONE, Group
 
@@ -22,14 +23,16 @@ CHECKPOINTS = ".checkpoints"  # outside data, because DVC removes a stage's outp
 MAX_RUNS = 4  # training runs kept in a checkpoint folder, abandoned ones included
 
 
-def checkpoint_key(params: TrainSections, environment: Environment, inputs: Iterable[Path]) -> str:
-    """Hash everything that can affect the trained weights: parameters, environment, input files and imported code.
+def checkpoint_key(
+    params: TrainSections, environment: Environment, inputs: Iterable[Path], backbone: Backbone | None = None
+) -> str:
+    """Hash all that can affect the trained weights: parameters, environment, input files, backbone and imported code.
 
     The size of the ensemble is left out: each network has its own checkpoint, so that an ensemble can be enlarged.
     """
     modules = [module for name, module in sys.modules.items() if name.startswith(CODE)]
     code = sorted(Path(module.__file__) for module in modules if module.__file__)
-    digest = hashlib.sha256(f"{params.of_member(0)!r} {environment}".encode())
+    digest = hashlib.sha256(f"{params.of_member(0)!r} {environment} {backbone}".encode())
     for path in [*inputs, *code]:
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from src.common.artifacts import Prediction
 from src.common.dataset import Dataset
@@ -48,16 +49,17 @@ def test_a_backbone_is_versioned_joined_with_the_classifier_and_cached(project: 
     assert stages_run(run("dvc", "repro", "evaluate", cwd=project)) == ["train", "evaluate"]
 
 
-def test_the_guide_makes_a_backbone_of_published_weights(tmp_path: Path) -> None:
+def test_the_guide_makes_a_backbone_of_published_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     guide = (ROOT / "docs/pretrained.md").read_text()
     (tmp_path / "lite0.py").write_text(re.findall(r"```python\n(.*?)```", guide, re.DOTALL)[0])
     install, export, *_ = re.findall(r"^\$ (.*)$", guide, re.MULTILINE)
     python = f"{sys.executable} -m "
     run("bash", "-c", python + install, cwd=tmp_path)
     run("bash", "-c", export, cwd=tmp_path, **NEW_PROCESSES)
+    monkeypatch.chdir(tmp_path)
     extractor = Extractor(tmp_path / "lite0.onnx", (1, 28, 28))
     assert (extractor.backbone.size, extractor.backbone.features) == (224, 1280)
     assert extractor.backbone.mean == (0.498,) * 3
     images = load_small_digits()[0].images[:4]
-    features = extractor.extract(np.repeat(np.repeat(images, 2, 2), 2, 3)[..., :28, :28], tmp_path / "features")
+    features = extractor.extract(np.repeat(np.repeat(images, 2, 2), 2, 3)[..., :28, :28])
     assert len(np.unique(features.round(3), axis=0)) == 4

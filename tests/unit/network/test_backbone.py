@@ -11,10 +11,15 @@ import torch.nn.functional as F
 from onnx import TensorProto, helper, numpy_helper
 
 from src.common.errors import UserError
-from src.network.backbone import IMAGENET, Extractor, find_backbone
+from src.network.backbone import FEATURES, IMAGENET, Extractor, extract_features
 
 KERNEL = np.random.default_rng(0).normal(size=(5, 3, 3, 3)).astype(np.float32)
 IMAGES = np.random.default_rng(1).integers(0, 256, (20, 3, 12, 12), np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def work_in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
 
 
 def make_backbone(size: int | str = 16, pooled: bool = True, opset: int = 17, **metadata: str) -> onnx.ModelProto:
@@ -68,7 +73,7 @@ def test_features_are_those_of_scaled_and_normalised_pictures(
     assert extractor.backbone.size == 16
     assert extractor.backbone.features == 5
     expected = expected_features(images, 16, **IMAGENET)
-    assert np.allclose(extractor.extract(images, tmp_path / "features"), expected, atol=1e-4)
+    assert np.allclose(extractor.extract(images), expected, atol=1e-4)
 
 
 def test_size_mean_and_deviation_come_from_the_file(tmp_path: Path) -> None:
@@ -76,21 +81,21 @@ def test_size_mean_and_deviation_come_from_the_file(tmp_path: Path) -> None:
     extractor = Extractor(path, (3, 12, 12))
     assert extractor.backbone.size == 224  # any is possible
     expected = expected_features(IMAGES, 224, [0.5, 0.4, 0.3], [0.2, 0.2, 0.1])
-    assert np.allclose(extractor.extract(IMAGES, tmp_path / "features"), expected, atol=1e-3)
+    assert np.allclose(extractor.extract(IMAGES), expected, atol=1e-3)
 
 
 def test_features_are_kept_and_a_damaged_file_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    extractor, folder = Extractor(write_backbone(tmp_path), (3, 12, 12)), tmp_path / "features"
-    first = extractor.extract(IMAGES, folder)
+    extractor, folder = Extractor(write_backbone(tmp_path), (3, 12, 12)), tmp_path / FEATURES
+    first = extractor.extract(IMAGES)
     (kept,) = folder.iterdir()
     contents = kept.read_bytes()
     kept.write_bytes(contents.replace(first.tobytes()[:9], b"\0" * 9))
-    assert np.array_equal(extractor.extract(IMAGES, folder), first)
+    assert np.array_equal(extractor.extract(IMAGES), first)
     assert kept.read_bytes() == contents
-    monkeypatch.setattr(extractor, "_compute", None)
-    assert np.array_equal(extractor.extract(IMAGES, folder), first)
-    monkeypatch.undo()
-    other = extractor.extract(IMAGES[::-1], folder)
+    with monkeypatch.context() as context:
+        context.setattr(extractor, "_compute", None)
+        assert np.array_equal(extractor.extract(IMAGES), first)
+    other = extractor.extract(IMAGES[::-1])
     assert np.array_equal(other, first[::-1])
     assert len(list(folder.iterdir())) == 2
 
@@ -102,7 +107,7 @@ def test_features_that_are_not_finite_are_rejected(tmp_path: Path) -> None:
     path = tmp_path / "tiny.onnx"
     path.write_bytes(model.SerializeToString())
     with pytest.raises(UserError, match="features that are not finite"):
-        Extractor(path, (3, 12, 12)).extract(IMAGES, tmp_path / "features")
+        Extractor(path, (3, 12, 12)).extract(IMAGES)
 
 
 def spoil(model: onnx.ModelProto, how: str) -> bytes:
@@ -117,8 +122,6 @@ def spoil(model: onnx.ModelProto, how: str) -> bytes:
             picture.elem_type = TensorProto.UINT8
         case "domain":
             model.opset_import.append(helper.make_opsetid("com.example", 1))
-        case "external":
-            model.graph.initializer[0].data_location = TensorProto.EXTERNAL
         case "operator":
             model.graph.node[0].op_type = "Convolve"
         case "mean":
@@ -138,7 +141,6 @@ def spoil(model: onnx.ModelProto, how: str) -> bytes:
         ("integers", r"expected one input, float \(N, 3, H, W\)"),
         ("oblong", "takes pictures of 16x20 pixels; they must be square"),
         ("domain", "needs operators from com.example"),
-        ("external", "keeps its weights in other files"),
         ("operator", "cannot be used"),
         ("mean", "mean in its metadata is 'bright'"),
         ("scale", "must be for RGB from 0 to 1"),
@@ -174,10 +176,46 @@ def test_every_picture_must_be_treated_by_itself_and_differently(tmp_path: Path,
 
 
 def test_only_the_folder_backbone_means_none(tmp_path: Path) -> None:
-    assert find_backbone("backbone") is None
-    path = write_backbone(tmp_path)
-    assert find_backbone(str(path)) == path
-    with pytest.raises(UserError, match=r"is a folder; name an ONNX file"):
-        find_backbone(str(tmp_path))
+    assert extract_features("backbone", IMAGES) is None
+    assert Extractor(write_backbone(tmp_path), (3, 12, 12)).backbone == Extractor(tmp_path, (3, 12, 12)).backbone
+    (tmp_path / "backbone").mkdir()
+    with pytest.raises(UserError, match=r"is a folder with 0 ONNX files; name an ONNX file"):
+        Extractor(tmp_path / "backbone", (3, 12, 12))
+    (tmp_path / "second.onnx").touch()
+    with pytest.raises(UserError, match=r"is a folder with 2 ONNX files; name an ONNX file"):
+        Extractor(tmp_path, (3, 12, 12))
     with pytest.raises(UserError, match="does not exist"):
-        find_backbone(str(tmp_path / "missing.onnx"))
+        Extractor(tmp_path / "missing.onnx", (3, 12, 12))
+
+
+def test_a_folder_holds_weights_in_other_files(tmp_path: Path) -> None:
+    """As torch.onnx writes them."""
+    network, folder = make_backbone(), tmp_path / "network"
+    folder.mkdir()
+    path = folder / "tiny.onnx"
+    onnx.save(network, path, save_as_external_data=True, location="tiny.onnx.data", size_threshold=0)
+    extractor = Extractor(folder, (3, 12, 12))
+    alone = Extractor(write_backbone(tmp_path), (3, 12, 12))
+    assert np.array_equal(extractor.extract(IMAGES), alone.extract(IMAGES))
+    weights = folder / "tiny.onnx.data"
+    weights.write_bytes((2 * KERNEL).tobytes())
+    assert Extractor(folder, (3, 12, 12)).backbone.md5 != extractor.backbone.md5
+    with pytest.raises(UserError, match="keeps its weights in other files; name a folder that holds them all"):
+        Extractor(path, (3, 12, 12))
+    weights.unlink()
+    with pytest.raises(UserError, match="its weights cannot be read"):
+        Extractor(folder, (3, 12, 12))
+
+
+def test_weights_outside_the_folder_are_rejected(tmp_path: Path) -> None:
+    network, folder = make_backbone(), tmp_path / "network"
+    folder.mkdir()
+    onnx.save(network, tmp_path / "tiny.onnx", save_as_external_data=True, location="secret", size_threshold=0)
+    contents = (tmp_path / "tiny.onnx").read_bytes()
+    (folder / "tiny.onnx").write_bytes(contents)
+    for place in ("../secret", str(tmp_path / "secret")):
+        spoiled = onnx.load_from_string(contents)
+        spoiled.graph.initializer[0].external_data[0].value = place
+        (folder / "tiny.onnx").write_bytes(spoiled.SerializeToString())
+        with pytest.raises(UserError, match="its weights cannot be read"):
+            Extractor(folder, (3, 12, 12))
