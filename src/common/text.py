@@ -25,6 +25,12 @@ def show(text: Any) -> str:
     return str(text) if str(text).isprintable() else repr(str(text))
 
 
+def abridge(lines: Sequence[str], shown: int = 10) -> list[str]:
+    """Return the first lines, and how many more there are."""
+    rest = len(lines) - shown
+    return [*lines[:shown], f"and {rest:,} more"] if rest > 0 else [*lines]
+
+
 def _row(cells: Iterable[Any]) -> str:
     return f"| {' | '.join(map(markdown_text, cells))} |"
 

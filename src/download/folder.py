@@ -19,7 +19,7 @@ from tqdm import tqdm
 from src.common.artifacts import PictureName
 from src.common.dataset import Dataset, Preprocessing
 from src.common.errors import UserError
-from src.common.text import show
+from src.common.text import abridge, count, show
 from src.download.class_folders import ClassFolders, PictureFile, list_class_folders
 from src.download.image_shape import choose_shape
 from src.download.params import DownloadParams
@@ -44,8 +44,8 @@ def load_folder(params: DownloadParams, verdicts: Verdicts = NO_VERDICTS) -> Dow
     folder = Path(params.folder)
     found = list_class_folders(folder)
     preprocessing = params.preprocessing()
-    images, digests = _decode(found, params)
-    _report_rejected(found.rejected, params.skip_unreadable)
+    images, digests = _decode(found, params, preprocessing)
+    _report_rejected(found.rejected, params)
     rows = [row for row, digest in enumerate(digests) if digest]  # the rows of images that were decoded
     copies = _find_copies(found.files, rows, digests)
     in_test = _choose_test(found, list(copies), digests, params.test_fraction)
@@ -89,18 +89,20 @@ def load_folder(params: DownloadParams, verdicts: Verdicts = NO_VERDICTS) -> Dow
     )
 
 
-def _check_memory(count: int, shape: tuple[int, int, int]) -> None:
-    needed = MEMORY_FACTOR * count * np.prod(shape, dtype=float)
+def _check_memory(pictures: int, shape: tuple[int, int, int]) -> None:
+    needed = MEMORY_FACTOR * pictures * np.prod(shape, dtype=float)
     available = psutil.virtual_memory().available
     if needed > available:
         size = "x".join(map(str, shape))
         raise UserError(
-            f"{count:,} images of {size} pixels need {needed / 2**30:,.1f} GiB of memory, and {available / 2**30:,.1f}"
-            " GiB are available; reduce download.image_size, or use fewer pictures"
+            f"{pictures:,} images of {size} pixels need {needed / 2**30:,.1f} GiB of memory, and"
+            f" {available / 2**30:,.1f} GiB are available; reduce download.image_size, or use fewer pictures"
         )
 
 
-def _decode(found: ClassFolders, params: DownloadParams) -> tuple[np.ndarray, list[bytes]]:
+def _decode(
+    found: ClassFolders, params: DownloadParams, preprocessing: Preprocessing
+) -> tuple[np.ndarray, list[bytes]]:
     """Return the images uint8 (N, C, H, W) of all files and the digests of their pictures.
 
     An unreadable file is added to found.rejected and has an empty digest. Processes, because threads would wait for
@@ -109,7 +111,6 @@ def _decode(found: ClassFolders, params: DownloadParams) -> tuple[np.ndarray, li
     paths = [file.path for file in found.files]
     size = min(CHUNK, 1 + len(paths) // 100)  # at most a hundredth, so that all processes have work until the end
     chunks = [paths[start : start + size] for start in range(0, len(paths), size)]
-    preprocessing = params.preprocessing()
     digests: list[bytes] = []
     brightest = 0
     with (
@@ -181,14 +182,17 @@ def _decode_chunk(paths: Sequence[str], preprocessing: Preprocessing, shape: tup
     return _Decoded(images, digests, rejected, brightest)
 
 
-def _report_rejected(rejected: dict[str, str], skip: bool) -> None:
-    if rejected:
-        lines = [f"{show(path)}: {reason}" for path, reason in sorted(rejected.items())]
-        title = f"{len(lines):,} {'file' if len(lines) == 1 else 'files'} cannot be used"
-        if not skip:
-            advice = "Remove or replace them, or set download.skip_unreadable to true to leave them out."
-            raise UserError("\n  ".join([f"{title}:", *lines]) + f"\n{advice}")
+def _report_rejected(rejected: dict[str, str], params: DownloadParams) -> None:
+    if not rejected:
+        return
+    lines = [f"{show(path)}: {reason}" for path, reason in sorted(rejected.items())]
+    title = f"{count('file', len(lines))} cannot be used"
+    if params.skip_unreadable:
         print("\n  ".join([f"download: {title} and {'is' if len(lines) == 1 else 'are'} left out:", *lines]))
+        return
+    other = ", or choose another download.fit if they are not of single characters" * (params.fit == "character")
+    advice = f"Remove or replace them{other}, or set download.skip_unreadable to true to leave them out."
+    raise UserError("\n  ".join([f"{title}:", *abridge(lines)]) + f"\n{advice}")
 
 
 def _find_copies(files: Sequence[PictureFile], rows: Sequence[int], digests: Sequence[bytes]) -> dict[int, list[int]]:
@@ -198,8 +202,10 @@ def _find_copies(files: Sequence[PictureFile], rows: Sequence[int], digests: Seq
         copies[digests[row]].append(row)
     groups = [group for group in copies.values() if len(group) > 1]
     if groups:
-        count = sum(len(group) - 1 for group in groups)
-        title = f"download: {count:,} {'copy' if count == 1 else 'copies'} left out; only the first of these is used:"
+        left_out = sum(len(group) - 1 for group in groups)
+        title = (
+            f"download: {left_out:,} {'copy' if left_out == 1 else 'copies'} left out; only the first of these is used:"
+        )
         print("\n  ".join([title, *(_name_copies(files, group) for group in groups)]))
     return {group[0]: group for group in sorted(copies.values())}
 
@@ -238,7 +244,7 @@ def _choose_test(found: ClassFolders, rows: Sequence[int], digests: Sequence[byt
     for members in classes.values():
         chosen = {row for row in members if positions[row] < fraction}
         if len(members) < SMALL_CLASS or len(chosen) in (0, len(members)):
-            count = min(max(round(fraction * len(members)), 1), max(len(members) - 2, 0))
-            chosen = set(sorted(members, key=positions.__getitem__)[:count])
+            number = min(max(round(fraction * len(members)), 1), max(len(members) - 2, 0))
+            chosen = set(sorted(members, key=positions.__getitem__)[:number])
         test |= chosen
     return test

@@ -11,11 +11,10 @@ import numpy as np
 from src.common.artifacts import AppliedVerdict, PictureName
 from src.common.dataset import Dataset
 from src.common.errors import UserError
-from src.common.text import show
+from src.common.text import abridge, show
 
 COLUMNS = ("file", "digest", "part", "label", "note")
 LEAVE_OUT = "-"
-NAMED = 10  # lines that are listed, at most
 
 
 def check_class_name(name: str, place: Path) -> None:
@@ -117,9 +116,7 @@ class Verdicts:
             )
         unused = [verdict for found in self.by_picture.values() for verdict in found if verdict.line not in used]
         if unused:
-            lines = [f"line {verdict.line}: {show(verdict.picture)}" for verdict in unused[:NAMED]]
-            if len(unused) > NAMED:
-                lines.append(f"and {len(unused) - NAMED:,} more")
+            lines = abridge([f"line {verdict.line}: {show(verdict.picture)}" for verdict in unused])
             title = (
                 f"download: {self.path}: lines without effect: {len(unused):,}; they match no picture of this dataset,"
                 " or the part does not fit, which is test for test pictures and empty for all others:"

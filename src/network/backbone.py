@@ -24,6 +24,7 @@ IMAGENET: dict[str, Triple] = {
     "std": (0.229, 0.224, 0.225),
 }
 OPSET = 17  # at least
+LARGEST = 1e6  # magnitude of a feature, so that training need not diverge
 INPUT, OUTPUT, PREFIX = "images", "features", "backbone."
 FLOAT = 1  # of ONNX's TensorProto.DataType
 ADVICE = "name an ONNX file, as in docs/pretrained.md, or set it to backbone to train without one"
@@ -88,7 +89,7 @@ class Extractor:
     def extract(self, images: np.ndarray) -> np.ndarray:
         """Compute the features float32 (N, F) of images uint8 (N, C, H, W), or read those of the last time.
 
-        They are kept in the folder .features. Raise UserError if a feature is not finite.
+        They are kept in the folder .features. Raise UserError if a feature is too large, or not finite.
         """
         folder = shared_folder(FEATURES)
         options = f"{self.version} {self.session.get_session_options().intra_op_num_threads}"
@@ -114,8 +115,8 @@ class Extractor:
                 batch = images[start : start + BATCH]
                 features[start : start + BATCH] = self.session.run([OUTPUT], {INPUT: batch})[0]
                 progress.update(len(batch))
-        if not np.isfinite(features).all():
-            raise UserError(f"model.backbone = {self.path} gives features that are not finite")
+        if not (np.abs(features) < LARGEST).all():  # also if one is NaN
+            raise UserError(f"model.backbone = {self.path} gives features that are not finite, or beyond {LARGEST:.0e}")
         return features
 
 

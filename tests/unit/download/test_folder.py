@@ -193,21 +193,27 @@ def test_hostile_files_are_used_or_named(tmp_path: Path, capsys: pytest.CaptureF
 
     with pytest.raises(UserError) as error:
         load(root)
-    reported = dict(re.findall(r"^  (\S.*): (.*)$", str(error.value), re.MULTILINE))
-    assert str(error.value).startswith(f"{len(useless)} files cannot be used:\n  ")
-    assert reported.keys() == {str(hostile / name) for name in useless}
-    assert all(reported[str(hostile / name)].startswith(reason) for name, reason in useless.items())
+    assert str(error.value).startswith(f"{len(useless)} files cannot be used:\n  {hostile}/")
+    assert f"\n  and {len(useless) - 10} more\nRemove or replace them, or set" in str(error.value)
 
     shape = (3, 16, 16)
     data = load(root, skip_unreadable=True, channels=3, image_size=16)
     output = capsys.readouterr().out
     assert f"{len(useless)} files cannot be used and are left out" in output
-    assert all(str(hostile / name) in output for name in useless)
+    reported = dict(re.findall(rf"^  ({hostile}.*?): (.*)$", output, re.MULTILINE))
+    assert reported.keys() == {str(hostile / name) for name in useless}
+    assert all(reported[str(hostile / name)].startswith(reason) for name, reason in useless.items())
     used = dict(zip(sorted(pictures), data.train.images[data.train.labels == 0], strict=True))
     for name, (_, (shown, error_allowed)) in pictures.items():
         difference = np.abs(used[name].astype(float) - fit_picture(shown, "crop", shape)).mean()
         assert difference <= error_allowed, f"{name!r} differs by {difference}"
     assert snapshot(root) == before
+
+
+def test_photos_are_no_characters(tmp_path: Path) -> None:
+    write(tmp_path, FLAT)
+    with pytest.raises(UserError, match=r"and 110 more\nRemove or replace them, or choose another download.fit if"):
+        load(tmp_path, fit="character", channels=1)
 
 
 def test_what_dvcignore_leaves_out_is_left_out_here_too(tmp_path: Path) -> None:

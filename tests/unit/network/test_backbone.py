@@ -100,13 +100,15 @@ def test_features_are_kept_and_a_damaged_file_is_replaced(tmp_path: Path, monkey
     assert len(list(folder.iterdir())) == 2
 
 
-def test_features_that_are_not_finite_are_rejected(tmp_path: Path) -> None:
+@pytest.mark.parametrize("factor", [np.nan, 1e30])
+def test_features_on_which_training_would_diverge_are_rejected(tmp_path: Path, factor: float) -> None:
     model = make_backbone()
     model.graph.node[-1].output[0] = "before"
-    model.graph.node.append(helper.make_node("Sqrt", ["before"], ["flat"]))
+    model.graph.initializer.append(numpy_helper.from_array(np.array(factor, np.float32), "factor"))
+    model.graph.node.append(helper.make_node("Mul", ["before", "factor"], ["flat"]))
     path = tmp_path / "tiny.onnx"
     path.write_bytes(model.SerializeToString())
-    with pytest.raises(UserError, match="features that are not finite"):
+    with pytest.raises(UserError, match=r"features that are not finite, or beyond 1e\+06"):
         Extractor(path, (3, 12, 12)).extract(IMAGES)
 
 
