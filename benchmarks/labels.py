@@ -3,11 +3,15 @@
 Run it from the project's root, as `python -m benchmarks.labels`, for MNIST after `dvc repro split`; it prints a table,
 a row when it is measured. Labels are changed before the training set is split, so that those of the validation images
 are as wrong. `found` is the number of images in suspects.csv, with the precision and the recall for the planted labels,
-and `ranked` the fraction of the n planted labels among the n, 1.5 n and 3 n most suspicious images.
+and `ranked` the fraction of the n planted labels among the n, 1.5 n and 3 n most suspicious images. cleanlab finds
+them by the predictions of five further trainings. It is not in the project's environment: `pip install --no-deps
+--target cl cleanlab==2.9.0 pandas python-dateutil pytz six termcolor tzdata`, then `PYTHONPATH=cl python -m
+benchmarks.labels --ways default cleanlab`.
 """
 
 import argparse
 import os
+import time
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from functools import partial
@@ -17,19 +21,22 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from PIL import Image
+from sklearn.model_selection import StratifiedKFold, train_test_split
 
-from src.common.artifacts import Prediction, Suspect
+from src.common.artifacts import Prediction
 from src.common.cli import run_cli
 from src.common.dataset import Dataset, Split
 from src.common.files import read_csv
 from src.download.folder import load_folder
 from src.download.sources import load_small_digits
 from src.evaluate.evaluation import evaluate
+from src.evaluate.prediction import average_networks, predict_probabilities
 from src.params.params import Params, default_values, read_recipe
 from src.split.stratified import split_rows
 from src.train.checkpoint import Checkpoint
-from src.train.ensemble import train_ensemble
+from src.train.ensemble import TrainedEnsemble, train_ensemble
 from src.train.params import TrainSections
 from src.train.runtime import set_up_runtime
 from src.train.suspects import find_suspects, rank
@@ -42,22 +49,29 @@ PAIRS = {4: 9, 9: 4, 3: 5, 5: 3, 1: 7, 7: 1}  # digits that people confuse
 DOUBTED = (947, 1621, 1901, 2130, 2462, 2597, 2654, 3520, 3558, 5937, 6651, 6783, 8527, 9679, 9729)
 WHOLE = {"train": {"epochs": 4, "skip_easy": 0.0, "patience": 0}}  # takes about as long as the default
 NOTEBOOK = {section: read_recipe(Path("recipes/notebook.yaml"))[section] for section in ("model", "augment", "train")}
+CLEANLAB = "cleanlab"
 WAYS: dict[str, dict[str, dict[str, Any]]] = {
-    "default": {}, "four whole epochs": WHOLE, "notebook": NOTEBOOK,
+    "default": {}, "four whole epochs": WHOLE, "notebook": NOTEBOOK, CLEANLAB: {},
 }  # fmt: skip
+FOLDS = 5
 RANKED = (1, 1.5, 3)
 COLUMNS = (
     *("wrong labels", "parameters", "best epochs", "images trained on", "test accuracy", "mean"),
-    *("found", "precision", "recall", "ranked"),
+    *("found", "precision", "recall", "ranked", "seconds"),
 )
 
 
-class Run(NamedTuple):
-    """The best epoch, the images trained on in all epochs, the test accuracy, and how the planted labels were found."""
+class Training(NamedTuple):
+    """The best epoch, the images trained on in all epochs, and the test accuracy."""
 
     best_epoch: float
     images: float
     accuracy: float
+
+
+class Search(NamedTuple):
+    """How the planted labels were found."""
+
     found: int
     precision: float
     recall: float
@@ -78,12 +92,22 @@ def main() -> None:
     for kind in arguments.kinds:
         for fraction in arguments.fractions if kind == "uniform" else filter(None, arguments.fractions):
             for way in arguments.ways:
-                runs = []
+                searches, seconds = [], []
+                trainings: list[Training] = []
                 for seed in range(arguments.seeds):
                     noisy = data._replace(labels=plant(data.labels, fraction, kind, 100 + seed, len(data.classes)))
-                    runs.append(train_and_test(noisy, data.labels, split, test, WAYS[way], seed))
+                    wrong, start = noisy.labels != data.labels, time.perf_counter()
+                    if way == CLEANLAB:
+                        searches.append(score(*find_by_cleanlab(noisy, split, seed), wrong))
+                    else:
+                        ensemble = train(noisy, split, WAYS[way], seed)
+                        listed, _ = find_suspects(noisy, noisy.images, split, ensemble.doubts, ensemble.networks)
+                        ranking = rank(split, ensemble.doubts).rows
+                        searches.append(score([suspect.index for suspect in listed], ranking, wrong))
+                        trainings.append(summarize(ensemble, test))
+                    seconds.append(time.perf_counter() - start)
                 name = f"{fraction:.0%} {kind}" if fraction else "none"
-                print(f"| {' | '.join(describe(name, way, runs))} |", flush=True)
+                print(f"| {' | '.join(describe(name, way, trainings, searches, seconds))} |", flush=True)
 
 
 def rank_test_images(rows: Sequence[Prediction], indices: Sequence[int]) -> list[int]:
@@ -92,23 +116,25 @@ def rank_test_images(rows: Sequence[Prediction], indices: Sequence[int]) -> list
     return [rank for rank, row in enumerate(order, start=1) if row.index in indices]
 
 
-def describe(name: str, way: str, runs: list[Run]) -> list[str]:
+def describe(name: str, way: str, trainings: list[Training], searches: list[Search], seconds: list[float]) -> list[str]:
     """Return the cells of a row of the table."""
 
     def percent(values: list[float]) -> str:
         return f"{mean(values):.1%}"
 
+    images, accuracies = [run.images for run in trainings], [run.accuracy for run in trainings]
     return [
         name,
         way,
-        ", ".join(f"{run.best_epoch:g}" for run in runs),
-        f"{mean(run.images for run in runs):,.0f}",
-        ", ".join(f"{run.accuracy:.2%}" for run in runs),
-        f"{mean(run.accuracy for run in runs):.2%}",
-        f"{mean(run.found for run in runs):,.0f}",
-        percent([run.precision for run in runs]),
-        percent([run.recall for run in runs]),
-        ", ".join(percent([run.ranked[place] for run in runs]) for place in range(len(RANKED))),
+        ", ".join(f"{run.best_epoch:g}" for run in trainings),
+        f"{mean(images):,.0f}" if images else "",
+        ", ".join(f"{accuracy:.2%}" for accuracy in accuracies),
+        f"{mean(accuracies):.2%}" if accuracies else "",
+        f"{mean(search.found for search in searches):,.0f}",
+        percent([search.precision for search in searches]),
+        percent([search.recall for search in searches]),
+        ", ".join(percent([search.ranked[place] for search in searches]) for place in range(len(RANKED))),
+        f"{mean(seconds):.0f}",
     ]
 
 
@@ -138,10 +164,8 @@ def plant(labels: np.ndarray, fraction: float, kind: str, seed: int, classes: in
     return changed
 
 
-def train_and_test(
-    data: Dataset, right: np.ndarray, split: Split, test: Dataset, changes: dict[str, dict[str, Any]], seed: int
-) -> Run:
-    """Train on the labels of data, of which some are not the right ones (N,), and test."""
+def train(data: Dataset, split: Split, changes: dict[str, dict[str, Any]], seed: int) -> TrainedEnsemble:
+    """Train with the default parameters and these changes, without output."""
     values = default_values()
     for section, settings in changes.items():
         values[section] |= settings
@@ -151,22 +175,45 @@ def train_and_test(
     runtime = set_up_runtime(params.train, params.model)
     with TemporaryDirectory() as folder, Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
         open_checkpoint = partial(Checkpoint, Path(folder), "labels")
-        ensemble = train_ensemble(data, split, sections, runtime, open_checkpoint, lambda history: None)
-    listed, _ = find_suspects(data, data.images, split, ensemble.losses, ensemble.networks)
-    ranking = rank(split, ensemble.losses).rows
-    accuracy = evaluate(ensemble.networks, test, params.evaluate).metrics.accuracy
+        return train_ensemble(data, split, sections, runtime, open_checkpoint, lambda history: None)
+
+
+def summarize(ensemble: TrainedEnsemble, test: Dataset) -> Training:
     images = sum(epoch.images for epoch in ensemble.history)
-    return Run(ensemble.best.epoch, images, accuracy, *score(listed, ranking, data.labels != right))
+    params = Params.model_validate(default_values()).evaluate
+    return Training(ensemble.best.epoch, images, evaluate(ensemble.networks, test, params).metrics.accuracy)
 
 
-def score(listed: list[Suspect], ranking: np.ndarray, wrong: np.ndarray) -> tuple[int, float, float, list[float]]:
-    """Return the number of suspects, precision, recall, and the recall among the first of the ranking; wrong: (N,)."""
+def find_by_cleanlab(data: Dataset, split: Split, seed: int) -> tuple[list[int], np.ndarray]:
+    """Return the rows that cleanlab lists, and all rows in its order.
+
+    Each image is predicted by a network that was not trained on it. data: the images of the split are used.
+    """
+    from cleanlab.filter import find_label_issues
+    from cleanlab.rank import get_label_quality_scores
+
+    params = Params.model_validate(default_values())
+    probabilities = np.empty((len(data.labels), len(data.classes)))
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+    for rest, fold in folds.split(data.labels, data.labels):
+        rows, validation = train_test_split(
+            rest, test_size=len(split.validation) / len(data.labels), stratify=data.labels[rest], random_state=seed
+        )
+        ensemble = train(data, Split(rows, validation), {}, seed)
+        predicted = predict_probabilities(ensemble.networks, data.images[fold], params.evaluate, torch.device("cpu"))
+        probabilities[fold] = average_networks(predicted).probabilities
+    listed = find_label_issues(data.labels, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1)
+    return listed.tolist(), np.argsort(get_label_quality_scores(data.labels, probabilities), kind="stable")
+
+
+def score(listed: Sequence[int], ranking: np.ndarray, wrong: np.ndarray) -> Search:
+    """Return how many rows are listed, precision, recall, and how many are among the first; wrong: (N,)."""
     count = wrong.sum()
-    hits = sum(wrong[suspect.index] for suspect in listed)
     if not count:
-        return len(listed), 0.0, 0.0, [0.0] * len(RANKED)
+        return Search(len(listed), 0.0, 0.0, [0.0] * len(RANKED))
+    hits = wrong[list(listed)].sum()
     ranked = [float(wrong[ranking[: int(factor * count)]].sum() / count) for factor in RANKED]
-    return len(listed), float(hits / max(1, len(listed))), float(hits / count), ranked
+    return Search(len(listed), float(hits / max(1, len(listed))), float(hits / count), ranked)
 
 
 def write_folder(folder: Path, fraction: float = 0.0) -> None:

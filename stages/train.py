@@ -76,7 +76,7 @@ def train(params: TrainSections, group: Group) -> None:
     write_csv(LAYERS, LayerSize, ensemble.networks[0].layer_sizes())
     write_bytes(AUGMENTED, draw_examples(data.images, params.augment, params.train.seed))
     taken = features.values if features else data.images
-    suspects, suspect_images = find_suspects(data, taken, split, ensemble.losses, ensemble.networks)
+    suspects, suspect_images = find_suspects(data, taken, split, ensemble.doubts, ensemble.networks)
     write_csv(SUSPECTS, Suspect, suspects, ".6f")
     write_bytes(SUSPECT_IMAGES, suspect_images)
     write_json(ENVIRONMENT, runtime.environment.model_dump(exclude_none=True))

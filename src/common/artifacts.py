@@ -1,6 +1,5 @@
 """The types of the rows in CSV artifacts and of the JSON artifacts, for the stages and tools that share them."""
 
-import math
 from dataclasses import dataclass
 
 from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt
@@ -55,7 +54,6 @@ class LayerSize:
     parameters: int
 
 
-SUSPICIOUS_LOSS = -math.log(0.4)  # a label has a probability of less than 40%, and the network says another class
 SUSPECTS_SHOWN = 200  # on the sprite sheet suspects.png, at most
 
 
@@ -64,7 +62,7 @@ class Suspect:
     """A row of suspects.csv: an image of train.npz whose label may be wrong.
 
     part is train or validation, index the image's row in train.npz, predicted what the network says, digest that of the
-    image's picture in hexadecimal. score: from 0 to 1, the probability that the network gave to the other classes.
+    image's picture in hexadecimal. score: from 0 to 1, the probability of the other classes during training.
     """
 
     part: str

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from matplotlib import rc_context
 
-from src.common.artifacts import SUSPECTS_SHOWN, SUSPICIOUS_LOSS, Error
+from src.common.artifacts import SUSPECTS_SHOWN, Error
 from src.common.metrics import Recall, recall_per_class, wilson_interval
 from src.common.sprites import count_rows
 from src.common.text import dataset_name
@@ -27,6 +27,7 @@ from src.report.plots import (
 from src.report.results import Results
 
 TESTED = 100  # test images whose labels are to be checked, at most
+DOUBTFUL_LOSS = -math.log(0.4)  # of these: the label has a probability of less than 40%
 
 
 class Chart(NamedTuple):
@@ -156,7 +157,7 @@ def _labels_to_check(results: Results) -> list[dict[str, Any]]:
             "name": _name(results, "test", error.index),
         }
         for place, error in enumerate(results.errors)
-        if error.loss > SUSPICIOUS_LOSS
+        if error.loss > DOUBTFUL_LOSS
     ]
     tested.sort(key=lambda item: -item["score"])
     return [item for item in [*found, *tested[:TESTED]] if (item["digest"], item["label"]) not in decided]

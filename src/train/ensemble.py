@@ -18,17 +18,17 @@ from src.train.data import select_data
 from src.train.params import Plan, TrainSections
 from src.train.processes import ALONE, Group
 from src.train.runtime import Runtime
-from src.train.training import ImageLosses, best_epoch, train
+from src.train.training import Doubts, best_epoch, train
 
 
 class TrainedEnsemble(NamedTuple):
-    """The trained networks with their checkpoints, and the means of their histories, best epochs and losses."""
+    """The trained networks with their checkpoints, and the means of their histories, best epochs and doubts."""
 
     networks: list[ConvNet]
     checkpoints: list[Checkpoint]
     history: list[EpochMetrics]
     best: EpochMetrics
-    losses: ImageLosses
+    doubts: Doubts
     plan: Plan
 
     def model_file(self) -> bytes:
@@ -94,8 +94,8 @@ def train_ensemble(
     print(f"train: kept the weights of epoch {best.epoch:.3g}{mean_of}{accuracy}")
     # Of the epochs that all members completed.
     history = [mean_metrics(epochs) for epochs in zip(*(run.history for run in runs), strict=False)]
-    losses = ImageLosses(*(torch.stack(part).mean(0).cpu() for part in zip(*(run.losses for run in runs), strict=True)))
-    return TrainedEnsemble(networks, checkpoints, history, best, losses, plan)
+    doubts = Doubts(*(torch.stack(part).mean(0).cpu() for part in zip(*(run.doubts for run in runs), strict=True)))
+    return TrainedEnsemble(networks, checkpoints, history, best, doubts, plan)
 
 
 def mean_metrics(epochs: Sequence[EpochMetrics]) -> EpochMetrics:

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import NamedTuple
 
@@ -22,24 +22,33 @@ from src.train.processes import ALONE, Group
 from src.train.validation import apply_temperature, recompute_statistics, validate
 
 ADVICE = "more pictures, augmentation or pretrained features can help, see docs/own-images.md"
+DECISIVE = range(3, 11)  # epochs: the network tells the classes apart, and has not learned wrong labels by heart
 BACKBONE_ADVICE = "more pictures, a lower train.learning_rate or more model.dropout can help"
 
 
-class ImageLosses(NamedTuple):
-    """The loss of every training image (N,) and every validation image (V,), float32, without class weights.
+class Doubts(NamedTuple):
+    """How much the network doubts the label of every training image (N,) and every validation image (V,), float32.
 
-    Summed or averaged over epochs; in an epoch that left a training image out, its last loss counts again.
+    That is the probability of all other classes, from 0 to 1, averaged over the epochs DECISIVE, or those of them that
+    there are; of an image that an epoch left out, the last one counts again.
     """
 
     training: Tensor
     validation: Tensor
 
+    def update(self, epoch: int, losses: Iterable[Tensor]) -> None:
+        """Count an epoch, with its losses of the training and the validation images, without class weights."""
+        if epoch < DECISIVE.stop:
+            weight = 1 / max(1, epoch - DECISIVE.start + 1)  # 1 replaces the mean
+            for mean, values in zip(self, losses, strict=True):
+                mean.lerp_(-torch.expm1(-values), weight)
+
 
 class TrainingRun(NamedTuple):
-    """The history of a training run, and the mean losses over its epochs."""
+    """The history of a training run, and its doubts about the labels."""
 
     history: list[EpochMetrics]
-    losses: ImageLosses
+    doubts: Doubts
 
 
 def train(
@@ -69,21 +78,21 @@ def train(
     history: list[EpochMetrics] = []
     best_weights: dict[str, Tensor] = {}
     counts = len(data.training.labels), len(data.validation.labels) if data.validation else 0
-    sums = ImageLosses(*(torch.zeros(count, device=data.training.labels.device) for count in counts))
+    doubts = Doubts(*(torch.zeros(count, device=data.training.labels.device) for count in counts))
     if state := checkpoint.load(data.training.images.device):
         learner.load_state_dict(state["learner"])
         history = [EpochMetrics(**row) for row in state["history"]]
         best_weights = state["best_weights"]
-        sums = ImageLosses(*state["losses"])
+        doubts = Doubts(*state["doubts"])
         print(f"train: resuming after epoch {len(history)} from {checkpoint.path}", flush=True)
         on_epoch(history)
     while len(history) < plan.epochs and not is_out_of_patience(history, plan.patience):
-        epoch = _run_epoch(learner, data, params, history, sums)
+        epoch = _run_epoch(learner, data, params, history, doubts)
         history.append(epoch)
         if best_epoch(history) is epoch:
             best_weights = copy.deepcopy(network.state_dict())
         rows = list(map(vars, history))
-        state = {"learner": learner.state_dict(), "history": rows, "best_weights": best_weights, "losses": [*sums]}
+        state = {"learner": learner.state_dict(), "history": rows, "best_weights": best_weights, "doubts": [*doubts]}
         checkpoint.save(state)
         on_epoch(history)
         _print_epoch(epoch, plan.epochs)
@@ -94,7 +103,7 @@ def train(
         print(f"train: the validation loss has not fallen since epoch {since}, but the training loss has: {advice}")
     network.load_state_dict(best_weights)
     apply_temperature(network, best_epoch(history).temperature)
-    return TrainingRun(history, ImageLosses(*(total / len(history) for total in sums)))
+    return TrainingRun(history, doubts)
 
 
 def best_epoch(history: list[EpochMetrics]) -> EpochMetrics:
@@ -116,9 +125,9 @@ def is_overfitting(history: list[EpochMetrics]) -> bool:
 
 
 def _run_epoch(
-    learner: Learner, data: TrainingData, params: TrainSections, history: list[EpochMetrics], sums: ImageLosses
+    learner: Learner, data: TrainingData, params: TrainSections, history: list[EpochMetrics], doubts: Doubts
 ) -> EpochMetrics:
-    """Train and validate, add the losses of the images to sums, and return the metrics."""
+    """Train and validate, update the doubts about the labels, and return the metrics."""
     number = len(history) + 1
     torch.manual_seed(derive_seed(params.train.seed, number))
     augmented = number <= learner.plan.epochs - params.augment.clean_epochs
@@ -129,14 +138,15 @@ def _run_epoch(
     # In evaluation mode, infinite BatchNorm statistics would hide from the losses that the training diverged.
     if not all(value.isfinite().all() for value in learner.network.state_dict().values()):
         raise UserError(f"the training diverged in epoch {number}; try a lower train.learning_rate")
-    sums.training.add_(learner.unweighted_losses(data.training.labels))
+    training_losses = learner.unweighted_losses(data.training.labels)
     train_loss, rate = learner.losses.double().mean().item(), learner.learning_rate
     if not data.validation:
+        doubts.update(number, (training_losses, doubts.validation))
         return EpochMetrics(number, images, train_loss, math.nan, math.nan, rate, temperature=1.0)
     loss, accuracy, temperature, losses = validate(learner, data.validation)
     if not math.isfinite(loss):
         raise UserError(f"the validation loss became {loss} in epoch {number}; try a lower train.learning_rate")
-    sums.validation.add_(losses)
+    doubts.update(number, (training_losses, losses))
     return EpochMetrics(number, images, train_loss, loss, accuracy, rate, temperature)
 
 

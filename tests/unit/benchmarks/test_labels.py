@@ -1,7 +1,7 @@
 import numpy as np
 
 from benchmarks.labels import PAIRS, plant, rank_test_images, score
-from src.common.artifacts import Prediction, Suspect
+from src.common.artifacts import Prediction
 
 LABELS = np.repeat(np.arange(10), 100)
 
@@ -21,7 +21,7 @@ def test_pairs_change_only_digits_that_are_confused() -> None:
 
 def test_found_and_ranked_labels_are_counted() -> None:
     wrong = np.array([True, False, True, False, False, False])
-    listed = [Suspect("train", index, "a", "b", 0.9, "") for index in (0, 1, 3)]
+    listed = [0, 1, 3]
     ranking = np.array([0, 1, 2, 3, 4, 5])
     assert score(listed, ranking, wrong) == (3, 1 / 3, 1 / 2, [0.5, 1.0, 1.0])
     assert score(listed, ranking, np.zeros(6, bool)) == (3, 0.0, 0.0, [0.0, 0.0, 0.0])

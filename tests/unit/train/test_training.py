@@ -1,6 +1,8 @@
 import dataclasses
 import math
+from collections.abc import Iterable
 from pathlib import Path
+from statistics import mean
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -16,7 +18,7 @@ from src.train import epoch, learner, training
 from src.train.checkpoint import Checkpoint
 from src.train.data import LabelledImages, TrainingData, derive_seed
 from src.train.params import AugmentParams
-from src.train.training import best_epoch, is_out_of_patience, is_overfitting, train
+from src.train.training import Doubts, best_epoch, is_out_of_patience, is_overfitting, train
 from tests.builders import (
     AUGMENTATION,
     NO_AUGMENTATION,
@@ -264,9 +266,18 @@ def test_a_resumed_training_gives_the_same_bits(
     parts = make_tiny_network()
     resumed = train(parts, make_data(), params, precision, Checkpoint(tmp_path / "parts", "test"), ignore)
     assert resumed.history == expected.history
-    assert all(map(torch.equal, resumed.losses, expected.losses))
+    assert all(map(torch.equal, resumed.doubts, expected.doubts))
     assert same_weights(whole, parts)
     assert (resumed.history[-1].images < 100) == (skip_easy > 0)
+
+
+@pytest.mark.parametrize(("epochs", "counted"), [(1, [1]), (2, [2]), (5, [3, 4, 5]), (40, range(3, 11))])
+def test_labels_are_doubted_in_the_decisive_epochs(epochs: int, counted: Iterable[int]) -> None:
+    doubts = Doubts(torch.zeros(1), torch.zeros(2))
+    for number in range(1, epochs + 1):
+        doubts.update(number, (torch.tensor([1 / number]), torch.tensor([0.0, math.inf])))
+    assert doubts.training.item() == pytest.approx(mean(1 - math.exp(-1 / number) for number in counted))
+    assert doubts.validation.tolist() == [0, 1]
 
 
 def test_a_training_that_stopped_early_is_not_continued(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
