@@ -135,7 +135,7 @@ def _worst_class(errors: Sequence[Error], recall: Sequence[Recall]) -> dict[str,
 
 
 def _labels_to_check(results: Results) -> list[dict[str, Any]]:
-    """Return suspects on the sprite sheet, and test images with as high a loss, unless labels.csv decided on them."""
+    """Return suspects on the sprite sheet, and test images with a high loss, unless labels.csv decided on them."""
     decided = {(verdict.digest, verdict.label) for verdict in results.verdicts}
     shown = results.suspects[:SUSPECTS_SHOWN]
     found = [
