@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from src.common.artifacts import (
+    SUSPECTS_SHOWN,
     AppliedVerdict,
     Environment,
     EpochMetrics,
@@ -57,6 +58,7 @@ class Results(NamedTuple):
 
     def split_error_images(self) -> np.ndarray:
         """Return the misclassified images, uint8 (E, C, H, W); raise UserError if the artifacts are inconsistent."""
+        split_sprite_sheet(self.suspect_images, min(len(self.suspects), SUSPECTS_SHOWN), "suspects", "train")
         unknown = {name for error in self.errors for name in (error.actual, error.predicted)} - {*self.classes}
         if unknown or len(self.errors) != self.metrics.errors:
             found = f"unknown class {min(unknown)!r}" if unknown else f"{len(self.errors)} rows"

@@ -31,3 +31,11 @@ def test_errors_must_fit_the_metrics(rows: slice, found: str) -> None:
     changed = results._replace(errors=results.errors[rows], metrics=metrics)
     with pytest.raises(UserError, match=rf"errors.csv has {found}, but .* 7 errors .*; run `dvc repro"):
         changed.split_error_images()
+
+
+def test_a_damaged_sheet_of_suspects_is_named() -> None:
+    changed = make_report_results(7, CLASSES)._replace(suspect_images=b"GIF89a")
+    with pytest.raises(
+        UserError, match="suspects.png is damaged or does not belong to suspects.csv .*`dvc repro train"
+    ):
+        changed.split_error_images()
