@@ -35,7 +35,5 @@ def test_errors_must_fit_the_metrics(rows: slice, found: str) -> None:
 
 def test_a_damaged_sheet_of_suspects_is_named() -> None:
     changed = make_report_results(7, CLASSES)._replace(suspect_images=b"GIF89a")
-    with pytest.raises(
-        UserError, match=r"suspects.png is damaged or .* suspects.csv .*`dvc repro train"
-    ):
+    with pytest.raises(UserError, match=r"suspects.png is damaged or .* suspects.csv .*`dvc repro train"):
         changed.split_error_images()

@@ -5,7 +5,7 @@ import torch
 from src.common.artifacts import SUSPECTS_SHOWN
 from src.common.dataset import Split
 from src.common.sprites import split_sprite_sheet
-from src.train.suspects import find_suspects, match_distribution, separate
+from src.train.suspects import find_suspects, match_distribution
 from src.train.training import Doubts
 from tests.builders import make_dataset, make_tiny_network
 
@@ -32,17 +32,20 @@ def test_training_and_validation_images_are_ranked_together() -> None:
     assert suspects[0].digest == DATA.digests[3].tobytes().hex()
 
 
-@pytest.mark.parametrize(("highest", "found"), [((0.51, 0.53, 0.9), 1), ((0.51,), 1), ((0.5,), 0), ((), 0)])
-def test_the_scores_decide_how_many_are_suspicious(highest: tuple[float, ...], found: int) -> None:
-    scores = Doubts(doubts(*highest, *[0.4] * (10 - len(highest))), NONE)
-    suspects, _ = find_suspects(DATA, DATA.images, Split(np.arange(10), np.arange(0)), scores, [make_tiny_network()])
-    assert len(suspects) == found
-
-
-def test_groups_are_separated_where_both_vary_least() -> None:
-    values = np.sort(np.random.default_rng(0).random(30))[::-1]
-    variances = [place * values[:place].var() + (30 - place) * values[place:].var() for place in range(1, 30)]
-    assert (values > separate(values)).sum() == 1 + np.argmin(variances)
+def test_the_scores_of_rejected_labels_decide_how_many_are_suspicious() -> None:
+    network, split = make_tiny_network(), Split(np.arange(10), np.arange(0))
+    everything, _ = find_suspects(DATA, DATA.images, split, Doubts(torch.full((10,), 0.9), NONE), [network])
+    rejected = [row.index for row in everything if row.predicted != row.label]
+    learned = [row.index for row in everything if row.predicted == row.label]
+    scores = torch.zeros(10)
+    scores[rejected[:3]] = torch.tensor([0.71, 0.9, 0.69])  # median 0.71: limits 0.605 and 0.6575
+    scores[learned[:3]] = torch.tensor([0.66, 0.65, 0.5])
+    suspects, _ = find_suspects(DATA, DATA.images, split, Doubts(scores, NONE), [network])
+    assert [row.index for row in suspects] == [rejected[1], rejected[0], rejected[2], learned[0]]
+    scores[rejected] = 0
+    scores[learned[:2]] = torch.tensor([0.88, 0.87])  # nothing is rejected: the limit is 0.875
+    suspects, _ = find_suspects(DATA, DATA.images, split, Doubts(scores, NONE), [network])
+    assert [row.index for row in suspects] == [learned[0]]
 
 
 def test_after_a_refit_all_images_are_training_images() -> None:
