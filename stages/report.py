@@ -30,7 +30,8 @@ REPORT = Path("data/report")
 
 def main() -> None:
     params = read_params().report
-    files = read_csv(Path("data/download/files.csv"), PictureName)
+    pictures = read_csv(Path("data/download/files.csv"), PictureName)
+    files = {(row.part, row.index): row.file for row in reversed(pictures)}  # the first file of each image
     labels, classes = load_arrays(Path("data/download/train.npz"), labels=(np.int64, 1), classes=(np.str_, 1)).values()
     results = Results(
         errors=read_csv(Path("data/evaluate/errors.csv"), Error),
@@ -43,7 +44,8 @@ def main() -> None:
         environment=read_json(Path("data/train/environment.json"), Environment),
         params=read_yaml(PARAMS),
         training_images=dict(zip(classes.tolist(), np.bincount(labels, minlength=len(classes)).tolist(), strict=True)),
-        files={(row.part, row.index): row.file for row in files},
+        files=files,
+        copies=len(pictures) - len(files),
         suspects=read_csv(Path("data/train/suspects.csv"), Suspect),
         suspect_images=read_bytes(Path("data/train/suspects.png")),
         test_set=read_csv(Path("data/evaluate/test_set.csv"), TestImage),

@@ -7,7 +7,10 @@ from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt
 
 @dataclass(frozen=True)
 class PictureName:
-    """A row of files.csv: the file of an image; part is train or test, index the image's row in it."""
+    """A row of files.csv: a file of an image; part is train or test, index the image's row in it.
+
+    Of an image with several files, the first is the one that was used.
+    """
 
     part: str
     index: int

@@ -74,9 +74,10 @@ def load_folder(params: DownloadParams, verdicts: Verdicts = NO_VERDICTS) -> Dow
     for place, row in enumerate(train):  # in place, to save memory; place <= row
         images[place] = images[row]
     files = [
-        PictureName(part, index, show(found.files[row].path))
+        PictureName(part, index, show(found.files[copy].path))
         for part, side in (("train", train), ("test", test))
         for index, row in enumerate(side)
+        for copy in copies[row]
     ]
     stored = np.frombuffer(b"".join(digest or bytes(DIGEST_SIZE) for digest in digests), np.uint8)
     stored = stored.reshape(-1, DIGEST_SIZE)

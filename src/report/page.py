@@ -98,6 +98,7 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
         changed_test_labels=sum(
             verdict.part == "test" and verdict.label != verdict.before for verdict in results.verdicts
         ),
+        copies=results.copies,
         classes=results.classes,
         rows=actual,
         columns=predicted,

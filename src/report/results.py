@@ -25,8 +25,8 @@ class Results(NamedTuple):
     """The contents of the artifacts; *_images and augmented are sprite sheets, params is params.yaml.
 
     training_images: the number of training and validation images of each class. files: the file of each image that
-    has one, by its part, train or test, and index. result_id: the first digits of the MD5 of predictions.csv, which is
-    in dvc.lock.
+    has one, by its part, train or test, and index. copies: how many further files these images have. result_id: the
+    first digits of the MD5 of predictions.csv, which is in dvc.lock.
     """
 
     errors: Sequence[Error]
@@ -40,6 +40,7 @@ class Results(NamedTuple):
     params: Mapping[str, Any]
     training_images: Mapping[str, int]
     files: Mapping[tuple[str, int], str]
+    copies: int
     suspects: Sequence[Suspect]
     suspect_images: bytes
     test_set: Sequence[TestImage]

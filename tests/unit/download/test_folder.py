@@ -283,6 +283,8 @@ def test_copies_are_used_once_and_for_testing_if_they_are_there(
     data = load(tmp_path)
     assert seeds_of(data.train.images) == [2, 3, 10, 11, 12, 13]
     assert seeds_of(data.test.images) == [0, 1, 20, 21, 22]
+    files = [row.file for row in data.files if (row.part, row.index) == ("test", 0)]
+    assert files == [f"{tmp_path}/test/cat/000.png", f"{tmp_path}/train/cat/000.png"]
     output = capsys.readouterr().out
     assert "3 copies left out" in output
     for one, other in (

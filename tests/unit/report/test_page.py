@@ -127,3 +127,10 @@ def test_the_report_is_four_plots_and_a_page_that_loads_nothing(count: int, memb
 def test_equal_results_give_equal_bytes() -> None:
     one, other = (build_report(make_report_results(7, ["cat", "dog"]), PARAMS) for _ in range(2))
     assert one == other
+
+
+@pytest.mark.parametrize(("copies", "text"), [(0, ""), (1, ": 1 file was left out"), (1200, "1,200 files were left")])
+def test_copies_that_were_left_out_are_counted(copies: int, text: str) -> None:
+    page = report_page(make_report_results(3, ["cat", "dog"])._replace(copies=copies), (28, 28), [])
+    assert text in " ".join(page.split())
+    assert ("left out." in page) == bool(copies)
