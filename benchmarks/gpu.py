@@ -237,7 +237,8 @@ def speed() -> Iterator[Results]:
     """Measure training speed and memory on whole epochs, with and without recording."""
     rates: Results = {}
     for size, precision, recorded in itertools.product((128, 512, 2048), ("bf16", "fp32"), (True, False)):
-        with contextlib.nullcontext() if recorded else without_recording():
+        unrecorded = patch("src.train.epoch.record_gradients", lambda compute, *_: compute)
+        with contextlib.nullcontext() if recorded else unrecorded:
             turn, on_gpu = prepare_epoch(precision, size)
             turn()
             if on_gpu:
@@ -263,40 +264,6 @@ def prepare_epoch(precision: Any, batch_size: int) -> tuple[Callable[[], int], b
     learner = Learner(make_network(params.model), data, sections, runtime.precision)
     turn = partial(train_epoch, learner, data, 1, partial(augment, params=params.augment))
     return turn, runtime.device.type == "cuda"
-
-
-def without_recording() -> Any:
-    return patch("src.train.epoch.record_gradients", lambda compute, *_: compute)
-
-
-def profile() -> Iterator[Results]:
-    """Find out where the time of an epoch goes: in kernels, or in launching and waiting for them."""
-    found: Results = {}
-    for recorded in (True, False):
-        with contextlib.nullcontext() if recorded else without_recording():
-            turn, on_gpu = prepare_epoch("auto", 128)
-            turn()
-            start = time.perf_counter()
-            turn()
-            seconds = time.perf_counter() - start
-            activity = torch.profiler.ProfilerActivity.CUDA if on_gpu else torch.profiler.ProfilerActivity.CPU
-            with torch.profiler.profile(activities=[activity]) as trace:
-                turn()
-        events = {event.key: event for event in trace.key_averages()}
-        spent = {
-            name: event.self_device_time_total if on_gpu else event.self_cpu_time_total
-            for name, event in events.items()
-            if not name.startswith("cuda")
-        }
-        found["recorded" if recorded else "not recorded"] = {
-            "seconds of an epoch without the profiler": round(seconds, 3),
-            "seconds of kernels": round(sum(spent.values()) / 1e6, 3),
-            "calls": {name: event.count for name, event in sorted(events.items()) if name.startswith("cuda")},
-            "longest kernels, ms": {
-                name[:90]: round(spent[name] / 1e3, 1) for name in sorted(spent, key=lambda key: -spent[key])[:12]
-            },
-        }
-        yield found
 
 
 def notebook() -> Iterator[Results]:
@@ -338,7 +305,6 @@ PARTS: dict[str, Callable[[], Iterator[Results]]] = {
     "evaluation": evaluation,
     "default": partial(train_seeds, "default", 5, every_epoch=True),
     "speed": speed,
-    "profile": profile,
     "notebook": notebook,
     LONG: partial(train_seeds, "accurate", 10),
 }
