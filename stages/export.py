@@ -35,6 +35,7 @@ def main() -> None:
         params=read_yaml(PARAMS),
         training_images=len(split.train),
         validation_images=len(split.validation),
+        opset=extractor.model.opset_import[0].version if extractor else OPSET,
         backbone_origin=find_origin(backbone) if backbone else "",
     )
     measures = measure_images(Dataset.load(Path("data/download/train.npz")).images)
@@ -52,7 +53,7 @@ def main() -> None:
     difference = verify(decode_classifier(model, MODEL), networks, images, predicted, params.evaluate, features)
     write_bytes(MODEL, model)
     write_bytes(CARD, model_card(description, facts).encode())
-    print(f"export: {count('network', len(networks))}, ONNX opset {OPSET}, {len(model) / 1e6:.1f} MB")
+    print(f"export: {count('network', len(networks))}, ONNX opset {facts.opset}, {len(model) / 1e6:.1f} MB")
     print(
         f"export: same predictions as PyTorch on all {len(images):,} test images; probabilities differ by at most"
         f" {difference:.1e} (allowed: {TOLERANCE:.0e}); wrote {MODEL} and {CARD}"

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from src.common.artifacts import (
-    AppliedVerdict,
+    AppliedDecision,
     Environment,
     EpochMetrics,
     Error,
@@ -49,7 +49,7 @@ def main() -> None:
         suspects=read_csv(Path("data/train/suspects.csv"), Suspect),
         suspect_images=read_bytes(Path("data/train/suspects.png")),
         test_set=read_csv(Path("data/evaluate/test_set.csv"), TestImage),
-        verdicts=read_csv(Path("data/download/verdicts.csv"), AppliedVerdict),
+        decisions=read_csv(Path("data/download/decisions.csv"), AppliedDecision),
         result_id=hashlib.md5(read_bytes(PREDICTIONS), usedforsecurity=False).hexdigest()[:8],
     )
     for name, contents in build_report(results, params).items():

@@ -11,6 +11,7 @@ from src.common.files import shared_folder, write_bytes, write_csv, write_json
 from src.common.text import count
 from src.network.backbone import extract_features
 from src.network.device import choose_device
+from src.network.model_file import encode_networks
 from src.params.params import read_params
 from src.train.augmentation import draw_examples
 from src.train.checkpoint import CHECKPOINTS, Checkpoint, checkpoint_key
@@ -70,7 +71,7 @@ def train(params: TrainSections, group: Group) -> None:
     ensemble = train_ensemble(data, split, params, runtime, open_checkpoint, on_epoch, group, features)
     if group.rank:
         return
-    write_bytes(MODEL, ensemble.model_file())
+    write_bytes(MODEL, encode_networks(ensemble.networks))
     write_json(METRICS, ensemble.metrics())
     write_history(ensemble.history)
     write_csv(LAYERS, LayerSize, ensemble.networks[0].layer_sizes())

@@ -220,7 +220,7 @@ def make_report_results(count: int, classes: list[str], members: int = 1) -> Res
         test_set=[
             TestImage(f"{index:032x}", "4") for index in range(1 + max([error.index for error in errors], default=0))
         ],
-        verdicts=[],
+        decisions=[],
         params=DEFAULTS | {"augment": AUGMENTATION if members > 1 else NO_AUGMENTATION},
         result_id="0123abcd",
     )

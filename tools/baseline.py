@@ -1,8 +1,7 @@
 """Compare the network with a random forest and logistic regression on the pixels of the same images.
 
-They are trained on the network's training images, at most as many as take about half a minute, and images of more than
-32x32 pixels are reduced to that. Prints Markdown. Whether a difference is larger than chance is for McNemar's exact
-test to say.
+They are trained on as many of the network's training images as fit in about half a minute, reduced to at most 32x32
+pixels. Prints a table in Markdown, and judges each difference with McNemar's exact test.
 """
 
 import argparse

@@ -1,1 +1,1 @@
-"""What several packages share: parameters, files, metrics, the command-line wrapper, pictures and sprite sheets."""
+"""What several packages share: errors, files and their types, parameters, metrics, text, sprite sheets, and more."""

@@ -18,8 +18,8 @@ class PictureName:
 
 
 @dataclass(frozen=True)
-class AppliedVerdict:
-    """A row of verdicts.csv: what labels.csv said about a picture of part train or test, by its digest.
+class AppliedDecision:
+    """A row of decisions.csv: what labels.csv said about a picture of part train or test, by its digest.
 
     before: the label that the data has; label: the one that counts, or `-` if the picture is left out.
     """
@@ -98,14 +98,9 @@ class TestImage:
 
 
 @dataclass(frozen=True)
-class Error:
-    """A row of errors.csv: the prediction of a misclassified test image, its loss, and the most probable classes."""
+class Error(Prediction):
+    """A row of errors.csv: the prediction of a misclassified test image, and the most probable classes."""
 
-    index: int
-    actual: str
-    predicted: str
-    confidence: float
-    loss: float
     likeliest: str
 
 

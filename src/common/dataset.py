@@ -44,7 +44,7 @@ class Dataset(NamedTuple):
     validation: np.ndarray = np.zeros(0, np.int64)
 
     def select(self, rows: np.ndarray | slice) -> "Dataset":
-        """Return the images of some rows, with their labels and digests, and none of them given for validation."""
+        """Return the images of some rows, with their labels and digests; none of them is given for validation."""
         return Dataset(self.images[rows], self.labels[rows], self.classes, self.preprocessing, self.digests[rows])
 
     def save(self, path: Path) -> None:

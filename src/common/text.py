@@ -25,10 +25,15 @@ def show(text: Any) -> str:
     return str(text) if str(text).isprintable() else repr(str(text))
 
 
-def abridge(lines: Sequence[str], shown: int = 10) -> list[str]:
-    """Return the first lines, and how many more there are."""
-    rest = len(lines) - shown
-    return [*lines[:shown], f"and {rest:,} more"] if rest > 0 else [*lines]
+def listing(title: str, lines: Iterable[str]) -> str:
+    """Put a title above indented lines."""
+    return "\n  ".join([title, *lines])
+
+
+def abridge(lines: Sequence[str]) -> list[str]:
+    """Return the first ten lines, and how many more there are."""
+    rest = len(lines) - 10
+    return [*lines[:10], f"and {rest:,} more"] if rest > 0 else [*lines]
 
 
 def _row(cells: Iterable[Any]) -> str:

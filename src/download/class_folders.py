@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from src.common.errors import UserError
 from src.common.text import show
-from src.download.verdicts import check_class_name
+from src.download.decisions import check_class_name
 from src.pictures.reading import is_ignored
 
 # How tools name the folders of the parts, in any case.

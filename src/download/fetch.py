@@ -9,6 +9,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -57,8 +58,8 @@ def _fetch_url(url: str, timeout: float) -> bytes:
     name = url.rsplit("/", 1)[1]
     with tqdm(total=expected or None, desc=name, unit="B", unit_scale=True, leave=False, disable=None) as progress:
         # In a thread, because a response that comes byte by byte can keep a single read busy for hours.
-        reading = _Call(read)
-        while not reading.finished(POLL):
+        reading = _start(read)
+        while not wait([reading], POLL).done:
             progress.update(len(data) - progress.n)
             seconds = time.monotonic() - start
             if seconds > timeout and len(data) / seconds < MIN_BYTES_PER_SECOND:
@@ -71,40 +72,26 @@ def _fetch_url(url: str, timeout: float) -> bytes:
     return bytes(data)
 
 
-class _Call:
-    """A call in a thread of its own, which is abandoned if it takes too long."""
+def _start(call: Callable[[], Any]) -> Future[Any]:
+    """Call in a thread of its own, which is abandoned if it takes too long."""
+    future: Future[Any] = Future()
 
-    def __init__(self, call: Callable[[], Any]) -> None:
-        self._call = call
-        self._outcome: list[Any] = []
-        self._error: list[Exception] = []
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
+    def run() -> None:
         try:
-            self._outcome.append(self._call())
+            future.set_result(call())
         except Exception as error:
-            self._error.append(error)
+            future.set_exception(error)
 
-    def finished(self, seconds: float) -> bool:
-        """Wait for the call at most this long; return whether it has ended."""
-        self._thread.join(seconds)
-        return not self._thread.is_alive()
-
-    def result(self) -> Any:
-        """Return what the call returned, or raise what it raised."""
-        if self._error:
-            raise self._error[0]
-        return self._outcome[0]
+    threading.Thread(target=run, daemon=True).start()
+    return future
 
 
 def _with_timeout(seconds: float, call: Callable[[], Any]) -> Any:
     """Return call's result; raise TimeoutError if it takes too long. urlopen's timeout does not cover DNS lookups."""
-    running = _Call(call)
-    if not running.finished(seconds):
+    future = _start(call)
+    if not wait([future], seconds).done:
         raise TimeoutError(f"no response within {seconds:g} s")
-    return running.result()
+    return future.result()
 
 
 def fetch_npm(package: str, folder: str) -> dict[str, bytes]:

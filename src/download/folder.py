@@ -19,11 +19,11 @@ from tqdm import tqdm
 from src.common.artifacts import PictureName
 from src.common.dataset import Dataset, Preprocessing
 from src.common.errors import UserError
-from src.common.text import abridge, count, show
+from src.common.text import abridge, count, listing, show
 from src.download.class_folders import ClassFolders, PictureFile, list_class_folders
+from src.download.decisions import NO_DECISIONS, Decisions, Downloaded
 from src.download.image_shape import choose_shape
 from src.download.params import DownloadParams
-from src.download.verdicts import NO_VERDICTS, Downloaded, Verdicts
 from src.pictures.fitting import make_input
 from src.pictures.reading import DIGEST_SIZE, read_picture
 
@@ -33,13 +33,13 @@ SMALL_CLASS = 25  # pictures; with fewer, chance could leave too few on one side
 CHUNK = 64  # pictures that a worker process decodes at a time, at most
 
 
-def load_folder(params: DownloadParams, verdicts: Verdicts = NO_VERDICTS) -> Downloaded:
+def load_folder(params: DownloadParams, decisions: Decisions = NO_DECISIONS) -> Downloaded:
     """Decode all pictures in download.folder; the folder itself is never changed.
 
     A picture that occurs more than once is used once: in the test set if a copy is there, otherwise in training.
-    Verdicts change labels, but no picture's side. Raise UserError if the folder is not laid out as list_class_folders
-    expects, the images do not fit in memory, a file is not a picture (unless params.skip_unreadable), one picture has
-    two labels, or a class is left without training or test pictures.
+    Decisions change labels, but move no picture to another part. Raise UserError if the folder is not laid out as
+    list_class_folders expects, the images do not fit in memory, a file is not a picture (unless
+    params.skip_unreadable), one picture has two labels, or a class is left without training or test pictures.
     """
     folder = Path(params.folder)
     found = list_class_folders(folder)
@@ -51,7 +51,7 @@ def load_folder(params: DownloadParams, verdicts: Verdicts = NO_VERDICTS) -> Dow
     in_test = _choose_test(found, list(copies), digests, params.test_fraction)
     labels = np.array([file.label for file in found.files], np.int64)
     rows = list(copies)
-    labels[rows], kept, decided, applied = verdicts.apply(
+    labels[rows], kept, decided, applied = decisions.apply(
         found.classes,
         labels[rows],
         [digests[row] for row in rows],
@@ -59,7 +59,7 @@ def load_folder(params: DownloadParams, verdicts: Verdicts = NO_VERDICTS) -> Dow
         [[found.files[copy].path for copy in copies[row]] for row in rows],
     )
     undecided = [copies[row] for row, settled in zip(rows, decided, strict=True) if not settled]
-    _check_conflicts(found.files, undecided, verdicts.path)
+    _check_conflicts(found.files, undecided, decisions.path)
     rows = [row for row, keep in zip(rows, kept, strict=True) if keep]
     test, train = [row for row in rows if row in in_test], [row for row in rows if row not in in_test]
     for name, side in (("training", train), ("test", test)):
@@ -189,11 +189,11 @@ def _report_rejected(rejected: dict[str, str], params: DownloadParams) -> None:
     lines = [f"{show(path)}: {reason}" for path, reason in sorted(rejected.items())]
     title = f"{count('file', len(lines))} cannot be used"
     if params.skip_unreadable:
-        print("\n  ".join([f"download: {title} and {'is' if len(lines) == 1 else 'are'} left out:", *lines]))
+        print(listing(f"download: {title} and {'is' if len(lines) == 1 else 'are'} left out:", lines))
         return
     other = ", or choose another download.fit if they are not of single characters" * (params.fit == "character")
     advice = f"Remove or replace them{other}, or set download.skip_unreadable to true to leave them out."
-    raise UserError("\n  ".join([f"{title}:", *abridge(lines)]) + f"\n{advice}")
+    raise UserError(listing(f"{title}:", abridge(lines)) + f"\n{advice}")
 
 
 def _find_copies(files: Sequence[PictureFile], rows: Sequence[int], digests: Sequence[bytes]) -> dict[int, list[int]]:
@@ -207,7 +207,7 @@ def _find_copies(files: Sequence[PictureFile], rows: Sequence[int], digests: Seq
         title = (
             f"download: {left_out:,} {'copy' if left_out == 1 else 'copies'} left out; only the first of these is used:"
         )
-        print("\n  ".join([title, *(_name_copies(files, group) for group in groups)]))
+        print(listing(title, (_name_copies(files, group) for group in groups)))
     return {group[0]: group for group in sorted(copies.values())}
 
 
@@ -216,7 +216,7 @@ def _check_conflicts(files: Sequence[PictureFile], groups: Sequence[Sequence[int
     conflicts = [_name_copies(files, group) for group in groups if len({files[row].label for row in group}) > 1]
     if conflicts:
         raise UserError(
-            "\n  ".join(["the same picture belongs to different classes:", *conflicts])
+            listing("the same picture belongs to different classes:", conflicts)
             + f"\nKeep each picture only in the folder of its class, or name its class in {path}, with the part test if"
             " it is a test picture."
         )
@@ -229,8 +229,8 @@ def _name_copies(files: Sequence[PictureFile], group: Sequence[int]) -> str:
 def _choose_test(found: ClassFolders, rows: Sequence[int], digests: Sequence[bytes], fraction: float) -> set[int]:
     """Choose the test rows: those in test/ if it exists, otherwise those whose picture's digest is below a threshold.
 
-    Whether a picture is in the test set depends only on its digest, so that it stays there when others are added or
-    removed, and moves to the test set at most when the fraction is raised. In a class of fewer than SMALL_CLASS
+    Whether a picture is in the test set depends only on its digest, so that it stays where it is when others are added
+    or removed, and enters the test set only if the fraction is raised. In a class of fewer than SMALL_CLASS
     pictures, or with all pictures on one side, the rank of the digests decides instead: at least one picture is for
     testing, and two are for training, if there are three.
     """

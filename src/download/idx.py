@@ -1,7 +1,10 @@
 """Decode IDX files, the format of MNIST and its relatives."""
 
+import gzip
 import hashlib
+import io
 import math
+import zlib
 
 import numpy as np
 
@@ -15,6 +18,17 @@ FILES = {
 }
 UNSIGNED_BYTE = 0x08
 TYPES = {UNSIGNED_BYTE: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4"}  # of integers
+
+
+def decompress(data: bytes, name: str, limit: int) -> bytes:
+    """Decompress a gzip file; raise UserError with its name if it is damaged, or larger than limit, in bytes."""
+    try:
+        decompressed = gzip.GzipFile(fileobj=io.BytesIO(data)).read(limit + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"{name}: {error}") from None
+    if len(decompressed) > limit:
+        raise UserError(f"{name}: decompresses to more than {limit:,} bytes")
+    return decompressed
 
 
 def decode_idx(data: bytes, dimensions: int) -> np.ndarray:

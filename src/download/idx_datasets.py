@@ -1,9 +1,6 @@
 """MNIST and its relatives: four IDX files, fetched from the first source whose files pass every check."""
 
-import gzip
 import hashlib
-import io
-import zlib
 from collections.abc import Callable
 from functools import partial
 
@@ -11,8 +8,9 @@ import torch
 
 from src.common.dataset import Dataset, Preprocessing
 from src.common.errors import UserError
+from src.common.text import listing
 from src.download.fetch import MAX_BYTES, fetch_npm, fetch_url
-from src.download.idx import FILES, decode_files
+from src.download.idx import FILES, decode_files, decompress
 from src.download.params import DownloadParams, mirror_url
 from src.pictures.reading import digest_images
 
@@ -71,7 +69,7 @@ def fetch_idx_dataset(params: DownloadParams) -> tuple[Dataset, Dataset]:
                 Dataset(test_images, test_labels, classes, preprocessing, digest_images(test_images)),
             )
     raise UserError(
-        "\n  ".join([f"no source has {params.dataset}; tried:", *failures])
+        listing(f"no source has {params.dataset}; tried:", failures)
         + "\nEither put the four files (train-images-idx3-ubyte.gz and so on) in a folder or on a server and add it to"
         "\ndownload.mirrors, or set download.dataset to digits, which needs no network."
     )
@@ -95,10 +93,4 @@ def _fetch_file(url: str, timeout: float, gzip_md5: str | None) -> bytes:
             raise FileNotFoundError(f"neither {file}.gz nor {file} found") from None
     if gzip_md5 and hashlib.md5(compressed, usedforsecurity=False).hexdigest() != gzip_md5:
         raise UserError(f"{file}.gz: MD5 checksum is not {gzip_md5}")
-    try:
-        data = gzip.GzipFile(fileobj=io.BytesIO(compressed)).read(MAX_BYTES + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{file}.gz: {error}") from None
-    if len(data) > MAX_BYTES:
-        raise UserError(f"{file}.gz: decompresses to more than {MAX_BYTES:,} bytes")
-    return data
+    return decompress(compressed, f"{file}.gz", MAX_BYTES)

@@ -1,9 +1,6 @@
 """Your own data set in MNIST's file format: four IDX files in a folder, and the class names if you like."""
 
-import gzip
-import io
 import re
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +8,9 @@ from PIL import Image
 
 from src.common.dataset import Dataset
 from src.common.errors import UserError
-from src.download.idx import FILES, decode_files
+from src.download.decisions import check_class_name
+from src.download.idx import FILES, decode_files, decompress
 from src.download.params import DownloadParams
-from src.download.verdicts import check_class_name
 from src.pictures.reading import digest_images
 
 CLASSES = "classes.txt"
@@ -81,15 +78,8 @@ def _read_file(folder: Path, part: str) -> bytes:
         )
     if len(paths) > 1:
         raise UserError(f"{folder} has {' and '.join(path.name for path in paths)}; keep only one of them")
-    try:
-        data = paths[0].read_bytes()
-        if data[:2] == GZIP_MAGIC:
-            data = gzip.GzipFile(fileobj=io.BytesIO(data)).read(MAX_BYTES + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{folder}: {paths[0].name}: {error}") from None
-    if len(data) > MAX_BYTES:
-        raise UserError(f"{folder}: {paths[0].name}: decompresses to more than {MAX_BYTES:,} bytes")
-    return data
+    data = paths[0].read_bytes()
+    return decompress(data, str(paths[0]), MAX_BYTES) if data[:2] == GZIP_MAGIC else data
 
 
 def _read_names(path: Path, count: int) -> list[str]:

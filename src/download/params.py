@@ -54,15 +54,16 @@ class DownloadParams(Section):
     fit: InputFit = parameter(
         "crop",
         "How your own pictures become images of the right shape: crop keeps the centre, pad adds a border, stretch"
-        " distorts; character isolates and frames one character, as MNIST does. For folder and, when predicting, idx.",
+        " distorts; character isolates and frames one character, as MNIST does. For folder; for idx when predicting,"
+        " and character also at download.",
     )
     background: Literal["white", "black"] = parameter(
         "white", "What is behind the transparent pixels of your own pictures. For folder and, when predicting, idx."
     )
     bits: int = parameter(
         16,
-        "Bits that are used of integer samples of more than 8 bits, such as 12 for many cameras and microscopes; the"
-        " upper 8 of them are kept. For folder and, when predicting, idx.",
+        "Significant bits of integer samples of more than 8 bits: 12 for many cameras and microscopes. The upper 8 of"
+        " these are kept. For folder and, when predicting, idx.",
         "bits",
         ge=8,
         le=16,

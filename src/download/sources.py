@@ -6,20 +6,20 @@ from PIL import Image
 from src.common.dataset import Dataset, Preprocessing
 from src.common.errors import UserError
 from src.common.text import show
+from src.download.decisions import NO_DECISIONS, Decisions, Downloaded
 from src.download.params import DownloadParams
-from src.download.verdicts import NO_VERDICTS, Downloaded, Verdicts
 from src.pictures.reading import digest_images
 
 
-def download_dataset(params: DownloadParams, verdicts: Verdicts = NO_VERDICTS) -> Downloaded:
-    """Get the training set and the test set, and apply the verdicts.
+def download_dataset(params: DownloadParams, decisions: Decisions = NO_DECISIONS) -> Downloaded:
+    """Get the training set and the test set, and apply the decisions.
 
     Raise UserError if no source has the dataset. Imports are local because some are slow.
     """
     if params.dataset == "folder":
         from src.download.folder import load_folder
 
-        return load_folder(params, verdicts)
+        return load_folder(params, decisions)
     if params.dataset == "digits":
         train, test = load_small_digits()
     elif params.dataset == "idx":
@@ -30,13 +30,13 @@ def download_dataset(params: DownloadParams, verdicts: Verdicts = NO_VERDICTS) -
         from src.download.idx_datasets import fetch_idx_dataset
 
         train, test = fetch_idx_dataset(params)
-    return apply_verdicts(train, test, verdicts)
+    return apply_decisions(train, test, decisions)
 
 
-def apply_verdicts(train: Dataset, test: Dataset, verdicts: Verdicts) -> Downloaded:
+def apply_decisions(train: Dataset, test: Dataset, decisions: Decisions) -> Downloaded:
     """Correct the labels of images without files; raise UserError if a class is left without images."""
     in_test = np.repeat([False, True], [len(train.labels), len(test.labels)])
-    labels, kept, _, applied = verdicts.apply(
+    labels, kept, _, applied = decisions.apply(
         train.classes,
         np.concatenate([train.labels, test.labels]),
         [digest.tobytes() for digest in np.concatenate([train.digests, test.digests])],
@@ -50,7 +50,7 @@ def apply_verdicts(train: Dataset, test: Dataset, verdicts: Verdicts) -> Downloa
         empty = np.setdiff1d(data.labels, labels[side & kept])
         if len(empty):
             names = ", ".join(show(data.classes[label]) for label in empty)
-            raise UserError(f"{verdicts.path} leaves no {name} image of: {names}")
+            raise UserError(f"{decisions.path} leaves no {name} image of: {names}")
         sides.append(data._replace(labels=labels[side]).select(np.flatnonzero(kept[side])))
     return Downloaded(sides[0], sides[1], [], applied)
 

@@ -1,1 +1,1 @@
-"""Export trained networks for use without this project."""
+"""Stage 6: export trained networks for use without this project."""

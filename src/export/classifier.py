@@ -29,10 +29,10 @@ class Description(BaseModel):
 
     image_shape: (C, H, W); preprocessing: how a picture becomes an image; members: how many networks are averaged;
     shift: test-time augmentation averages over all shifts of up to this many pixels; backbone: what computes the
-    features, if anything does; trained_model_md5: the hash of
-    data/train/model.safetensors, by which the commit that trained the model can be found in the history of dvc.lock;
-    brightness, contrast: the lowest and the highest mean and standard deviation of a training image's samples;
-    crc32: eight hexadecimal digits, the checksum of the file in which these digits are zeros.
+    features, if anything does; trained_model_md5: the hash of data/train/model.safetensors, by which the commit that
+    trained the model can be found in the history of dvc.lock; brightness, contrast: the lowest and the highest mean and
+    standard deviation of a training image's samples; crc32: eight hexadecimal digits, the checksum of the file in which
+    these digits are zeros.
     """
 
     classes: list[str]

@@ -13,7 +13,7 @@ from src.common.metrics import recall_per_class, wilson_interval
 from src.common.text import dataset_name, markdown_table
 from src.export.classifier import Description
 from src.export.loader import LOADERS, loader_code
-from src.export.onnx_model import OPSET, TOLERANCE
+from src.export.onnx_model import TOLERANCE
 
 TEMPLATE = Path(__file__).parent / "model.md"
 
@@ -27,6 +27,7 @@ class Facts(NamedTuple):
     params: Mapping[str, Any]
     training_images: int
     validation_images: int
+    opset: int
     backbone_origin: str = ""
 
 
@@ -92,7 +93,7 @@ def model_card(description: Description, facts: Facts) -> str:
         bins=params["evaluate"]["calibration_bins"],
         fit=LOADERS[description.preprocessing.fit].description,
         loader=loader_code(description.preprocessing, channels),
-        opset=OPSET,
+        opset=facts.opset,
         tolerance=TOLERANCE,
         data=_table(("part", "images"), [(name, f"{count:,}") for name, count in sizes]),
         results=_table(("on the test set", ""), results),

@@ -24,7 +24,7 @@ IMAGENET: dict[str, Triple] = {
     "std": (0.229, 0.224, 0.225),
 }
 OPSET = 17  # at least
-LARGEST = 1e6  # magnitude of a feature, so that training need not diverge
+LARGEST = 1e6  # magnitude of a feature; with larger ones, training diverges
 INPUT, OUTPUT, PREFIX = "images", "features", "backbone."
 FLOAT = 1  # of ONNX's TensorProto.DataType
 ADVICE = "name an ONNX file, as in docs/pretrained.md, or set it to backbone to train without one"
@@ -168,7 +168,7 @@ def _read(path: Path, file: Path) -> tuple[Any, str]:
 
 
 def _check_features(together: np.ndarray, alone: np.ndarray, path: Path) -> None:
-    """Raise UserError if two pictures have other features (2, F) together than alone, or the same."""
+    """Raise UserError if the features (2, F) of two pictures depend on whether they share a batch, or are equal."""
     if together.shape != alone.shape or not np.allclose(together, alone, 1e-3, 1e-5, equal_nan=True):
         raise UserError(f"model.backbone = {path} must treat every picture of a batch by itself, and does not")
     if np.ptp(together, axis=0).max() == 0:

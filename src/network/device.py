@@ -7,7 +7,7 @@ from src.network.params import Device
 
 
 def choose_device(requested: Device, key: str) -> torch.device:
-    """Resolve `auto` to CUDA when it is available; raise UserError naming the key if CUDA is requested in vain.
+    """Resolve `auto` to CUDA when it is available; raise UserError naming the key if CUDA is requested but missing.
 
     Switch off TF32, which by default replaces float32 in CUDA's convolutions.
     """

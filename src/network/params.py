@@ -8,7 +8,6 @@ from src.common.params import Auto, Section, parameter
 
 Device = Literal["auto", "cpu", "cuda"]
 Width = Annotated[int, Field(ge=1, le=2**16)]  # of a layer; PyTorch fails with a traceback on sizes beyond 2**63
-Precision = Literal["auto", "fp32", "bf16"]
 NO_BACKBONE = "backbone"  # a folder in Git, because DVC needs a dependency that exists
 BLOCKS = [[32, 32], [64, 64], [128]]
 FIRST_BLOCK = [16]
@@ -19,7 +18,7 @@ class ModelParams(Section):
     backbone: str = parameter(
         NO_BACKBONE,
         "ONNX file of a pretrained network, whose features replace the convolutions; the folder backbone means none."
-        " With one, only hidden_units, dropout and negative_slope matter of the others.",
+        " With a backbone, of the other parameters only hidden_units, dropout and negative_slope have an effect.",
         min_length=1,
     )
     crop: NonNegativeInt = parameter(

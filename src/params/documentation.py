@@ -25,7 +25,7 @@ invalid parameters at once. The report and the model card also show parameters: 
 changes, and `export` when any outside the section `report` does.
 """
 READERS = {
-    "model": "Read by `train`.",
+    "model": "Read by `train` and `export`; `evaluate` reads `backbone`.",
     "evaluate": "Read by `evaluate`, and by `export`, whose model includes the test-time augmentation.",
     "augment": "Read by `train`. Random changes to the training images, redrawn for every image in every epoch.",
 }
@@ -84,7 +84,7 @@ def _describe_type(schema: Mapping[str, Any]) -> tuple[str, str]:
     """Return the name of a JSON schema's type, and the values that it allows."""
     if "anyOf" in schema:  # auto, or a value
         name, allowed = _describe_type(schema["anyOf"][1])
-        return name, f"auto or {allowed}"
+        return f"auto or {name}", allowed
     kind: str = schema["type"]
     if kind == "array":
         item_type, allowed = _describe_type(schema["items"])

@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 
 from src.common.errors import UserError
 from src.common.params import PARAMS, Section, read_yaml
+from src.common.text import listing
 from src.download.params import DownloadParams
 from src.evaluate.params import EvaluateParams
 from src.network.params import NO_BACKBONE, ModelParams
@@ -78,7 +79,7 @@ def check_params(document: dict[str, Any], path: Path) -> Params:
         ]
     if errors:
         title = f"{path} has {len(errors)} invalid parameter{'s' if len(errors) > 1 else ''}:"
-        raise UserError("\n  ".join([title, *errors]))
+        raise UserError(listing(title, errors))
     return params
 
 

@@ -1,10 +1,10 @@
 """Find the one character that a picture shows.
 
-A picture is a nest of even regions: a desk contains a sheet, a sheet contains ink, ink encloses holes. So every even
-region whose outline is a rectangle may be the sheet, including the whole picture. What stands out from a sheet is ink,
-unless it reaches in from outside, as a finger does, or is a rectangle itself: another sheet, or a frame. The character
-is on the sheet with the largest ink. If there is none, the picture may be cropped to the character, so that its paper
-is in pieces. The lines of lined and squared paper are erased first.
+Regions of uniform brightness are nested: a desk contains a sheet, a sheet contains ink, ink encloses holes. So every
+uniform region whose outline is a rectangle may be the sheet, including the whole picture. What stands out from a sheet
+is ink, unless it reaches in from outside, as a finger does, or is a rectangle itself: another sheet, or a frame. The
+character is on the sheet with the largest ink. If there is none, the picture may be cropped to the character, so that
+its paper is in pieces. The lines of lined and squared paper are erased first.
 """
 
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ MAX_SLOPE = 5  # pixels, within a piece
 INK = 1.4  # times the darkness of the lines; darker strokes are not erased
 MIN_LINES = 4  # in the same direction; fewer may be strokes or the box of a form
 PAPER = 0.2  # of the longer side; wider than a stroke
-MIN_EDGE = 0.015  # of the brightness per pixel; less is an even region
+MIN_EDGE = 0.015  # of the brightness per pixel; less is uniform
 MIN_SHEET = 0.04  # of the picture's area
 MIN_RECTANGLE = 0.9  # of the smallest rectangle around a sheet
 MIN_SOLID = 0.8  # of a sheet's convex hull, with what lies on it
@@ -107,11 +107,11 @@ def erase_lines(grey: np.ndarray) -> np.ndarray:
 
 
 def find_sheets(grey: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield the even part of every region that may be the sheet, and the whole of it."""
+    """Yield the uniform part of every region that may be the sheet, and the whole of it."""
     gradient = gaussian_gradient_magnitude(grey, 1)
-    even = gradient < max(MIN_EDGE, 4 * np.median(gradient))
-    regions, _ = label(even)
-    sizes = np.bincount(regions[even])
+    uniform = gradient < max(MIN_EDGE, 4 * np.median(gradient))
+    regions, _ = label(uniform)
+    sizes = np.bincount(regions[uniform])
     for index in np.flatnonzero(sizes >= MIN_SHEET * grey.size):
         region = regions == index
         if is_sheet(region):
@@ -158,13 +158,13 @@ def hull_of(region: np.ndarray) -> tuple[np.ndarray, float]:
     return points[hull.vertices], hull.volume
 
 
-def find_ink(grey: np.ndarray, even: np.ndarray, sheet: np.ndarray) -> np.ndarray:
+def find_ink(grey: np.ndarray, uniform: np.ndarray, sheet: np.ndarray) -> np.ndarray:
     """Compute the amount of ink (H, W) in [0, 1] on a sheet, relative to the surrounding paper; without ink, all 0."""
     sigma = PAPER_BLUR * max(grey.shape)
-    weight = gaussian(even.astype(float), sigma) + 1e-3
-    paper = (gaussian(grey * even, sigma) + 1e-3 * grey[even].mean()) / weight
+    weight = gaussian(uniform.astype(float), sigma) + 1e-3
+    paper = (gaussian(grey * uniform, sigma) + 1e-3 * grey[uniform].mean()) / weight
     contrast = grey - paper
-    noise = 1.5 * np.median(abs(contrast[even]))
+    noise = 1.5 * np.median(abs(contrast[uniform]))
     marks = (abs(contrast) > max(MIN_CONTRAST / 2, NOISE * noise)) & sheet
     border = sheet & ~binary_erosion(sheet)
     components, _ = label(marks, NEIGHBOURS)

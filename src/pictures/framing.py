@@ -1,4 +1,4 @@
-"""Turn a picture into an image for the network; a character is isolated and framed as MNIST frames its digits."""
+"""Isolate the character in a picture, and frame it as MNIST frames its digits."""
 
 import numpy as np
 from PIL import Image

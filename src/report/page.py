@@ -27,7 +27,7 @@ from src.report.plots import (
 from src.report.results import Results
 
 TESTED = 100  # test images whose labels are to be checked, at most
-DOUBTFUL_LOSS = -math.log(0.4)  # of these: the label has a probability of less than 40%
+DOUBTFUL_LOSS = -math.log(0.4)  # a test label is doubtful if the network gives it less than 40%
 
 
 class Chart(NamedTuple):
@@ -96,7 +96,7 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
         suspect_sheet=encode(results.suspect_images),
         suspect_rows=count_rows(min(len(results.suspects), SUSPECTS_SHOWN)),
         changed_test_labels=sum(
-            verdict.part == "test" and verdict.label != verdict.before for verdict in results.verdicts
+            decision.part == "test" and decision.label != decision.before for decision in results.decisions
         ),
         copies=results.copies,
         classes=results.classes,
@@ -126,7 +126,7 @@ def _bar(recall: Recall) -> str:
 
 
 def _worst_class(errors: Sequence[Error], recall: Sequence[Recall]) -> dict[str, Any] | None:
-    """Return the class that is most certainly bad, and the class that its images are taken for most often."""
+    """Return the class whose recall has the lowest upper limit, and the class it is most often taken for."""
     if not errors:
         return None
     worst = min((row for row in recall if row.images), key=lambda row: row.high)
@@ -137,7 +137,7 @@ def _worst_class(errors: Sequence[Error], recall: Sequence[Recall]) -> dict[str,
 
 def _labels_to_check(results: Results) -> list[dict[str, Any]]:
     """Return suspects on the sprite sheet, and test images with a high loss, unless labels.csv decided on them."""
-    decided = {(verdict.digest, verdict.label) for verdict in results.verdicts}
+    decided = {(decision.digest, decision.label) for decision in results.decisions}
     shown = results.suspects[:SUSPECTS_SHOWN]
     found = [
         {

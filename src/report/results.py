@@ -7,7 +7,7 @@ import numpy as np
 
 from src.common.artifacts import (
     SUSPECTS_SHOWN,
-    AppliedVerdict,
+    AppliedDecision,
     Environment,
     EpochMetrics,
     Error,
@@ -44,7 +44,7 @@ class Results(NamedTuple):
     suspects: Sequence[Suspect]
     suspect_images: bytes
     test_set: Sequence[TestImage]
-    verdicts: Sequence[AppliedVerdict]
+    decisions: Sequence[AppliedDecision]
     result_id: str
 
     @property

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from dvc.repo import Repo
 
 from src.common.errors import UsageError, UserError
+from src.common.text import listing
 from src.compare.comparison import mean_margin, welch_p_values
 from src.compare.git import Experiment, list_experiments
 from src.compare.revisions import SEED, SPLIT_SEED, Result, read_result, share_network
@@ -76,7 +77,7 @@ def read_sweep(patterns: Sequence[str]) -> Sweep:
         left_out.setdefault(reason, []).append(experiment.name)
     reasons = [f"{', '.join(sorted(names))}: {reason}" if names else reason for reason, names in left_out.items()]
     if not results:
-        raise UserError("\n  ".join(["no experiment has a result that can be counted", *reasons]))
+        raise UserError(listing("no experiment has a result that can be counted", reasons))
     return compare_settings(results, reasons)
 
 

@@ -12,7 +12,6 @@ from src.common.dataset import Dataset, Split
 from src.common.text import count
 from src.network.backbone import BackboneFeatures
 from src.network.convnet import Architecture, ConvNet
-from src.network.model_file import encode_networks
 from src.train.checkpoint import Checkpoint
 from src.train.data import select_data
 from src.train.params import Plan, TrainSections
@@ -30,10 +29,6 @@ class TrainedEnsemble(NamedTuple):
     best: EpochMetrics
     doubts: Doubts
     plan: Plan
-
-    def model_file(self) -> bytes:
-        """Encode the networks."""
-        return encode_networks(self.networks)
 
     def remove_checkpoints(self) -> None:
         """Delete the checkpoints, which a completed training run no longer needs."""

@@ -79,8 +79,9 @@ def find_wrong(losses: Tensor, labels: Tensor, number: int) -> Tensor:
     """Return a mask (N,) of the images whose label looks wrong, since the network gives it too low a probability.
 
     That is less than 5%, and less than half the frequency of the class. losses: the last of every image (N,), without
-    class weights; number: of the epoch that begins. The mask is empty if it would have few images, since where labels
-    are right there is most to learn from these, or most of them, since the network then knows too little.
+    class weights; number: of the epoch that begins. The mask stays empty in two cases: if it would hold few images,
+    because with right labels those are the ones to learn most from; and if it would hold most of them, because the
+    network then knows too little.
     """
     frequency = torch.bincount(labels) / len(labels)
     limits = -(frequency / 2).clamp(max=WRONG).log()
@@ -93,8 +94,8 @@ def draw_order(losses: Tensor, wrong: Tensor, skip_easy: float, batch_size: int)
     """Return the rows of the images to train on, int64 (M,), in random order and on the device of losses.
 
     Each image of the mask wrong (N,) is left out with probability skip_easy, and so is each image whose last loss is
-    below the mean of the losses (N,) of all others. Those that are kept are not reweighted. Use all images if less than
-    one batch would be left.
+    below the mean loss of the images outside the mask. Those that are kept are not reweighted. Use all images if less
+    than one batch would be left.
     Source: similar to Jiang et al., Accelerating Deep Learning by Focusing on the Biggest Losers, 2019; the threshold
     is that of Qin et al., InfoBatch, 2024, which also reweights the images.
     """
@@ -108,7 +109,7 @@ def draw_order(losses: Tensor, wrong: Tensor, skip_easy: float, batch_size: int)
 
 
 def _check_finite(losses: list[Tensor], rates: list[float], name: str, checked: int) -> None:
-    """Raise UserError if a loss is not finite; losses: of every step, (N,) each, of which so many are checked."""
+    """Raise UserError if a loss is not finite; losses: of every step, (N,); checked: the first ones that have been."""
     recent = losses[checked:]
     if recent and not torch.cat(recent).isfinite().all():
         step = next(step for step in range(checked, len(losses)) if not losses[step].isfinite().all())

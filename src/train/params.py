@@ -6,11 +6,12 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import Field, NonNegativeInt, model_validator
 
 from src.common.params import Auto, Section, parameter
-from src.network.params import Device, ModelParams, Precision
+from src.network.params import Device, ModelParams
 
+Precision = Literal["auto", "fp32", "bf16"]
 BATCH, SMALL_BATCH = 128, 32  # images
 SMALL_DATA = 12_800  # training images; fewer are trained on in small batches, and always on all of them
-STEPS = 1500  # that training takes at least, unless that is more than the largest number of epochs
+STEPS = 1500  # at least, within the limits of EPOCHS
 EPOCHS = 8, 40  # the smallest and the largest number
 PATIENCE = 3 / 8  # of the epochs
 
@@ -74,10 +75,10 @@ class TrainParams(Section):
     )
     skip_easy: float = parameter(
         0.9,
-        "From the second epoch on, the probability of leaving out an image whose last training loss was below the"
-        " mean; from the third on, also one whose label the network gives less than 5%, if these are more than 4% of"
-        " the images, which the mean then leaves out. 0 trains on every image in every epoch. Fewer than 12,800"
-        " training images are always used whole, because that costs little time.",
+        "Probability of leaving out an easy image, one whose last training loss was below the mean, from the second"
+        " epoch on. From the third, images whose label gets less than 5% are left out as easily, and do not count in"
+        " the mean, if they are more than 4% of all. 0 uses every image; so do fewer than 12,800 training images,"
+        " because that costs little time.",
         ge=0,
         lt=1,
     )

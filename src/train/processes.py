@@ -29,7 +29,7 @@ from src.train.params import TrainParams
 T = TypeVar("T")
 
 TIMEOUT = 600  # seconds that a process waits for the others; TRAIN_TIMEOUT overrides it
-PATIENCE = timedelta(days=365)  # for networks of an ensemble that take unequally long
+BARRIER_TIMEOUT = timedelta(days=365)  # for networks of an ensemble that take unequally long
 GRACE = 3.0  # seconds in which an agent that has lost a process ends the others
 RESUME = "the same command resumes from the last completed epoch"
 
@@ -117,7 +117,7 @@ class Group:
         """Prepare for the barrier and for gathering tensors on a device; on CUDA, choose the GPU of this process."""
         if self.size == 1:
             return
-        self._patient = dist.new_group(backend="gloo", timeout=PATIENCE)
+        self._patient = dist.new_group(backend="gloo", timeout=BARRIER_TIMEOUT)
         if device.type == "cpu":
             return
         gpu, count = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
@@ -169,7 +169,7 @@ class Group:
     def barrier(self) -> None:
         """Wait until all processes are here, however long they take, unless one of them ends."""
         if self.size > 1:
-            with self._exchange(self._patient, PATIENCE):
+            with self._exchange(self._patient, BARRIER_TIMEOUT):
                 pass
 
     @contextmanager

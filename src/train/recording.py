@@ -5,12 +5,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-# Maps rows of images, int64 (N,), from a batch of a size to their losses (N,), and adds to the parameters' gradients.
+# Takes rows int64 (N,) and the size of their batch; returns their losses (N,), and adds to the gradients.
 ComputeGradients = Callable[[Tensor, int], Tensor]
 
 
 def record_gradients(compute: ComputeGradients, network: nn.Module, rows: Tensor, batch: int) -> ComputeGradients:
-    """Record a computation for as many rows of a batch of this size, and return what replays it for such rows.
+    """Record a computation for this many rows of a batch of this size, and return a function that replays it.
 
     Other rows are computed as before. The network, its gradients and the random numbers stay as they are, and results
     are the same, bit for bit. On a CPU, return compute itself. Replaying replaces the gradients.

@@ -11,8 +11,8 @@ import torch
 
 from src.common.artifacts import Environment
 from src.network.device import choose_device
-from src.network.params import BLOCKS, FIRST_BLOCK, ModelParams, Precision
-from src.train.params import TrainParams
+from src.network.params import BLOCKS, FIRST_BLOCK, ModelParams
+from src.train.params import Precision, TrainParams
 
 NARROW = 16  # channels; below this, bfloat16 can be slower than float32
 

@@ -29,8 +29,8 @@ BACKBONE_ADVICE = "more pictures, a lower train.learning_rate or more model.drop
 class Doubts(NamedTuple):
     """How much the network doubts the label of every training image (N,) and every validation image (V,), float32.
 
-    That is the probability of all other classes, from 0 to 1, averaged over the epochs DECISIVE, or those of them that
-    there are; of an image that an epoch left out, the last one counts again.
+    That is the probability of all other classes, from 0 to 1, averaged over the epochs DECISIVE; if training ends
+    before them, it is that of the last epoch. If an epoch leaves an image out, its last loss counts again.
     """
 
     training: Tensor
@@ -62,10 +62,10 @@ def train(
 ) -> TrainingRun:
     """Train a network in place, and leave it with the weights of its best epoch.
 
-    The best epoch has the lowest validation loss; without validation images it is the last one. If easy images are left
-    out of training, the weights are calibrated on the validation images, and judged after that. After every epoch, the
-    checkpoint holds the complete state; training resumes from an existing checkpoint, bit for bit. on_epoch is called
-    with the history after every epoch, and once after resuming. All processes of the group train the same network.
+    The best epoch has the lowest validation loss, measured with a temperature that is fitted in that epoch and that the
+    final weights include; without validation images, the last epoch is the best. After every epoch, the checkpoint
+    holds the complete state; training resumes from an existing checkpoint, bit for bit. on_epoch is called with the
+    history after every epoch, and once after resuming. All processes of the group train the same network.
     Raise UserError when a loss is not finite, OSError when the checkpoint cannot be written.
     """
     learner = Learner(network, data.training, params.train, precision, group)
@@ -135,7 +135,7 @@ def _run_epoch(
     images = train_epoch(learner, data.training, number, transform, history[-1].validation_loss if history else None)
     if learner.steps_per_epoch < SHORT_EPOCH:
         recompute_statistics(learner, data.training)
-    # In evaluation mode, infinite BatchNorm statistics would hide from the losses that the training diverged.
+    # With infinite BatchNorm statistics, the validation loss can be finite although the training has diverged.
     if not all(value.isfinite().all() for value in learner.network.state_dict().values()):
         raise UserError(f"the training diverged in epoch {number}; try a lower train.learning_rate")
     training_losses = learner.unweighted_losses(data.training.labels)

@@ -79,8 +79,8 @@ def fit_temperature(log_probabilities: Tensor, labels: Tensor, class_weights: Te
 
     class_weights: (K,). A network is too confident after long training on few images, and too little so if trained
     mostly on hard ones. One label in N counts as if the second most probable class were right, so that a network
-    without an error is not taken for infallible. The loss is convex in the inverse of the temperature, so bisection
-    finds where its derivative is zero.
+    without an error does not get a temperature near zero. The loss is convex in the inverse of the temperature, so
+    bisection finds where its derivative is zero.
     Source: Guo et al., On Calibration of Modern Neural Networks, 2017.
     """
     values = log_probabilities.double()

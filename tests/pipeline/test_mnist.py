@@ -171,12 +171,6 @@ def drop(page: Page, path: Path) -> None:
     page.get_by_text("Drop Image Here").dispatch_event("drop", {"dataTransfer": transfer})
 
 
-def test_the_demo_without_an_exported_model_says_how_to_make_one(prepared_project: Path) -> None:
-    result = attempt("python", "-m", "tools.demo", cwd=prepared_project)
-    assert (result.returncode, result.stdout.count("\n")) == (1, 1)
-    assert result.stdout.startswith("demo: data/export/model.onnx is missing; run `dvc repro export`")
-
-
 def request(demo: str, path: str, body: Any = None, host: str = "") -> tuple[int, str]:
     """Send a raw request to the demo; return the status and the answer."""
     connection = HTTPConnection(demo.split("/")[2])

@@ -16,7 +16,7 @@ from src.common.artifacts import Error
 from src.compare.comparison import compare
 from src.compare.page import comparison_page
 from src.compare.revisions import Result
-from src.download.verdicts import read_verdicts
+from src.download.decisions import read_decisions
 from src.report.page import Chart, report_page
 from src.report.plots import curves_plot, to_svg
 from tests.builders import make_epochs, make_report_results
@@ -101,15 +101,6 @@ def test_class_names_are_escaped_and_images_have_descriptions(show: Callable[...
     assert page.locator("[role=img]:not([aria-label])").count() == 0
     assert page.locator("img:not([alt])").count() == 0
     assert page.locator("#gallery [role=img]").first.get_attribute("aria-label").startswith("Test image ")  # type: ignore[union-attr]
-
-
-def test_ensemble_and_augmented_images_are_shown_only_if_there_are_any(show: Callable[..., Page]) -> None:
-    page = show(page_text(30, members=5))
-    assert "single network (mean of 5)\n99.10%" in page.inner_text("dl")
-    assert page.locator("img.sheet").evaluate("image => image.naturalWidth") > 0
-    page = show(page_text(30))
-    assert "single network" not in page.inner_text("dl")
-    assert page.locator("img.sheet").count() == 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -234,7 +225,7 @@ def test_the_date_is_that_of_the_file(show: Callable[..., Page], tmp_path: Path)
     assert page.inner_text("#written") == "file written 25 Nov 2026, 05:20"
 
 
-def test_verdicts_become_lines_that_labels_csv_takes(show: Callable[..., Page], tmp_path: Path) -> None:
+def test_decisions_become_lines_that_labels_csv_takes(show: Callable[..., Page], tmp_path: Path) -> None:
     page = show(page_text(3))
     cards, lines = page.locator("#checks li"), page.locator("#lines")
     assert cards.count() == 2 + 3  # suspects of the training and validation images, and test images
@@ -245,8 +236,8 @@ def test_verdicts_become_lines_that_labels_csv_takes(show: Callable[..., Page], 
     assert page.locator("#decided").inner_text() == "3 decided"
     path = tmp_path / "labels.csv"
     path.write_text("file,digest,part,label,note\n" + lines.input_value())
-    found = [verdict for group in read_verdicts(path).by_picture.values() for verdict in group]
-    assert [(verdict.picture, verdict.part, verdict.label) for verdict in found] == [
+    found = [decision for group in read_decisions(path).by_picture.values() for decision in group]
+    assert [(decision.picture, decision.part, decision.label) for decision in found] == [
         ("ab" * 16, "", CLASSES[1]),
         ("cd" * 16, "", CLASSES[-1]),
         (found[2].picture, "test", "-"),

@@ -57,18 +57,6 @@ def test_wrong_parameters_of_another_stage_are_found_before_any_work(prepared_pr
     assert_fails(prepared_project, stage, "2 invalid parameters", "evaluate.shift = 99", "report.colums = 3")
 
 
-@pytest.mark.parametrize("value", [[[2**63]], [[4, 2**63]]])
-def test_layers_that_are_too_large(prepared_project: Path, value: list[list[int]]) -> None:
-    set_params(prepared_project, {"model": {"conv_channels": value}})
-    assert_fails(prepared_project, "download", "should be less than or equal to 65536")
-
-
-def test_parameters_that_contradict_each_other(prepared_project: Path) -> None:
-    set_params(prepared_project, {"augment": {"rotation": 10.0, "clean_epochs": 3}})
-    message = "augment.clean_epochs = 3: must be less than train.epochs = 3, otherwise no epoch would be augmented"
-    assert_fails(prepared_project, "download", "1 invalid parameter", message)
-
-
 def test_missing_and_invalid_parameter_files(prepared_project: Path) -> None:
     path = prepared_project / "params.yaml"
     path.write_text("split: [")
@@ -104,23 +92,6 @@ def test_no_source_for_the_data(prepared_project: Path) -> None:
     datasets.write_text(f"{datasets.read_text()}\ntorchvision.datasets.KMNIST.mirrors = ['http://127.0.0.1:9/']\n")
     refused = "http://127.0.0.1:9/: [Errno 111] Connection refused"
     assert_fails(prepared_project, "download", nowhere, refused, "download.mirrors, or set download.dataset to digits")
-
-
-def test_cuda_on_a_machine_without_it(prepared_project: Path) -> None:
-    set_params(prepared_project, {"train": {"device": "cuda"}})
-    expected = ("train.device = 'cuda', but PyTorch", "use auto or cpu")
-    assert_fails(prepared_project, "train", *expected)
-
-
-def test_more_blocks_than_the_image_has_pixels_for(prepared_project: Path) -> None:
-    set_params(prepared_project, {"model": {"conv_channels": [[2]] * 5}})
-    assert_fails(prepared_project, "train", "block 5 of 5 has too few pixels to pool")
-
-
-def test_a_split_leaves_out_no_class(prepared_project: Path) -> None:
-    set_params(prepared_project, {"split": {"validation_fraction": 0.001}})
-    output = run("python", "-m", "stages", "split", cwd=prepared_project)
-    assert "split: 1,427 training and 10 validation images" in output
 
 
 def test_a_split_with_a_rare_class(prepared_project: Path) -> None:

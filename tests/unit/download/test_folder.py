@@ -20,8 +20,8 @@ from src.common.dataset import Preprocessing
 from src.common.errors import UserError
 from src.download import folder as folder_module
 from src.download.class_folders import list_class_folders
+from src.download.decisions import Downloaded
 from src.download.folder import load_folder
-from src.download.verdicts import Downloaded
 from src.pictures.fitting import fit_picture
 from src.split.params import SplitParams
 from src.split.stratified import split_rows

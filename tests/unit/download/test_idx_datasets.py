@@ -9,10 +9,10 @@ import pytest
 
 from src.common.errors import UserError
 from src.download import idx_datasets
+from src.download.decisions import Downloaded
 from src.download.idx import FILES
 from src.download.idx_datasets import fetch_idx_dataset
 from src.download.params import DownloadParams
-from src.download.verdicts import Downloaded
 from tests.builders import make_download_params
 
 NAMES = list(FILES.values())

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from src.common.errors import UserError
+from src.download.decisions import Downloaded
 from src.download.idx import FILES
 from src.download.idx_folder import load_idx_folder
-from src.download.verdicts import Downloaded
 from tests.builders import make_download_params
 from tests.unit.download.test_idx_datasets import encode_idx, make_files, write_mirror
 
@@ -111,7 +111,7 @@ def test_missing_and_damaged_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=f"neither {NAMES[0]} nor"):
         load(tmp_path / "missing")
     (folder / NAMES[2]).mkdir()
-    with pytest.raises(UserError, match=f"{NAMES[2]}: .*Is a directory"):
+    with pytest.raises(IsADirectoryError, match=f"Is a directory: .*{NAMES[2]}"):
         load(folder)
 
 

@@ -3,9 +3,9 @@ import pytest
 
 from src.common.dataset import Dataset
 from src.download import idx_datasets
+from src.download.decisions import Downloaded
 from src.download.params import DownloadParams
 from src.download.sources import download_dataset
-from src.download.verdicts import Downloaded
 from tests.builders import make_dataset, make_download_params
 
 SMALL = make_dataset(np.zeros((2, 1, 4, 4), np.uint8), np.arange(2), ["a", "b"])
@@ -41,5 +41,5 @@ def test_data_of_your_own_is_loaded_from_a_folder(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("src.download.idx_folder.load_idx_folder", lambda params: (SMALL, SMALL))
     assert download_dataset(params).train is SMALL
     loaded = Downloaded(SMALL, SMALL, [], [])
-    monkeypatch.setattr("src.download.folder.load_folder", lambda params, verdicts: loaded)
+    monkeypatch.setattr("src.download.folder.load_folder", lambda params, decisions: loaded)
     assert download_dataset(make_download_params(dataset="folder")) is loaded

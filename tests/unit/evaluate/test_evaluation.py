@@ -1,11 +1,9 @@
 import math
 
 import numpy as np
-import pytest
 
 from src.common.artifacts import Error, Prediction
 from src.common.dataset import Dataset
-from src.common.errors import UserError
 from src.common.sprites import split_sprite_sheet
 from src.evaluate.evaluation import evaluate, list_errors, list_predictions
 from tests.builders import make_dataset, make_evaluate_params, make_predictions, make_tiny_network
@@ -38,12 +36,6 @@ def test_an_ensemble_reports_the_accuracies_of_its_members() -> None:
     assert evaluation.metrics.members
     assert list(evaluation.metrics.members.accuracy.values()) == alone
     assert "ensemble of 2; single networks average" in evaluation.summary()
-
-
-def test_data_that_the_network_was_not_trained_for_is_rejected() -> None:
-    with pytest.raises(UserError, match="expects images of shape 1x8x8"):
-        other = make_data()._replace(images=np.zeros((30, 1, 9, 9), np.uint8))
-        evaluate([make_tiny_network(classes=3)], other, make_evaluate_params())
 
 
 def test_every_image_has_a_prediction_and_every_misclassified_one_an_error() -> None:

@@ -70,6 +70,10 @@ def test_no_is_a_string_as_dvc_reads_it(tmp_path: Path) -> None:
             ["  model.conv_channels.1.0 = 0.5: Input should be a valid integer"],
         ),
         (
+            {"conv_channels: auto": "conv_channels: [[4, 9223372036854775808]]"},
+            ["  model.conv_channels.0.1 = 9223372036854775808: ", "less than or equal to 65536"],
+        ),
+        (
             {"conv_channels: auto": "conv_channels: 3"},
             ["  model.conv_channels = 3: Input should be a valid list, or auto"],
         ),

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from src.common.artifacts import AppliedVerdict, Error, Prediction
+from src.common.artifacts import AppliedDecision, Error, Prediction
 from src.report.page import Chart, build_report, report_page
 from src.report.params import ReportParams
 from tests.builders import make_report_results
@@ -41,13 +41,13 @@ def test_each_figure_is_shown_once() -> None:
 def test_confirmed_labels_are_not_shown_again_and_changed_test_labels_are_counted() -> None:
     results = make_report_results(2, ["cat", "dog"])
     first = results.suspects[0]
-    verdicts = [
-        AppliedVerdict("train", first.digest, "dog", "cat"),  # corrected, and still suspicious
-        AppliedVerdict("test", results.test_set[results.errors[0].index].digest, "cat", "cat"),
-        AppliedVerdict("test", "12" * 16, "cat", "dog"),
-        AppliedVerdict("test", "34" * 16, "cat", "-"),
+    decisions = [
+        AppliedDecision("train", first.digest, "dog", "cat"),  # corrected, and still suspicious
+        AppliedDecision("test", results.test_set[results.errors[0].index].digest, "cat", "cat"),
+        AppliedDecision("test", "12" * 16, "cat", "dog"),
+        AppliedDecision("test", "34" * 16, "cat", "-"),
     ]
-    page = report_page(results._replace(verdicts=verdicts), (28, 28), [])
+    page = report_page(results._replace(decisions=decisions), (28, 28), [])
     assert first.digest not in page
     assert results.suspects[1].digest in page
     assert results.test_set[results.errors[0].index].digest not in page

@@ -63,12 +63,6 @@ def test_the_error_plot_draws_at_most_max_images_errors(count: int, shown: int, 
     assert figure.get_size_inches()[1] == 2 * rows
 
 
-@pytest.mark.parametrize("count", [0, 1, 7])
-def test_equal_error_plots_have_equal_bytes(count: int) -> None:
-    one, other = (draw(plot_errors(count)) for _ in range(2))
-    assert one == other
-
-
 def test_long_names_are_cut_and_drawn_in_two_lines_that_can_be_read() -> None:
     names = ["Animals & Nature", "Travel and a very long name of a place"]
     figure = plot_errors(4, classes=names, columns=2)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.common.artifacts import AppliedVerdict
+from src.common.artifacts import AppliedDecision
 from src.common.errors import UserError
+from src.download.decisions import Downloaded, read_decisions
 from src.download.folder import load_folder
-from src.download.sources import apply_verdicts
-from src.download.verdicts import Downloaded, read_verdicts
+from src.download.sources import apply_decisions
 from tests.builders import make_dataset, make_download_params
 
 HEADER = "file,digest,part,label,note\n"
@@ -25,7 +25,7 @@ def digest(row: int, part: str = "train") -> str:
 
 def apply(path: Path, *lines: str) -> Downloaded:
     path.write_text(HEADER + "".join(f"{line}\n" for line in lines))
-    return apply_verdicts(TRAIN, TEST, read_verdicts(path))
+    return apply_decisions(TRAIN, TEST, read_decisions(path))
 
 
 @pytest.fixture
@@ -41,9 +41,9 @@ def test_labels_are_changed_confirmed_and_left_out(path: Path, capsys: pytest.Ca
     assert np.array_equal(data.train.digests, TRAIN.digests[[0, 1, 3, 4, 5, 6, 7]])
     assert data.test.labels.tolist() == TEST.labels.tolist()
     assert data.applied == [
-        AppliedVerdict("train", digest(0), "cat", "dog"),
-        AppliedVerdict("train", digest(1), "dog", "dog"),
-        AppliedVerdict("train", digest(2), "cat", "-"),
+        AppliedDecision("train", digest(0), "cat", "dog"),
+        AppliedDecision("train", digest(1), "dog", "dog"),
+        AppliedDecision("train", digest(2), "cat", "-"),
     ]
     assert "labels changed: 1, confirmed: 1; pictures left out: 1" in capsys.readouterr().out
 
@@ -63,7 +63,7 @@ def test_test_labels_are_changed_only_by_lines_for_the_test_set(path: Path, caps
     assert f"line 2: {digest(0, 'test')}" in output
     data = apply(path, f",{digest(0, 'test')},test,dog,")
     assert data.test.labels.tolist() == [1, 1, 0, 1]
-    assert data.applied == [AppliedVerdict("test", digest(0, "test"), "cat", "dog")]
+    assert data.applied == [AppliedDecision("test", digest(0, "test"), "cat", "dog")]
 
 
 def test_lines_that_fit_no_picture_are_counted_and_named(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -114,19 +114,19 @@ def test_lines_that_cannot_be_understood_are_named(path: Path, line: str, messag
 def test_files_that_cannot_be_understood_are_named(path: Path, text: str, message: str) -> None:
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(UserError, match=message):
-        read_verdicts(path)
+        read_decisions(path)
 
 
 def test_files_of_spreadsheet_programs_are_read(path: Path) -> None:
     line = f'\ufefffile;digest;part;label;note\r\n;{digest(0)};;dog;"so; clearly"\r\n'
     path.write_bytes(line.encode())
-    assert apply_verdicts(TRAIN, TEST, read_verdicts(path)).train.labels[0] == 1
+    assert apply_decisions(TRAIN, TEST, read_decisions(path)).train.labels[0] == 1
 
 
 def test_lines_of_the_page_in_a_file_with_semicolons_are_named(path: Path) -> None:
     path.write_text(f"file;digest;part;label;note\n,{digest(0)},,dog,\n")
     with pytest.raises(UserError, match="line 2: has no ; between its values, but the first line has"):
-        read_verdicts(path)
+        read_decisions(path)
 
 
 def test_empty_lines_and_spaces_are_ignored(path: Path) -> None:
@@ -156,7 +156,7 @@ def write_pictures(folder: Path) -> dict[str, Path]:
 
 def load(folder: Path, path: Path, *lines: str) -> Downloaded:
     path.write_text(HEADER + "".join(f"{line}\n" for line in lines))
-    return load_folder(make_download_params(folder=str(folder), image_size=8), read_verdicts(path))
+    return load_folder(make_download_params(folder=str(folder), image_size=8), read_decisions(path))
 
 
 def test_files_are_named_as_in_the_folder_and_keep_their_side(tmp_path: Path, path: Path) -> None:

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from src.common.artifacts import AppliedVerdict, PictureName
+from src.common.artifacts import AppliedDecision, PictureName
 from src.common.dataset import Dataset
 from src.common.errors import UserError
-from src.common.text import abridge, show
+from src.common.text import abridge, listing, show
 
 COLUMNS = ("file", "digest", "part", "label", "note")
 LEAVE_OUT = "-"
@@ -31,7 +31,7 @@ class Downloaded(NamedTuple):
     train: Dataset
     test: Dataset
     files: list[PictureName]
-    applied: list[AppliedVerdict]
+    applied: list[AppliedDecision]
 
 
 class Corrections(NamedTuple):
@@ -40,10 +40,10 @@ class Corrections(NamedTuple):
     labels: np.ndarray
     kept: np.ndarray
     decided: np.ndarray
-    applied: list[AppliedVerdict]
+    applied: list[AppliedDecision]
 
 
-class Verdict(NamedTuple):
+class Decision(NamedTuple):
     """A line of labels.csv: the class of a picture, or `-` to leave it out; part: test, or empty for all others."""
 
     line: int
@@ -52,14 +52,14 @@ class Verdict(NamedTuple):
     label: str
 
 
-class Verdicts:
+class Decisions:
     """The lines of labels.csv, by the file or the digest of their picture; path: of labels.csv."""
 
-    def __init__(self, verdicts: Sequence[Verdict], path: Path) -> None:
+    def __init__(self, decisions: Sequence[Decision], path: Path) -> None:
         self.path = path
-        self.by_picture: dict[str, list[Verdict]] = {}
-        for verdict in verdicts:
-            self.by_picture.setdefault(verdict.picture, []).append(verdict)
+        self.by_picture: dict[str, list[Decision]] = {}
+        for decision in decisions:
+            self.by_picture.setdefault(decision.picture, []).append(decision)
 
     def apply(
         self,
@@ -79,8 +79,8 @@ class Verdicts:
         applied, used = [], set()
         for row, (digest, names) in enumerate(zip(digests, files, strict=True)):
             keys = {digest.hex(), *names, *map(show, names)}  # files.csv has names as show returns them
-            found = [verdict for key in sorted(keys) for verdict in self.by_picture.get(key, ())]
-            found = [verdict for verdict in found if (verdict.part == "test") == in_test[row]]
+            found = [decision for key in sorted(keys) for decision in self.by_picture.get(key, ())]
+            found = [decision for decision in found if (decision.part == "test") == in_test[row]]
             if not found:
                 continue
             first, *others = found
@@ -95,10 +95,10 @@ class Verdicts:
                     f"{self.path}, line {first.line}: unknown class {show(first.label)}; known are"
                     f" {', '.join(map(show, classes))}, and {LEAVE_OUT} to leave a picture out"
                 )
-            used |= {verdict.line for verdict in found}
+            used |= {decision.line for decision in found}
             decided[row] = True
             part = "test" if in_test[row] else "train"
-            applied.append(AppliedVerdict(part, digest.hex(), classes[labels[row]], first.label))
+            applied.append(AppliedDecision(part, digest.hex(), classes[labels[row]], first.label))
             if first.label == LEAVE_OUT:
                 kept[row] = False
             else:
@@ -106,25 +106,25 @@ class Verdicts:
         self._report(applied, used)
         return Corrections(corrected, kept, decided, applied)
 
-    def _report(self, applied: Sequence[AppliedVerdict], used: set[int]) -> None:
-        out = sum(verdict.label == LEAVE_OUT for verdict in applied)
-        right = sum(verdict.label == verdict.before for verdict in applied)
+    def _report(self, applied: Sequence[AppliedDecision], used: set[int]) -> None:
+        out = sum(decision.label == LEAVE_OUT for decision in applied)
+        right = sum(decision.label == decision.before for decision in applied)
         if applied:
             changed = len(applied) - out - right
             print(
                 f"download: {self.path}: labels changed: {changed:,}, confirmed: {right:,}; pictures left out: {out:,}"
             )
-        unused = [verdict for found in self.by_picture.values() for verdict in found if verdict.line not in used]
+        unused = [decision for found in self.by_picture.values() for decision in found if decision.line not in used]
         if unused:
-            lines = abridge([f"line {verdict.line}: {show(verdict.picture)}" for verdict in unused])
+            lines = abridge([f"line {decision.line}: {show(decision.picture)}" for decision in unused])
             title = (
                 f"download: {self.path}: lines without effect: {len(unused):,}; they match no picture of this dataset,"
                 " or the part does not fit, which is test for test pictures and empty for all others:"
             )
-            print("\n  ".join([title, *lines]))
+            print(listing(title, lines))
 
 
-def read_verdicts(path: Path) -> Verdicts:
+def read_decisions(path: Path) -> Decisions:
     """Read labels.csv, including as spreadsheet programs save it; raise UserError if a line cannot be understood."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -133,19 +133,19 @@ def read_verdicts(path: Path) -> Verdicts:
     header = text.partition("\n")[0]
     delimiter = ";" if ";" in header and "," not in header else ","
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, restval="")
-    verdicts = []
+    decisions = []
     try:
         if missing := [name for name in COLUMNS[:-1] if name not in (reader.fieldnames or ())]:
             raise UserError(f"{path} has no column {', '.join(missing)}; its first line must be {','.join(COLUMNS)}")
         for values in reader:
             if any(values.values()):  # spreadsheet programs write empty lines
-                verdicts.append(_check_line(path, reader.line_num, values, delimiter))
+                decisions.append(_check_line(path, reader.line_num, values, delimiter))
     except csv.Error as error:
         raise UserError(f"{path}, line {reader.line_num}: {error}") from None
-    return Verdicts(verdicts, path)
+    return Decisions(decisions, path)
 
 
-def _check_line(path: Path, line: int, values: dict[str, str], delimiter: str) -> Verdict:
+def _check_line(path: Path, line: int, values: dict[str, str], delimiter: str) -> Decision:
     problem = ""
     if None in values:
         problem = "has more values than there are columns; a name with a comma must be in double quotes"
@@ -159,7 +159,7 @@ def _check_line(path: Path, line: int, values: dict[str, str], delimiter: str) -
         problem = f"has no label; write {LEAVE_OUT} to leave the picture out"
     if problem:
         raise UserError(f"{path}, line {line}: {problem}")
-    return Verdict(line, values["file"] or values["digest"].lower(), values["part"], values["label"].strip())
+    return Decision(line, values["file"] or values["digest"].lower(), values["part"], values["label"].strip())
 
 
-NO_VERDICTS = Verdicts((), Path("labels.csv"))
+NO_DECISIONS = Decisions((), Path("labels.csv"))
