@@ -10,14 +10,10 @@ benchmarks.labels --ways default cleanlab`.
 """
 
 import argparse
-import os
 import time
 from collections.abc import Sequence
-from contextlib import redirect_stdout
-from functools import partial
 from pathlib import Path
 from statistics import mean
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +21,7 @@ import torch
 from PIL import Image
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
+from benchmarks.own_images import train_one
 from src.common.artifacts import Prediction
 from src.common.cli import run_cli
 from src.common.dataset import Dataset, Split
@@ -35,10 +32,7 @@ from src.evaluate.evaluation import evaluate
 from src.evaluate.prediction import average_networks, predict_probabilities
 from src.params.params import Params, default_values, read_recipe
 from src.split.stratified import split_rows
-from src.train.checkpoint import Checkpoint
-from src.train.ensemble import TrainedEnsemble, train_ensemble
-from src.train.params import TrainSections
-from src.train.runtime import set_up_runtime
+from src.train.ensemble import TrainedEnsemble
 from src.train.suspects import find_suspects, rank
 from stages.evaluate import TEST
 from stages.split import SPLIT, TRAIN
@@ -165,17 +159,12 @@ def plant(labels: np.ndarray, fraction: float, kind: str, seed: int, classes: in
 
 
 def train(data: Dataset, split: Split, changes: dict[str, dict[str, Any]], seed: int) -> TrainedEnsemble:
-    """Train with the default parameters and these changes, without output."""
+    """Train with the default parameters and these changes."""
     values = default_values()
     for section, settings in changes.items():
         values[section] |= settings
     values["train"]["seed"] = seed
-    params = Params.model_validate(values)
-    sections = TrainSections(params.model, params.augment, params.train)
-    runtime = set_up_runtime(params.train, params.model)
-    with TemporaryDirectory() as folder, Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
-        open_checkpoint = partial(Checkpoint, Path(folder), "labels")
-        return train_ensemble(data, split, sections, runtime, open_checkpoint, lambda history: None)
+    return train_one(data, split, Params.model_validate(values))
 
 
 def summarize(ensemble: TrainedEnsemble, test: Dataset) -> Training:

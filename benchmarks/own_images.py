@@ -35,7 +35,7 @@ from sklearn.svm import SVC
 
 from benchmarks.accuracy import override
 from src.common.cli import run_cli
-from src.common.dataset import Dataset
+from src.common.dataset import Dataset, Split
 from src.common.params import read_yaml
 from src.common.text import markdown_table
 from src.download.sources import load_small_digits
@@ -246,7 +246,7 @@ def measure_recipe(train: Dataset, test: Dataset | None, values: dict[str, Any],
     for seed in range(seeds):
         params = check_params(values | {"train": values["train"] | {"seed": seed}}, path)
         features = extract_features(params.model.backbone, train.images)
-        trained = train_one(train, params, features)
+        trained = train_one(train, split_rows(train, params.split), params, features)
         if not params.train.refit:
             losses.append(trained.best.validation_loss)
         if test is None:
@@ -259,12 +259,12 @@ def measure_recipe(train: Dataset, test: Dataset | None, values: dict[str, Any],
     return Figures(accuracies, balanced, losses, (time.perf_counter() - start) / seeds)
 
 
-def train_one(data: Dataset, params: Params, features: BackboneFeatures | None) -> TrainedEnsemble:
-    """Split and train as the stages do, without their output."""
+def train_one(data: Dataset, split: Split, params: Params, features: BackboneFeatures | None = None) -> TrainedEnsemble:
+    """Train as the stage does, without its output."""
     with TemporaryDirectory() as checkpoints, redirect_stdout(io.StringIO()):
         return train_ensemble(
             data,
-            split_rows(data, params.split),
+            split,
             TrainSections(params.model, params.augment, params.train),
             set_up_runtime(params.train, params.model, features is not None),
             partial(Checkpoint, Path(checkpoints), "key"),
