@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from src.common.errors import UsageError, UserError
 
+INTERRUPTED = 130  # the exit code of a shell
 # How PyTorch words an out-of-memory RuntimeError, on the CPU and on CUDA.
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 
@@ -78,21 +79,19 @@ def find_dvc() -> int | None:
 
 
 def exit_on_interrupt(quiet: bool) -> None:
-    """Make SIGTERM, and SIGINT unless it is ignored, end the process with one line, unless quiet, and exit code 130."""
+    """Make SIGTERM, and SIGINT unless it is ignored, end the process with one line, unless quiet, and its exit code."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        if quiet:
+            sys.exit(INTERRUPTED)
+        exit_interrupted()
+
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, _exit_quietly if quiet else _exit)
-
-
-def _exit_quietly(_number: int, _frame: FrameType | None) -> None:
-    sys.exit(130)
-
-
-def _exit(_number: int, _frame: FrameType | None) -> None:
-    exit_interrupted()
+            signal.signal(number, end)
 
 
 def exit_interrupted() -> NoReturn:
     """Exit as after an interrupt."""
     print("interrupted; the same command resumes from the last completed epoch or stage", file=sys.stderr)
-    sys.exit(130)
+    sys.exit(INTERRUPTED)
