@@ -8,6 +8,7 @@ from src.common.dataset import Dataset, Split
 from src.common.files import read_bytes, read_csv, read_json, write_bytes
 from src.common.params import PARAMS, read_yaml
 from src.common.text import count
+from src.evaluate.prediction import check_compatible
 from src.export.classifier import Description, decode_classifier, measure_images
 from src.export.model_card import Facts, model_card
 from src.export.onnx_model import OPSET, TOLERANCE, to_onnx, verify
@@ -23,9 +24,11 @@ MODEL, CARD = Path("data/export/model.onnx"), Path("data/export/model.md")
 def main() -> None:
     params = read_params()
     shift = params.evaluate.shift
-    networks, images = load_networks(TRAINED), Dataset.load(Path("data/download/test.npz")).images
+    networks, test = load_networks(TRAINED), Dataset.load(Path("data/download/test.npz"))
+    images = test.images
     backbone = None if params.model.backbone == NO_BACKBONE else Path(params.model.backbone)
     extractor = Extractor(backbone, images.shape[1:]) if backbone else None
+    check_compatible(networks[0], test, extractor.backbone if extractor else None)
     features = extractor.extract(images) if extractor else None
     split = Split.load(Path("data/split/indices.npz"))
     facts = Facts(

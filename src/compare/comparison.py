@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from statistics import mean, stdev
 from typing import Any, Literal, NamedTuple
@@ -21,8 +22,9 @@ class Comparison(NamedTuple):
     """Two results and how they differ, on the test images that both have, judged by the labels of `other`.
 
     fixed: indices in base's test set; broken, errors_in_both: in other's. images: the number of common images, of which
-    some are relabelled. added, removed: the numbers of images that only other or only base has. detectable is in
-    images.
+    some are relabelled. added, removed: the numbers of images that only other or only base has. renamed: the new name
+    of every class of base whose images mostly have a new class in other; dropped: the other classes that only base has.
+    detectable is in images.
     """
 
     base: Result
@@ -34,6 +36,8 @@ class Comparison(NamedTuple):
     added: int
     removed: int
     relabelled: int
+    renamed: dict[str, str]
+    dropped: list[str]
     p_value: float
     verdict: Verdict
     detectable: int
@@ -63,6 +67,8 @@ class Comparison(NamedTuple):
             "images_added": self.added,
             "images_removed": self.removed,
             "images_relabelled": self.relabelled,
+            "classes_renamed": self.renamed,
+            "classes_dropped": self.dropped,
             "fixed": self.fixed,
             "broken": self.broken,
             "errors_in_both": self.errors_in_both,
@@ -87,12 +93,19 @@ def compare(base: Result, other: Result, alpha: float) -> Comparison:
     if not pairs:
         raise UserError(f"{base.name} and {other.name} have no test image in common and cannot be compared")
 
-    def is_wrong(result: Result, index: int, images: Sequence[TestImage], label: str) -> bool:
-        predicted = result.errors[index].predicted if index in result.errors else images[index].label
-        return predicted != label
+    renamed = find_renamed([(before[one].label, after[two].label) for one, two in pairs], before, after)
+
+    def predicted(result: Result, index: int, images: Sequence[TestImage]) -> str:
+        return result.errors[index].predicted if index in result.errors else images[index].label
+
+    def in_other(name: str) -> str:
+        return renamed.get(name, name)
 
     outcomes = {
-        (one, two): (is_wrong(base, one, before, after[two].label), is_wrong(other, two, after, after[two].label))
+        (one, two): (
+            in_other(predicted(base, one, before)) != after[two].label,
+            predicted(other, two, after) != after[two].label,
+        )
         for one, two in pairs
     }
     fixed = sorted(one for (one, _), wrong in outcomes.items() if wrong == (True, False))
@@ -108,12 +121,29 @@ def compare(base: Result, other: Result, alpha: float) -> Comparison:
         images=len(pairs),
         added=len(index_after) - len(pairs),
         removed=len(index_before) - len(pairs),
-        relabelled=sum(before[one].label != after[two].label for one, two in pairs),
+        relabelled=sum(in_other(before[one].label) != after[two].label for one, two in pairs),
+        renamed=renamed,
+        dropped=sorted({image.label for image in before} - {image.label for image in after} - renamed.keys()),
         p_value=p_value,
         verdict=direction if p_value < alpha else "no evidence either way",
         detectable=smallest_detectable(len(fixed) + len(broken), alpha),
         alpha=alpha,
     )
+
+
+def find_renamed(
+    labels: Sequence[tuple[str, str]], before: Sequence[TestImage], after: Sequence[TestImage]
+) -> dict[str, str]:
+    """Return the new names of classes: labels: those of the common images in both test sets."""
+    old, new = ({image.label for image in images} for images in (before, after))
+    renamed = {}
+    for name in sorted(old - new):
+        names = Counter(after for before, after in labels if before == name)
+        if names:
+            likeliest, count = names.most_common(1)[0]
+            if likeliest not in old and 2 * count > names.total():
+                renamed[name] = likeliest
+    return renamed
 
 
 def mcnemar(fixed: int, broken: int) -> float:

@@ -53,16 +53,22 @@ def comparison_markdown(comparison: Comparison) -> str:
 
 def data_lines(comparison: Comparison) -> list[str]:
     """Say how the test sets differ, if they do."""
-    if not (comparison.added or comparison.removed or comparison.relabelled):
-        return []
-    before, after = comparison.accuracies
-    return [
-        f"**The test sets differ**: {comparison.added:,} images added, {comparison.removed:,} removed,"
-        f" {comparison.relabelled:,} relabelled. Compared are the {comparison.images:,} images that both have, with the"
-        f" labels of {comparison.other.name}: accuracy {before:.2%} before, {after:.2%} after. The metrics below are of"
-        " each side's whole test set.",
-        "",
-    ]
+    lines = []
+    if comparison.added or comparison.removed or comparison.relabelled:
+        before, after = comparison.accuracies
+        lines += [
+            f"**The test sets differ**: {comparison.added:,} images added, {comparison.removed:,} removed,"
+            f" {comparison.relabelled:,} relabelled. Compared are the {comparison.images:,} images that both have, with"
+            f" the labels of {comparison.other.name}: accuracy {before:.2%} before, {after:.2%} after. The metrics"
+            " below are of each side's whole test set.",
+            "",
+        ]
+    if comparison.renamed:
+        lines += [f"Classes renamed: {', '.join(f'{old} is {new}' for old, new in comparison.renamed.items())}.", ""]
+    if comparison.dropped:
+        dropped = ", ".join(comparison.dropped)
+        lines += [f"**{comparison.other.name} has fewer classes**, which is easier: without {dropped}.", ""]
+    return lines
 
 
 def seeds_markdown(base: list[Result], other: list[Result], comparison: SeedComparison) -> str:

@@ -21,6 +21,8 @@ def check_class_name(name: str, place: Path) -> None:
     """Raise UserError if a class cannot have this name; place: the file or the folder that has it."""
     if not name.isprintable():
         raise UserError(f"{place}: the class name {name!r} has characters that cannot be printed; rename the class")
+    if name != name.strip():
+        raise UserError(f"{place}: the class name {name!r} begins or ends with a space; rename the class")
     if name == LEAVE_OUT:
         raise UserError(f"{place}: a class cannot be named {name}, which leaves out a picture in labels.csv; rename it")
 
@@ -128,6 +130,8 @@ def read_decisions(path: Path) -> Decisions:
     """Read labels.csv, including as spreadsheet programs save it; raise UserError if a line cannot be understood."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; bring it back, or create it with the line {','.join(COLUMNS)}") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8; save it as CSV UTF-8: {error}") from None
     header = text.partition("\n")[0]

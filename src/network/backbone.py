@@ -23,6 +23,7 @@ IMAGENET: dict[str, Triple] = {
     "mean": (0.485, 0.456, 0.406),
     "std": (0.229, 0.224, 0.225),
 }
+STANDARD = {"", "ai.onnx"}  # the domain of ONNX's own operators
 OPSET = 17  # at least
 LARGEST = 1e6  # magnitude of a feature; with larger ones, training diverges
 INPUT, OUTPUT, PREFIX = "images", "features", "backbone."
@@ -151,9 +152,10 @@ def _read(path: Path, file: Path) -> tuple[Any, str]:
         model = onnx.load_from_string(contents)
     except Exception:  # protobuf's DecodeError, among others
         model = onnx.ModelProto()
-    if not model.graph.node:
-        raise UserError(f"model.backbone = {path} is not an ONNX file")
-    tensors = [tensor for tensor in model.graph.initializer if external.uses_external_data(tensor)]
+    if not (model.graph.node and model.graph.output):
+        raise UserError(f"model.backbone = {path} is not an ONNX file, or has no output")
+    constants = (attribute.t for node in model.graph.node for attribute in node.attribute if attribute.HasField("t"))
+    tensors = [one for one in (*model.graph.initializer, *constants) if external.uses_external_data(one)]
     if tensors and path == file:
         # DVC would not notice a change in them.
         raise UserError(f"model.backbone = {path} keeps its weights in other files; name a folder that holds them all")
@@ -189,7 +191,7 @@ def _read_preprocessing(model: Any, path: Path) -> tuple[int, Triple, Triple]:
     _, _, height, width = shapes[0]
     if isinstance(height, int) and height != width:
         raise UserError(f"model.backbone = {path} takes pictures of {height}x{width} pixels; they must be square")
-    if domains := sorted({entry.domain for entry in model.opset_import} - {"", "ai.onnx"}):
+    if domains := sorted({node.domain for node in model.graph.node} - STANDARD):
         raise UserError(f"model.backbone = {path} needs operators from {', '.join(domains)}, which are not ONNX's")
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     mean, std = (_parse(metadata[key], key, path) if key in metadata else IMAGENET[key] for key in IMAGENET)
@@ -210,20 +212,20 @@ def _connect(backbone: Any, image_shape: tuple[int, int, int], size: int, mean: 
     """Return a model that maps images uint8 (N, C, H, W) to the features (N, F) of a backbone."""
     from onnx import TensorProto, compose, helper, numpy_helper, version_converter
 
-    opset = max(entry.version for entry in backbone.opset_import)
+    opset = max((entry.version for entry in backbone.opset_import if entry.domain in STANDARD), default=1)
     if opset < OPSET:
         backbone, opset = version_converter.convert_version(backbone, OPSET), OPSET
     backbone = compose.add_prefix(backbone, PREFIX)
     weights = {tensor.name for tensor in backbone.graph.initializer}
     (taken,) = [entry for entry in backbone.graph.input if entry.name not in weights]
     taken.type.tensor_type.shape.dim[0].dim_param = "N"  # one picture at a time, in many files
-    given = backbone.graph.output[0]
+    given, *_ = backbone.graph.output
     rank = len(given.type.tensor_type.shape.dim)
+    if rank not in (2, 4):
+        raise UserError(f"its output must be declared as (N, F) or (N, F, h, w), but has {rank or 'no'} axes")
     del backbone.graph.output[1:]
     del backbone.graph.value_info[:]
     given.type.tensor_type.shape.dim[0].dim_param = "N"
-    if rank not in (2, 4):
-        raise UserError(f"its output must be declared as (N, F) or (N, F, h, w), but has {rank or 'no'} axes")
     constants = {
         "sizes": np.array([size, size]),
         "rgb": np.array([3]),

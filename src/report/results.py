@@ -59,6 +59,9 @@ class Results(NamedTuple):
 
     def split_error_images(self) -> np.ndarray:
         """Return the misclassified images, uint8 (E, C, H, W); raise UserError if the artifacts are inconsistent."""
+        if [*self.training_images] != self.classes:
+            expected, found = (", ".join(names) for names in (self.training_images, self.classes))
+            raise UserError(f"the data has the classes {expected}, but metrics.json has {found}; run `dvc repro`")
         split_sprite_sheet(self.suspect_images, min(len(self.suspects), SUSPECTS_SHOWN), "suspects", "train")
         unknown = {name for error in self.errors for name in (error.actual, error.predicted)} - {*self.classes}
         if unknown or len(self.errors) != self.metrics.errors:

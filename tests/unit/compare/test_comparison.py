@@ -6,7 +6,9 @@ from scipy.stats import binomtest, ttest_ind
 
 from src.common.errors import UserError
 from src.compare.comparison import compare, compare_seeds, holm, mcnemar, smallest_detectable, welch_p_values
+from src.compare.markdown import comparison_markdown
 from tests.builders import make_result
+from tools.compare import missing_metrics
 
 
 def test_images_are_fixed_broken_or_errors_in_both() -> None:
@@ -40,6 +42,22 @@ def test_relabelled_images_are_judged_by_the_newer_label_on_both_sides() -> None
     comparison = compare(base, other, 0.05)
     assert comparison.relabelled == 3
     assert (comparison.fixed, comparison.broken, comparison.errors_in_both) == ([1, 3], [], [2])
+
+
+def test_a_renamed_class_changes_no_verdict() -> None:
+    others = {8: "7", 9: "7"}
+    base = make_result("a", {0, 1, 9}, test_set=range(10), labels=others)
+    names = dict.fromkeys(range(7), "four") | others  # one of the fours is relabelled, too
+    other = make_result("b", {0, 9}, test_set=range(10), labels=names | {7: "7"})
+    comparison = compare(base, other, 0.05)
+    assert (comparison.renamed, comparison.dropped, comparison.relabelled) == ({"4": "four"}, [], 1)
+    assert (comparison.fixed, comparison.broken, comparison.errors_in_both) == ([1, 7], [], [0, 9])
+    assert missing_metrics(comparison) == []
+    kept = make_result("b", set(), test_set=range(8))
+    assert compare(base, kept, 0.05).dropped == ["7"]
+    text = comparison_markdown(compare(base, other, 0.05))
+    assert "Classes renamed: 4 is four." in text
+    assert "**b has fewer classes**, which is easier: without 7." in comparison_markdown(compare(base, kept, 0.05))
 
 
 def test_a_picture_that_occurs_more_than_once_counts_once() -> None:

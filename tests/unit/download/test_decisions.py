@@ -210,3 +210,8 @@ def test_a_class_that_becomes_empty_is_an_error(tmp_path: Path, path: Path) -> N
     paths = write_pictures(tmp_path / "photos")
     with pytest.raises(UserError, match="no test pictures that can be used for: dog"):
         load(tmp_path / "photos", path, f"{paths['dog 0']},,test,cat,", f"{paths['dog 1']},,test,cat,")
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"labels.csv is missing; bring it back, or .* file,digest,part,label,note"):
+        read_decisions(tmp_path / "labels.csv")

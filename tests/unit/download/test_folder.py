@@ -353,6 +353,7 @@ def test_missing_and_empty_folders_say_what_goes_where(tmp_path: Path) -> None:
             r"class cat holds only folders \(persian, tabby\); make each",
         ),
         ({"-": [1], "cat": [2]}, "a class cannot be named -, which leaves out a picture"),
+        ({"oak ": [1], "cat": [2]}, "the class name 'oak ' begins or ends with a space; rename the class"),
         ({"a\nb": [1], "cat": [2]}, r"the class name 'a\\nb' has characters that cannot be printed; rename"),
         ({"Cat": [1], "cat": [2], "dog": [3]}, "class names 'Cat' and 'cat' differ only in case"),
         ({"train/Cat": [1], "train/b": [2], "test/cat": [3], "test/b": [4]}, "'Cat' and 'cat' differ only in case"),

@@ -123,7 +123,11 @@ def spoil(model: onnx.ModelProto, how: str) -> bytes:
         case "integers":
             picture.elem_type = TensorProto.UINT8
         case "domain":
-            model.opset_import.append(helper.make_opsetid("com.example", 1))
+            model.graph.node[0].domain = "com.example"
+        case "shape":
+            model.graph.output[0].type.tensor_type.ClearField("shape")
+        case "output":
+            del model.graph.output[:]
         case "operator":
             model.graph.node[0].op_type = "Convolve"
         case "mean":
@@ -143,6 +147,8 @@ def spoil(model: onnx.ModelProto, how: str) -> bytes:
         ("integers", r"expected one input, float \(N, 3, H, W\)"),
         ("oblong", "takes pictures of 16x20 pixels; they must be square"),
         ("domain", "needs operators from com.example"),
+        ("shape", "its output must be declared as .* but has no axes"),
+        ("output", "has no output"),
         ("operator", "cannot be used"),
         ("mean", "mean in its metadata is 'bright'"),
         ("scale", "must be for RGB from 0 to 1"),
@@ -207,6 +213,19 @@ def test_a_folder_holds_weights_in_other_files(tmp_path: Path) -> None:
     weights.unlink()
     with pytest.raises(UserError, match="its weights cannot be read"):
         Extractor(folder, (3, 12, 12))
+
+
+def test_constants_may_lie_in_other_files_and_unused_domains_do_not_matter(tmp_path: Path) -> None:
+    network, folder = make_backbone(), tmp_path / "network"
+    expected = Extractor(write_backbone(tmp_path), (3, 12, 12)).extract(IMAGES)
+    (kernel,) = network.graph.initializer
+    network.graph.node.insert(0, helper.make_node("Constant", [], ["kernel"], value=kernel))
+    del network.graph.initializer[:]
+    network.opset_import.append(helper.make_opsetid("com.example", 99))
+    folder.mkdir()
+    onnx.save(network, folder / "tiny.onnx", save_as_external_data=True, size_threshold=0, convert_attribute=True)
+    assert [path.name != "tiny.onnx" for path in folder.iterdir()].count(True) == 1
+    assert np.array_equal(Extractor(folder, (3, 12, 12)).extract(IMAGES), expected)
 
 
 def test_weights_outside_the_folder_are_rejected(tmp_path: Path) -> None:

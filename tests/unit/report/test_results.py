@@ -28,7 +28,8 @@ def test_errors_must_fit_the_metrics(rows: slice, found: str) -> None:
     results = make_report_results(7, CLASSES)
     recall = {name: 0.9 for name in CLASSES if rows.stop < 7 or name != "dog"}
     metrics = results.metrics.model_copy(update={"recall": recall})
-    changed = results._replace(errors=results.errors[rows], metrics=metrics)
+    training_images = dict.fromkeys(recall, 5)
+    changed = results._replace(errors=results.errors[rows], metrics=metrics, training_images=training_images)
     with pytest.raises(UserError, match=rf"errors.csv has {found}, but .* 7 errors .*; run `dvc repro"):
         changed.split_error_images()
 
@@ -36,4 +37,10 @@ def test_errors_must_fit_the_metrics(rows: slice, found: str) -> None:
 def test_a_damaged_sheet_of_suspects_is_named() -> None:
     changed = make_report_results(7, CLASSES)._replace(suspect_images=b"GIF89a")
     with pytest.raises(UserError, match=r"suspects.png is damaged or .* suspects.csv .*`dvc repro train"):
+        changed.split_error_images()
+
+
+def test_results_of_other_data_are_rejected() -> None:
+    changed = make_report_results(7, CLASSES)._replace(training_images={"oak": 3, "elm": 4})
+    with pytest.raises(UserError, match=r"the data has the classes oak, elm, but metrics.json has cat, dog, bird; run"):
         changed.split_error_images()
