@@ -64,8 +64,9 @@ SUSPECTS_SHOWN = 200  # on the sprite sheet suspects.png, at most
 class Suspect:
     """A row of suspects.csv: an image of train.npz whose label may be wrong.
 
-    part is train or validation, index the image's row in train.npz, predicted what the network says, digest that of the
-    image's picture in hexadecimal. score: from 0 to 1, the probability of the other classes during training.
+    part is train or validation, index the image's row in train.npz, predicted the most probable of the other classes,
+    digest that of the image's picture in hexadecimal. score: from 0 to 1, the probability of all other classes during
+    training.
     """
 
     part: str

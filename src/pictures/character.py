@@ -36,8 +36,10 @@ INK = 1.4  # times the darkness of the lines; darker strokes are not erased
 MIN_LINES = 4  # in the same direction; fewer may be strokes or the box of a form
 PAPER = 0.2  # of the longer side; wider than a stroke
 MIN_EDGE = 0.015  # of the brightness per pixel; less is uniform
+MIN_EDGE_ON_FOLDS = 0.06  # folds divide a sheet, and so do hard shadows
 MIN_SHEET = 0.04  # of the picture's area
 MIN_RECTANGLE = 0.9  # of the smallest rectangle around a sheet
+MIN_FRAME = 0.96  # of that around a frame; a D is nearly a rectangle, too
 MIN_SOLID = 0.8  # of a sheet's convex hull, with what lies on it
 MIN_SOLID_CROPPED = 0.95  # a thick character that fills the picture is more solid than one on paper
 MAX_ASPECT = 2.5  # of a sheet; a straight stroke is longer
@@ -49,7 +51,11 @@ MIN_CHARACTER = 0.015  # of the picture's longer side
 MIN_ON_PIECE = 0.05  # of the picture's longer side, on paper that covers less than half of it
 MAX_PARTS = 4  # of a character
 NEIGHBOURS = np.ones((3, 3))  # diagonal ones, too
+MIN_HOLE, MIN_CONVEX = 0.25, 0.9  # of a sheet's area, and of its own hull: the hole of a 0 that looks like a sheet
+MAX_UNDERLINE = 0.2  # of its length: the height of a line below a character
+MIN_ENCLOSED = 0.3  # of a circle's height: the height of a character in it
 NOTHING = "no ink stands out from the paper; the picture must show one character, darker or lighter than the rest"
+ONLY_FRAMES = "only rectangles stand out from the paper, such as frames or sheets; the picture must show one character"
 
 
 def find_character(picture: Image.Image) -> np.ndarray:
@@ -57,14 +63,18 @@ def find_character(picture: Image.Image) -> np.ndarray:
     scale = max(MIN_SIDE, min(SIDE, max(picture.size))) / max(picture.size)
     small = picture.resize([max(1, round(length * scale)) for length in picture.size])
     grey = erase_lines(np.asarray(small) / 255)
-    best, best_box, piece, solid = None, None, False, MIN_SOLID
+    best, best_box, piece, solid, framed = None, None, False, MIN_SOLID, False
     for sheet in sorted(find_sheets(grey), key=lambda sheet: sheet[1].sum()):
-        ink = find_ink(grey, *sheet)
+        marks = find_ink(grey, *sheet)
+        ink = drop_rectangles(marks, hole=MIN_HOLE * sheet[1].sum())
         box = largest_box(ink)
         if box is None:
+            framed = framed or marks.max() > 0.5
             continue
         if best_box is None or (extent(box) > extent(best_box) and not encloses(box, best_box)):
             best, best_box, piece = ink, box, bool(sheet[1].mean() < 0.5)
+    if best is None and framed:
+        raise UserError(ONLY_FRAMES)
     if best is None or best_box is None or (piece and extent(best_box) < MIN_ON_PIECE * max(grey.shape)):
         best, solid = find_cropped_ink(grey), MIN_SOLID_CROPPED
     ink, place = cut_out(best, solid)
@@ -109,18 +119,19 @@ def erase_lines(grey: np.ndarray) -> np.ndarray:
 def find_sheets(grey: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the uniform part of every region that may be the sheet, and the whole of it."""
     gradient = gaussian_gradient_magnitude(grey, 1)
-    uniform = gradient < max(MIN_EDGE, 4 * np.median(gradient))
-    regions, _ = label(uniform)
-    sizes = np.bincount(regions[uniform])
-    for index in np.flatnonzero(sizes >= MIN_SHEET * grey.size):
-        region = regions == index
-        if is_sheet(region):
-            mask = Image.new("1", grey.shape[::-1])
-            ImageDraw.Draw(mask).polygon(hull_of(region)[0].round().astype(int).ravel().tolist(), fill=1)
-            yield region, np.asarray(mask) | region
+    edge = max(MIN_EDGE, 4 * np.median(gradient))
+    for uniform in (gradient < edge, gradient < max(MIN_EDGE_ON_FOLDS, edge)):
+        regions, _ = label(uniform)
+        sizes = np.bincount(regions[uniform])
+        for index in np.flatnonzero(sizes >= MIN_SHEET * grey.size):
+            region = regions == index
+            if is_sheet(region):
+                mask = Image.new("1", grey.shape[::-1])
+                ImageDraw.Draw(mask).polygon(hull_of(region)[0].round().astype(int).ravel().tolist(), fill=1)
+                yield region, np.asarray(mask) | region
 
 
-def is_sheet(region: np.ndarray, solid: float = MIN_SOLID) -> bool:
+def is_sheet(region: np.ndarray, solid: float = MIN_SOLID, rectangle: float = MIN_RECTANGLE) -> bool:
     """Whether a region is a rectangle, with whatever inside, or solid: strokes of a pen are neither."""
     corners, area = hull_of(region)
     if area < MIN_SHEET * region.size:
@@ -137,7 +148,7 @@ def is_sheet(region: np.ndarray, solid: float = MIN_SOLID) -> bool:
         return True
     if binary_fill_holes(region).sum() < solid * area:
         return False
-    return area > MIN_RECTANGLE * widths[best] * heights[best] or quadrilateral(corners) > MIN_RECTANGLE * area
+    return area > rectangle * widths[best] * heights[best] or quadrilateral(corners) > rectangle * area
 
 
 def quadrilateral(corners: np.ndarray) -> float:
@@ -178,7 +189,8 @@ def find_ink(grey: np.ndarray, uniform: np.ndarray, sheet: np.ndarray) -> np.nda
     full = np.median(strong[strong > 0.5 * np.percentile(strong, 90)])
     if full < max(MIN_CONTRAST, NOISE * noise):
         return grey * 0
-    return drop_rectangles(amount(contrast / full) * (sheet & ~outside))
+    ink: np.ndarray = amount(contrast / full) * (sheet & ~outside)
+    return ink
 
 
 def amount(contrast: np.ndarray) -> np.ndarray:
@@ -186,16 +198,17 @@ def amount(contrast: np.ndarray) -> np.ndarray:
     return clipped
 
 
-def drop_rectangles(ink: np.ndarray, solid: float = MIN_SOLID) -> np.ndarray:
-    """Remove the components that are specks, sheets or frames."""
+def drop_rectangles(ink: np.ndarray, solid: float = MIN_SOLID, hole: float = np.inf) -> np.ndarray:
+    """Remove the components that are specks, sheets, frames, or convex and larger than a hole would be, in pixels."""
     components, count = label(ink > 0.5, NEIGHBOURS)
     drop = np.zeros(count + 1, bool)
     for index, slices in enumerate(find_objects(components), 1):
         if max(s.stop - s.start for s in slices) < MIN_CHARACTER * max(ink.shape):
             drop[index] = True
             continue
-        if is_sheet(components == index, solid):
-            drop[index] = True
+        region = components == index
+        size = region.sum()
+        drop[index] = is_sheet(region, solid, MIN_FRAME) or (size > hole and size > MIN_CONVEX * hull_of(region)[1])
     kept: np.ndarray = ink * ~binary_dilation(drop[components], NEIGHBOURS)
     return kept
 
@@ -242,25 +255,42 @@ def cut_out(ink: np.ndarray, solid: float) -> tuple[np.ndarray, np.ndarray]:
     sizes = np.bincount(components.ravel())[1:]
     keep = 1 + np.flatnonzero(sizes >= MIN_COMPONENT * sizes.max())
     boxes = np.array([[[part.start, part.stop] for part in slices] for slices in find_objects(components)])[keep - 1]
+    belongs = np.array([not is_beside_the_character(box, np.delete(boxes, i, 0)) for i, box in enumerate(boxes)])
+    keep, boxes = keep[belongs], boxes[belongs]
     if len(keep) > MAX_PARTS or are_several(boxes):
         raise UserError("there are several characters; the picture must show one")
     largest = boxes[sizes[keep - 1].argmax()]
     apart = np.maximum(boxes[:, :, 0] - largest[:, 1], largest[:, 0] - boxes[:, :, 1]).max(1)
     keep = keep[apart < 0.5 * np.ptp(largest, axis=1).max()]
     kept = np.isin(components, keep)
-    if is_sheet(kept, solid):
-        raise UserError(NOTHING)
+    if is_sheet(kept, solid, MIN_FRAME):
+        raise UserError(ONLY_FRAMES)
     ink = ink * binary_dilation(kept, NEIGHBOURS)
     rows, columns = (np.flatnonzero(ink.any(axis)) for axis in (1, 0))
     box = np.array([[rows[0], columns[0]], [rows[-1] + 1, columns[-1] + 1]])
     return ink[box[0, 0] : box[1, 0], box[0, 1] : box[1, 1]], box
 
 
+def is_beside_the_character(box: np.ndarray, others: np.ndarray) -> bool:
+    """Whether a part underlines the others or encloses one of them. box: (axis, start and stop); others: (N, ...)."""
+    if not len(others):
+        return False
+    height, width = np.ptp(box, 1)
+    left, (bottom, right) = others[:, 1, 0].min(), others[:, :, 1].max(0)
+    underline = height < MAX_UNDERLINE * width and box[0, 0] >= bottom - height and width > 1.1 * (right - left)
+    inside = (others[:, :, 0] > box[:, 0]).all(1) & (others[:, :, 1] < box[:, 1]).all(1)
+    return bool(underline or (inside & (np.ptp(others[:, 0], axis=1) > MIN_ENCLOSED * height)).any())
+
+
 def are_several(boxes: np.ndarray) -> bool:
-    """Whether tall parts stand side by side. boxes: (N, axis, start and stop)"""
+    """Whether large parts stand side by side or above each other. boxes: (N, axis, start and stop)"""
     (top, left), (bottom, right) = boxes[:, :, 0].min(0), boxes[:, :, 1].max(0)
     height, width = bottom - top, right - left
-    tall = boxes[np.ptp(boxes[:, 0], axis=1) >= 0.5 * height, 1]
+    heights, widths = np.ptp(boxes, axis=2).T
+    large = boxes[(widths >= 0.5 * width) & (heights >= 0.35 * height), 0]
+    if len(large) > 1 and large[:, 0].max() >= large[:, 1].min():
+        return True
+    tall = boxes[heights >= 0.5 * height, 1]
     tall = tall[tall[:, 0].argsort()]
     gaps = tall[1:, 0] - np.maximum.accumulate(tall[:, 1])[:-1]
     gap = gaps.max(initial=-1)

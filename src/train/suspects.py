@@ -22,6 +22,7 @@ DOUBTED = 0.5  # up to this score, a label is not suspicious
 # How far it is to the limit, from there to the median score of the labels that the trained network rejects; the limit
 # is higher for labels that it has learned in the end. Chosen with benchmarks/labels.py, on seeds that it does not use.
 REJECTED, LEARNED = 1 / 2, 3 / 4
+MAX_LEARNED = 0.15  # of all images; if more were doubted and learned, the network knew too little in the first epochs
 BATCH = 250  # images
 
 
@@ -43,16 +44,17 @@ def find_suspects(
     """
     ranking = rank(split, doubts)
     rows, parts, scores = (column[ranking.scores > DOUBTED] for column in ranking)
-    predicted = _predict(networks, inputs[rows])
-    rejected = predicted != data.labels[rows]
+    rejected, likeliest = _predict(networks, inputs[rows], data.labels[rows])
     typical = np.median(scores[rejected]) if rejected.any() else 1.0
     suspicious = scores > DOUBTED + (typical - DOUBTED) * np.where(rejected, REJECTED, LEARNED)
-    rows, parts, scores, predicted = (column[suspicious] for column in (rows, parts, scores, predicted))
+    if (suspicious & ~rejected).sum() > MAX_LEARNED * len(ranking.rows):
+        suspicious &= rejected
+    rows, parts, scores, likeliest = (column[suspicious] for column in (rows, parts, scores, likeliest))
     columns = (
         parts.tolist(),
         rows.tolist(),
         [data.classes[label] for label in data.labels[rows]],
-        [data.classes[label] for label in predicted],
+        [data.classes[label] for label in likeliest],
         scores.tolist(),
         [digest.tobytes().hex() for digest in data.digests[rows]],
     )
@@ -84,12 +86,17 @@ def match_distribution(values: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
 
 @torch.inference_mode()
-def _predict(networks: Sequence[ConvNet], images: np.ndarray) -> np.ndarray:
-    """Return the predicted classes int64 (N,) of uint8 images (N, C, H, W) or features (N, F)."""
+def _predict(networks: Sequence[ConvNet], inputs: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return whether the networks reject the labels (N,), bool (N,), and the most probable other classes int64 (N,).
+
+    inputs: uint8 images (N, C, H, W) or features (N, F).
+    """
     device = next(networks[0].parameters()).device
-    predicted = [np.zeros(0, np.int64)]
-    for batch in torch.from_numpy(images).split(BATCH):
+    rejected, likeliest = [np.zeros(0, bool)], [np.zeros(0, np.int64)]
+    for batch, given in zip(torch.from_numpy(inputs).split(BATCH), torch.from_numpy(labels).split(BATCH), strict=True):
         floats = to_input(batch, device)
-        mean = torch.stack([network.eval()(floats).exp() for network in networks]).mean(0)
-        predicted.append(mean.argmax(1).cpu().numpy())
-    return np.concatenate(predicted)
+        mean = torch.stack([network.eval()(floats).exp() for network in networks]).mean(0).cpu()
+        others = mean.scatter(1, given[:, None], -1.0)
+        rejected.append((mean.argmax(1) != given).numpy())
+        likeliest.append(others.argmax(1).numpy())
+    return np.concatenate(rejected), np.concatenate(likeliest)
