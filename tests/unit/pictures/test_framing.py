@@ -1,8 +1,10 @@
 from collections.abc import Callable
+from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
-from PIL import Image, ImageChops, ImageDraw
+from PIL import Image, ImageChops, ImageDraw, ImageFont
 from scipy.ndimage import center_of_mass
 
 from src.common.errors import UserError
@@ -207,3 +209,45 @@ def test_pictures_without_a_single_character_are_refused() -> None:
 def test_an_empty_picture_of_the_training_size_is_rejected(brightness: int) -> None:
     with pytest.raises(UserError, match="no ink stands out from the paper"):
         frame_character(Image.new("L", (28, 28), brightness), SHAPE)
+
+
+@pytest.mark.parametrize("how", ["underlined", "circled"])
+def test_a_line_below_a_character_and_a_circle_around_it_are_left_out(how: str) -> None:
+    picture = put(draw_seven(), (500, 500), 255, (120, 110))
+    marked = picture.copy()
+    if how == "underlined":
+        ImageDraw.Draw(marked).line((130, 360, 330, 366), fill=0, width=8)
+    else:
+        ImageDraw.Draw(marked).ellipse((40, 40, 460, 460), outline=0, width=8)
+    assert ink_distance(picture, marked) < 0.1
+
+
+def test_characters_above_each_other_are_several() -> None:
+    picture = put(draw_seven(), (300, 560), 255, (0, 0))
+    picture.paste(draw_seven(), (0, 280))
+    with pytest.raises(UserError, match="several characters"):
+        frame_character(picture, SHAPE)
+
+
+@pytest.mark.parametrize("width", [16, 24, 32])
+def test_a_zero_that_looks_like_a_frame_keeps_its_hole(width: int) -> None:
+    picture = Image.new("L", (400, 400), 245)
+    ImageDraw.Draw(picture).rounded_rectangle((140, 80, 260, 320), radius=50, outline=20, width=width)
+    image = frame_character(picture, SHAPE)[0]
+    assert image[14, 14] == 0
+    assert image[14].max() > 200
+
+
+def test_only_a_frame_is_rejected_as_such() -> None:
+    picture = Image.new("L", (400, 400), 245)
+    ImageDraw.Draw(picture).rectangle((100, 80, 300, 320), outline=20, width=10)
+    with pytest.raises(UserError, match="only rectangles stand out from the paper"):
+        frame_character(picture, SHAPE)
+
+
+@pytest.mark.parametrize("letter", ["B", "D", "g", "5", "i"])
+def test_printed_letters_are_no_frames(letter: str) -> None:
+    picture = Image.new("L", (400, 400), 245)
+    font = ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSans.ttf"), 200)
+    ImageDraw.Draw(picture).text((140, 80), letter, font=font, fill=20)
+    assert frame_character(picture, SHAPE).max() > 200
