@@ -5,7 +5,7 @@ from pathlib import Path
 
 from torch.distributed import is_torchelastic_launched
 
-from src.common.artifacts import EpochMetrics, LayerSize, Suspect
+from src.common.artifacts import RELIABLE_ACCURACY, EpochMetrics, LayerSize, Suspect
 from src.common.dataset import Dataset, Split
 from src.common.files import shared_folder, write_bytes, write_csv, write_json
 from src.common.text import count
@@ -25,7 +25,6 @@ IMAGES, SPLIT = Path("data/download/train.npz"), Path("data/split/indices.npz")
 MODEL, METRICS = Path("data/train/model.safetensors"), Path("data/train/metrics.json")
 HISTORY, LAYERS = Path("data/train/history.csv"), Path("data/train/layers.csv")
 AUGMENTED, ENVIRONMENT = Path("data/train/augmented.png"), Path("data/train/environment.json")
-RELIABLE = 0.9  # validation accuracy from which on most suspicious labels are wrong
 SUSPECTS, SUSPECT_IMAGES = Path("data/train/suspects.csv"), Path("data/train/suspects.png")
 
 
@@ -82,7 +81,7 @@ def train(params: TrainSections, group: Group) -> None:
     write_csv(SUSPECTS, Suspect, suspects, ".6f")
     write_bytes(SUSPECT_IMAGES, suspect_images)
     write_json(ENVIRONMENT, runtime.environment.model_dump(exclude_none=True))
-    weak = ensemble.best.validation_accuracy < RELIABLE
+    weak = ensemble.best.validation_accuracy < RELIABLE_ACCURACY
     doubt = ", but as the network is often wrong, many of the labels may be right" if weak else ""
     print(f"train: {count('image', len(suspects))} may have a wrong label{doubt}; see {SUSPECTS}, or the report")
     ensemble.remove_checkpoints()

@@ -56,10 +56,11 @@ def missing_metrics(comparison: Comparison) -> list[str]:
     """List the metrics that only the base has, except those that the other side's parameters disable."""
     base, other = comparison.base, comparison.other
     excused = ["test.members."]  # a single network has no members
-    excused += [f"test.recall.{name}" for name in (*comparison.renamed, *comparison.dropped)]
     if other.params.get("train.refit"):
         excused.append("validation.")
-    return sorted(key for key in base.metrics.keys() - other.metrics.keys() if not key.startswith(tuple(excused)))
+    missing = base.metrics.keys() - other.metrics.keys()
+    missing -= {f"test.recall.{name}" for name in (*comparison.renamed, *comparison.dropped)}
+    return sorted(key for key in missing if not key.startswith(tuple(excused)))
 
 
 def probability(text: str) -> float:

@@ -58,6 +58,7 @@ class LayerSize:
 
 
 SUSPECTS_SHOWN = 200  # on the sprite sheet suspects.png, at most
+RELIABLE_ACCURACY = 0.9  # of a network; below, many of the labels that it doubts may be right
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def find_dvc() -> int | None:
 
 
 def exit_on_interrupt(quiet: bool) -> None:
-    """Make SIGTERM, and SIGINT unless it is ignored, end the process with one line, unless quiet, and its exit code."""
+    """Make SIGTERM, and SIGINT unless it is ignored, end the process with one line, unless quiet, and exit code 130."""
 
     def end(_number: int, _frame: FrameType | None) -> None:
         if quiet:

@@ -3,7 +3,7 @@
 import math
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from statistics import mean, stdev
 from typing import Any, Literal, NamedTuple
 
@@ -22,8 +22,8 @@ class Comparison(NamedTuple):
     """Two results and how they differ, on the test images that both have, judged by the labels of `other`.
 
     fixed: indices in base's test set; broken, errors_in_both: in other's. images: the number of common images, of which
-    some are relabelled. added, removed: the numbers of images that only other or only base has. renamed: the new name
-    of every class of base whose images mostly have a new class in other; dropped: the other classes that only base has.
+    some are relabelled. added, removed: the numbers of images that only other or only base has. renamed: of
+    classes that only base has, the one that most of their images have in other; dropped: the rest of these classes.
     detectable is in images.
     """
 
@@ -93,7 +93,8 @@ def compare(base: Result, other: Result, alpha: float) -> Comparison:
     if not pairs:
         raise UserError(f"{base.name} and {other.name} have no test image in common and cannot be compared")
 
-    renamed = find_renamed([(before[one].label, after[two].label) for one, two in pairs], before, after)
+    classes = {image.label for image in after}
+    renamed = find_renamed([(before[one].label, after[two].label) for one, two in pairs], classes)
 
     def predicted(result: Result, index: int, images: Sequence[TestImage]) -> str:
         return result.errors[index].predicted if index in result.errors else images[index].label
@@ -123,7 +124,7 @@ def compare(base: Result, other: Result, alpha: float) -> Comparison:
         removed=len(index_before) - len(pairs),
         relabelled=sum(in_other(before[one].label) != after[two].label for one, two in pairs),
         renamed=renamed,
-        dropped=sorted({image.label for image in before} - {image.label for image in after} - renamed.keys()),
+        dropped=sorted({image.label for image in before} - classes - renamed.keys()),
         p_value=p_value,
         verdict=direction if p_value < alpha else "no evidence either way",
         detectable=smallest_detectable(len(fixed) + len(broken), alpha),
@@ -131,18 +132,16 @@ def compare(base: Result, other: Result, alpha: float) -> Comparison:
     )
 
 
-def find_renamed(
-    labels: Sequence[tuple[str, str]], before: Sequence[TestImage], after: Sequence[TestImage]
-) -> dict[str, str]:
-    """Return the new names of classes: labels: those of the common images in both test sets."""
-    old, new = ({image.label for image in images} for images in (before, after))
+def find_renamed(labels: Sequence[tuple[str, str]], classes: Collection[str]) -> dict[str, str]:
+    """Return the class, in the second of two test sets, of most images of each class that is only in the first.
+
+    labels: the labels of every common image in both test sets; classes: those of the second.
+    """
     renamed = {}
-    for name in sorted(old - new):
-        names = Counter(after for before, after in labels if before == name)
-        if names:
-            likeliest, count = names.most_common(1)[0]
-            if likeliest not in old and 2 * count > names.total():
-                renamed[name] = likeliest
+    for name in sorted({label for label, _ in labels} - {*classes}):
+        likeliest, count = Counter(new for old, new in labels if old == name).most_common(1)[0]
+        if 2 * count > sum(old == name for old, _ in labels):
+            renamed[name] = likeliest
     return renamed
 
 

@@ -64,10 +64,11 @@ def data_lines(comparison: Comparison) -> list[str]:
             "",
         ]
     if comparison.renamed:
-        lines += [f"Classes renamed: {', '.join(f'{old} is {new}' for old, new in comparison.renamed.items())}.", ""]
+        renamed = ", ".join(f"{old} is {new}" for old, new in comparison.renamed.items())
+        lines += [f"Classes renamed or merged: {renamed}.", ""]
     if comparison.dropped:
         dropped = ", ".join(comparison.dropped)
-        lines += [f"**{comparison.other.name} has fewer classes**, which is easier: without {dropped}.", ""]
+        lines += [f"**Classes that only {comparison.base.name} has**, which makes its task another: {dropped}.", ""]
     return lines
 
 

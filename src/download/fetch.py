@@ -73,7 +73,7 @@ def _fetch_url(url: str, timeout: float) -> bytes:
 
 
 def _start(call: Callable[[], Any]) -> Future[Any]:
-    """Call in a thread of its own, which is abandoned if it takes too long."""
+    """Start a call in a thread of its own and return its future, which the caller may abandon."""
     future: Future[Any] = Future()
 
     def run() -> None:

@@ -28,7 +28,7 @@ OPSET = 17  # at least
 LARGEST = 1e6  # magnitude of a feature; with larger ones, training diverges
 INPUT, OUTPUT, PREFIX = "images", "features", "backbone."
 FLOAT = 1  # of ONNX's TensorProto.DataType
-ADVICE = "name an ONNX file, as in docs/pretrained.md, or set it to backbone to train without one"
+ADVICE = "name an ONNX file or a folder with one, as in docs/pretrained.md, or set it to backbone to train without one"
 
 
 class Backbone(BaseModel):
@@ -117,7 +117,7 @@ class Extractor:
                 features[start : start + BATCH] = self.session.run([OUTPUT], {INPUT: batch})[0]
                 progress.update(len(batch))
         if not (np.abs(features) < LARGEST).all():  # also if one is NaN
-            raise UserError(f"model.backbone = {self.path} gives features that are not finite, or beyond {LARGEST:.0e}")
+            raise UserError(f"model.backbone = {self.path} gives features that are not finite, or too large")
         return features
 
 
@@ -127,6 +127,8 @@ def extract_features(setting: str, images: np.ndarray, threads: int = 0) -> Back
     threads: of ONNX Runtime; 0 for one per core.
     """
     if setting == NO_BACKBONE:
+        if files := [*Path(setting).glob("*.onnx")]:
+            raise UserError(f"model.backbone = {setting} means none: name {files[0]}, or a folder with another name")
         return None
     extractor = Extractor(Path(setting), images.shape[1:], threads)
     return BackboneFeatures(extractor.backbone, extractor.extract(images))
@@ -154,8 +156,7 @@ def _read(path: Path, file: Path) -> tuple[Any, str]:
         model = onnx.ModelProto()
     if not (model.graph.node and model.graph.output):
         raise UserError(f"model.backbone = {path} is not an ONNX file, or has no output")
-    constants = (attribute.t for node in model.graph.node for attribute in node.attribute if attribute.HasField("t"))
-    tensors = [one for one in (*model.graph.initializer, *constants) if external.uses_external_data(one)]
+    tensors = [tensor for tensor in external._get_all_tensors(model) if external.uses_external_data(tensor)]
     if tensors and path == file:
         # DVC would not notice a change in them.
         raise UserError(f"model.backbone = {path} keeps its weights in other files; name a folder that holds them all")

@@ -17,7 +17,8 @@ LARGEST_SIDE = 32  # pixels before BLOCKS
 class ModelParams(Section):
     backbone: str = parameter(
         NO_BACKBONE,
-        "ONNX file of a pretrained network, whose features replace the convolutions; the folder backbone means none."
+        "ONNX file of a pretrained network, or a folder with one and its weights, whose features replace the"
+        " convolutions; the folder backbone means none."
         " With a backbone, of the other parameters only hidden_units, dropout and negative_slope have an effect.",
         min_length=1,
     )

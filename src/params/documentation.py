@@ -64,7 +64,9 @@ def format_value(value: Any) -> str:
 
 def _comment_lines(section: str, key: str, field: FieldInfo) -> list[str]:
     """Build the comment above a key in params.yaml."""
-    _, allowed = _describe_type(_schema(section, key))
+    name, allowed = _describe_type(_schema(section, key))
+    if name.startswith("auto or "):
+        allowed = f"auto or {allowed}"
     details = ", ".join(filter(None, (_unit(field), allowed)))
     text = f"{field.description} [{details}]" if details else f"{field.description}"
     return textwrap.wrap(text, COMMENT_WIDTH, initial_indent="  # ", subsequent_indent="  # ")

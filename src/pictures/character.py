@@ -7,7 +7,7 @@ character is on the sheet with the largest ink. If there is none, the picture ma
 its paper is in pieces. The lines of lined and squared paper are erased first.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -52,10 +52,12 @@ MIN_ON_PIECE = 0.05  # of the picture's longer side, on paper that covers less t
 MAX_PARTS = 4  # of a character
 NEIGHBOURS = np.ones((3, 3))  # diagonal ones, too
 MIN_HOLE, MIN_CONVEX = 0.25, 0.9  # of a sheet's area, and of its own hull: the hole of a 0 that looks like a sheet
-MAX_UNDERLINE = 0.2  # of its length: the height of a line below a character
+MAX_UNDERLINE, MIN_UNDERLINED = 0.2, 0.5  # of its length: the height of a line below a character, and of the character
+MAX_CIRCLE = 1.25  # the longer side to the shorter one of a circle around a character; a 0 is longer
 MIN_ENCLOSED = 0.3  # of a circle's height: the height of a character in it
+MIN_GAP = 0.1  # of the height of two characters above each other, between them
 NOTHING = "no ink stands out from the paper; the picture must show one character, darker or lighter than the rest"
-ONLY_FRAMES = "only rectangles stand out from the paper, such as frames or sheets; the picture must show one character"
+FRAMES = "only frames, sheets or blots stand out from the paper; the picture must show one character"
 
 
 def find_character(picture: Image.Image) -> np.ndarray:
@@ -66,17 +68,19 @@ def find_character(picture: Image.Image) -> np.ndarray:
     best, best_box, piece, solid, framed = None, None, False, MIN_SOLID, False
     for sheet in sorted(find_sheets(grey), key=lambda sheet: sheet[1].sum()):
         marks = find_ink(grey, *sheet)
-        ink = drop_rectangles(marks, hole=MIN_HOLE * sheet[1].sum())
+        area = sheet[1].mean()
+        ink = drop_rectangles(marks, hole=MIN_HOLE * area * grey.size if area < 0.5 else np.inf)
         box = largest_box(ink)
         if box is None:
-            framed = framed or marks.max() > 0.5
+            whole = largest_box(marks)
+            framed = framed or bool(whole and extent(whole) > MIN_COMPONENT * max(grey.shape))
             continue
         if best_box is None or (extent(box) > extent(best_box) and not encloses(box, best_box)):
-            best, best_box, piece = ink, box, bool(sheet[1].mean() < 0.5)
-    if best is None and framed:
-        raise UserError(ONLY_FRAMES)
+            best, best_box, piece = ink, box, bool(area < 0.5)
     if best is None or best_box is None or (piece and extent(best_box) < MIN_ON_PIECE * max(grey.shape)):
         best, solid = find_cropped_ink(grey), MIN_SOLID_CROPPED
+        if framed and best.max() <= 0.5:
+            raise UserError(FRAMES)
     ink, place = cut_out(best, solid)
     length = np.ptp(place, 0).max()
     if scale < 0.8 and length < SIDE / 4:  # look again, more closely
@@ -120,7 +124,7 @@ def find_sheets(grey: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the uniform part of every region that may be the sheet, and the whole of it."""
     gradient = gaussian_gradient_magnitude(grey, 1)
     edge = max(MIN_EDGE, 4 * np.median(gradient))
-    for uniform in (gradient < edge, gradient < max(MIN_EDGE_ON_FOLDS, edge)):
+    for uniform in (gradient < limit for limit in sorted({edge, max(MIN_EDGE_ON_FOLDS, edge)})):
         regions, _ = label(uniform)
         sizes = np.bincount(regions[uniform])
         for index in np.flatnonzero(sizes >= MIN_SHEET * grey.size):
@@ -255,7 +259,8 @@ def cut_out(ink: np.ndarray, solid: float) -> tuple[np.ndarray, np.ndarray]:
     sizes = np.bincount(components.ravel())[1:]
     keep = 1 + np.flatnonzero(sizes >= MIN_COMPONENT * sizes.max())
     boxes = np.array([[[part.start, part.stop] for part in slices] for slices in find_objects(components)])[keep - 1]
-    belongs = np.array([not is_beside_the_character(box, np.delete(boxes, i, 0)) for i, box in enumerate(boxes)])
+    masks = [components == index for index in keep]
+    belongs = np.array([not is_annotation(place, masks, boxes) for place in range(len(keep))])
     keep, boxes = keep[belongs], boxes[belongs]
     if len(keep) > MAX_PARTS or are_several(boxes):
         raise UserError("there are several characters; the picture must show one")
@@ -264,22 +269,30 @@ def cut_out(ink: np.ndarray, solid: float) -> tuple[np.ndarray, np.ndarray]:
     keep = keep[apart < 0.5 * np.ptp(largest, axis=1).max()]
     kept = np.isin(components, keep)
     if is_sheet(kept, solid, MIN_FRAME):
-        raise UserError(ONLY_FRAMES)
+        raise UserError(FRAMES)
     ink = ink * binary_dilation(kept, NEIGHBOURS)
     rows, columns = (np.flatnonzero(ink.any(axis)) for axis in (1, 0))
     box = np.array([[rows[0], columns[0]], [rows[-1] + 1, columns[-1] + 1]])
     return ink[box[0, 0] : box[1, 0], box[0, 1] : box[1, 1]], box
 
 
-def is_beside_the_character(box: np.ndarray, others: np.ndarray) -> bool:
-    """Whether a part underlines the others or encloses one of them. box: (axis, start and stop); others: (N, ...)."""
+def is_annotation(place: int, masks: Sequence[np.ndarray], boxes: np.ndarray) -> bool:
+    """Whether a part is a line below the others, or a circle around one of them.
+
+    masks: of the parts, (H, W) each; boxes: (N, axis, start and stop).
+    """
+    box, others = boxes[place], np.delete(boxes, place, 0)
     if not len(others):
         return False
     height, width = np.ptp(box, 1)
-    left, (bottom, right) = others[:, 1, 0].min(), others[:, :, 1].max(0)
-    underline = height < MAX_UNDERLINE * width and box[0, 0] >= bottom - height and width > 1.1 * (right - left)
-    inside = (others[:, :, 0] > box[:, 0]).all(1) & (others[:, :, 1] < box[:, 1]).all(1)
-    return bool(underline or (inside & (np.ptp(others[:, 0], axis=1) > MIN_ENCLOSED * height)).any())
+    (top, left), (bottom, right) = others[:, :, 0].min(0), others[:, :, 1].max(0)
+    if height < MAX_UNDERLINE * width and bottom - top > MIN_UNDERLINED * width and width > 1.1 * (right - left):
+        return bool(box[0, 0] >= bottom - height)
+    if max(height, width) > MAX_CIRCLE * min(height, width):
+        return False
+    filled = binary_fill_holes(masks[place])
+    tall = np.ptp(boxes[:, 0], axis=1) > MIN_ENCLOSED * height
+    return any(tall[other] and filled[mask].all() for other, mask in enumerate(masks) if other != place)
 
 
 def are_several(boxes: np.ndarray) -> bool:
@@ -288,7 +301,7 @@ def are_several(boxes: np.ndarray) -> bool:
     height, width = bottom - top, right - left
     heights, widths = np.ptp(boxes, axis=2).T
     large = boxes[(widths >= 0.5 * width) & (heights >= 0.35 * height), 0]
-    if len(large) > 1 and large[:, 0].max() >= large[:, 1].min():
+    if len(large) > 1 and large[:, 0].max() - large[:, 1].min() >= MIN_GAP * height:
         return True
     tall = boxes[heights >= 0.5 * height, 1]
     tall = tall[tall[:, 0].argsort()]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from matplotlib import rc_context
 
-from src.common.artifacts import SUSPECTS_SHOWN, Error
+from src.common.artifacts import RELIABLE_ACCURACY, SUSPECTS_SHOWN, Error
 from src.common.metrics import Recall, recall_per_class, wilson_interval
 from src.common.sprites import count_rows
 from src.common.text import dataset_name
@@ -91,6 +91,7 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
         metrics=metrics,
         errors=errors,
         checks=checks,
+        reliable_accuracy=RELIABLE_ACCURACY,
         suspect_count=len(results.suspects),
         shown_suspects=sum(check["part"] != "test" for check in checks),
         suspect_sheet=encode(results.suspect_images),

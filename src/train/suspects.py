@@ -19,9 +19,10 @@ from src.network.convnet import ConvNet, to_input
 from src.train.training import Doubts
 
 DOUBTED = 0.5  # up to this score, a label is not suspicious
-# How far it is to the limit, from there to the median score of the labels that the trained network rejects; the limit
-# is higher for labels that it has learned in the end. Chosen with benchmarks/labels.py, on seeds that it does not use.
+# The limit lies this fraction of the way from DOUBTED to the median score of the labels that the trained network
+# rejects: REJECTED for those labels, LEARNED for the others. Chosen with benchmarks/labels.py, on seeds of their own.
 REJECTED, LEARNED = 1 / 2, 3 / 4
+FEW = [1.0] * 3  # scores that count, too, so that one or two rejected labels do not decide
 MAX_LEARNED = 0.15  # of all images; if more were doubted and learned, the network knew too little in the first epochs
 BATCH = 250  # images
 
@@ -45,7 +46,7 @@ def find_suspects(
     ranking = rank(split, doubts)
     rows, parts, scores = (column[ranking.scores > DOUBTED] for column in ranking)
     rejected, likeliest = _predict(networks, inputs[rows], data.labels[rows])
-    typical = np.median(scores[rejected]) if rejected.any() else 1.0
+    typical = np.median([*scores[rejected], *FEW])
     suspicious = scores > DOUBTED + (typical - DOUBTED) * np.where(rejected, REJECTED, LEARNED)
     if (suspicious & ~rejected).sum() > MAX_LEARNED * len(ranking.rows):
         suspicious &= rejected

@@ -56,8 +56,26 @@ def test_a_renamed_class_changes_no_verdict() -> None:
     kept = make_result("b", set(), test_set=range(8))
     assert compare(base, kept, 0.05).dropped == ["7"]
     text = comparison_markdown(compare(base, other, 0.05))
-    assert "Classes renamed: 4 is four." in text
-    assert "**b has fewer classes**, which is easier: without 7." in comparison_markdown(compare(base, kept, 0.05))
+    assert "Classes renamed or merged: 4 is four." in text
+    text = comparison_markdown(compare(base, kept, 0.05))
+    assert "**Classes that only a has**, which makes its task another: 7." in text
+
+
+@pytest.mark.parametrize(("new", "renamed"), [("7", {"4": "7"}), ("ab", {"4": "ab", "7": "ab"})])
+def test_merged_classes_change_no_verdict(new: str, renamed: dict[str, str]) -> None:
+    base = make_result("a", set(), test_set=range(20), labels=dict.fromkeys(range(10), "7"))
+    other = make_result("b", set(), test_set=range(20), labels=dict.fromkeys(range(20), new))
+    comparison = compare(base, other, 0.05)
+    assert comparison.renamed == renamed
+    assert (comparison.fixed, comparison.broken, comparison.relabelled) == ([], [], 0)
+
+
+def test_a_class_that_is_split_is_not_renamed() -> None:
+    base = make_result("a", set(), test_set=range(10))
+    other = make_result(
+        "b", set(), test_set=range(10), labels={index: "41" if index < 5 else "42" for index in range(10)}
+    )
+    assert compare(base, other, 0.05).dropped == ["4"]
 
 
 def test_a_picture_that_occurs_more_than_once_counts_once() -> None:

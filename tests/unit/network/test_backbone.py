@@ -108,7 +108,7 @@ def test_features_on_which_training_would_diverge_are_rejected(tmp_path: Path, f
     model.graph.node.append(helper.make_node("Mul", ["before", "factor"], ["flat"]))
     path = tmp_path / "tiny.onnx"
     path.write_bytes(model.SerializeToString())
-    with pytest.raises(UserError, match=r"features that are not finite, or beyond 1e\+06"):
+    with pytest.raises(UserError, match=r"features that are not finite, or too large"):
         Extractor(path, (3, 12, 12)).extract(IMAGES)
 
 
@@ -187,10 +187,13 @@ def test_only_the_folder_backbone_means_none(tmp_path: Path) -> None:
     assert extract_features("backbone", IMAGES) is None
     assert Extractor(write_backbone(tmp_path), (3, 12, 12)).backbone == Extractor(tmp_path, (3, 12, 12)).backbone
     (tmp_path / "backbone").mkdir()
-    with pytest.raises(UserError, match=r"is a folder with 0 ONNX files; name an ONNX file"):
+    with pytest.raises(UserError, match=r"is a folder with 0 ONNX files; name an ONNX file or"):
         Extractor(tmp_path / "backbone", (3, 12, 12))
+    (tmp_path / "backbone/net.onnx").touch()
+    with pytest.raises(UserError, match=r"model.backbone = backbone means none: name backbone/net.onnx, or a folder"):
+        extract_features("backbone", IMAGES)
     (tmp_path / "second.onnx").touch()
-    with pytest.raises(UserError, match=r"is a folder with 2 ONNX files; name an ONNX file"):
+    with pytest.raises(UserError, match=r"is a folder with 2 ONNX files; name an ONNX file or"):
         Extractor(tmp_path, (3, 12, 12))
     with pytest.raises(UserError, match="does not exist"):
         Extractor(tmp_path / "missing.onnx", (3, 12, 12))

@@ -241,13 +241,70 @@ def test_a_zero_that_looks_like_a_frame_keeps_its_hole(width: int) -> None:
 def test_only_a_frame_is_rejected_as_such() -> None:
     picture = Image.new("L", (400, 400), 245)
     ImageDraw.Draw(picture).rectangle((100, 80, 300, 320), outline=20, width=10)
-    with pytest.raises(UserError, match="only rectangles stand out from the paper"):
+    with pytest.raises(UserError, match="only frames, sheets or blots stand out"):
         frame_character(picture, SHAPE)
+
+
+def print_letter(letter: str, size: tuple[int, int], place: tuple[int, int], bold: bool = False) -> Image.Image:
+    """Print a letter on a page."""
+    picture = Image.new("L", size, 245)
+    font = Path(matplotlib.get_data_path(), f"fonts/ttf/DejaVuSans{'-Bold' if bold else ''}.ttf")
+    ImageDraw.Draw(picture).text(place, letter, font=ImageFont.truetype(font, 200), fill=20)
+    return picture
 
 
 @pytest.mark.parametrize("letter", ["B", "D", "g", "5", "i"])
 def test_printed_letters_are_no_frames(letter: str) -> None:
+    assert frame_character(print_letter(letter, (400, 400), (140, 80)), SHAPE).max() > 200
+
+
+def test_a_bold_stroke_with_a_narrow_margin_is_no_hole() -> None:
+    picture = Image.new("L", (100, 100), 245)
+    ImageDraw.Draw(picture).rectangle((35, 5, 64, 94), fill=20)
+    assert frame_character(picture, SHAPE)[0].any(1).sum() == 20
+
+
+def test_specks_beside_a_cropped_character_are_no_frames() -> None:
+    picture = print_letter("8", (400, 400), (140, 80), bold=True)
+    picture = picture.crop((158, 122, 260, 268))  # into the strokes
+    ImageDraw.Draw(picture).point([(2, 2), (99, 3), (3, 140)], fill=20)
+    assert frame_character(picture, SHAPE)[0].any(1).sum() == 20
+    blank = Image.new("L", (400, 400), 245)
+    ImageDraw.Draw(blank).rectangle((50, 50, 53, 53), fill=20)
+    with pytest.raises(UserError, match="no ink stands out"):
+        frame_character(blank, SHAPE)
+
+
+@pytest.mark.parametrize(
+    "strokes",
+    [
+        {"line": [((130, 160, 270, 160), 14), ((100, 240, 300, 240), 14)]},  # the Chinese two
+        {"arc": [((100, 100, 300, 300), 14)], "line": [((200, 160, 200, 240), 12)]},  # a C with a stroke inside
+        {"ellipse": [((140, 60, 260, 190), 14), ((130, 200, 270, 340), 14)]},  # an 8 in two loops
+    ],
+    ids=["two", "cent", "eight"],
+)
+def test_all_strokes_of_a_character_are_kept(strokes: dict[str, list[tuple[tuple[int, ...], int]]]) -> None:
     picture = Image.new("L", (400, 400), 245)
-    font = ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSans.ttf"), 200)
-    ImageDraw.Draw(picture).text((140, 80), letter, font=font, fill=20)
-    assert frame_character(picture, SHAPE).max() > 200
+    drawing = ImageDraw.Draw(picture)
+    for box, width in strokes.get("line", []):
+        drawing.line(box, fill=20, width=width)
+    for box, width in strokes.get("arc", []):
+        drawing.arc(box, 60, 300, fill=20, width=width)
+    for box, width in strokes.get("ellipse", []):
+        drawing.ellipse(box, outline=20, width=width)
+    ink = np.asarray(picture) < 128
+    rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
+    image = frame_character(picture, SHAPE)[0]
+    framed = np.ptp(np.flatnonzero(image.any(1))) / np.ptp(np.flatnonzero(image.any(0)))
+    assert framed == pytest.approx(np.ptp(rows) / np.ptp(columns), rel=0.2)
+
+
+def test_a_fold_does_not_divide_a_sheet() -> None:
+    plain = put(draw_seven(), (500, 500), 240, (120, 110))
+    folded = np.asarray(plain).astype(float)
+    folded[:250] *= 0.93
+    folded[:, :230] *= 0.95
+    folded[250:252] *= 0.9
+    folded[:, 230:232] *= 0.9
+    assert ink_distance(plain, from_brightness(folded / 255)) < 0.2

@@ -32,16 +32,24 @@ def test_training_and_validation_images_are_ranked_together() -> None:
     assert suspects[0].digest == DATA.digests[3].tobytes().hex()
 
 
-def test_the_scores_of_rejected_labels_decide_how_many_are_suspicious() -> None:
+def test_the_scores_of_rejected_labels_decide_how_many_are_suspicious(monkeypatch: pytest.MonkeyPatch) -> None:
     split = Split(np.arange(10), np.arange(0))
     labels = np.where(np.arange(10) < 5, 1 - PREDICTED, PREDICTED)  # five are rejected, five learned
     data = make_dataset(IMAGES, labels, ["cat", "dog"])
     scores = torch.tensor([0.71, 0.9, 0.69, 0.1, 0.1, 0.66, 0.65, 0.5, 0.1, 0.1])
+    monkeypatch.setattr("src.train.suspects.FEW", [])
     suspects, _ = find_suspects(data, data.images, split, Doubts(scores, NONE), [NETWORK])
     assert [row.index for row in suspects] == [1, 0, 2, 5]  # median 0.71: limits 0.605 and 0.6575
     scores[6] = 0.99  # a fifth of all are doubted and learned: the network knew too little
     suspects, _ = find_suspects(data, data.images, split, Doubts(scores, NONE), [NETWORK])
     assert [row.index for row in suspects] == [1, 0, 2]
+
+
+def test_a_single_rejected_label_does_not_decide() -> None:
+    split = Split(np.arange(10), np.arange(0))
+    data = make_dataset(IMAGES, np.where(np.arange(10) == 0, 1 - PREDICTED, PREDICTED), ["cat", "dog"])
+    scores = torch.tensor([0.55, 0.7, *[0.1] * 8])  # the limits are 0.75 and 0.875
+    assert find_suspects(data, data.images, split, Doubts(scores, NONE), [NETWORK])[0] == []
 
 
 def test_after_a_refit_all_images_are_training_images() -> None:
