@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.common.artifacts import Prediction
+from src.common.artifacts import LayerSize, Prediction
 from src.common.dataset import Dataset
 from src.common.files import read_csv
 from src.download.sources import load_small_digits
@@ -20,14 +20,18 @@ from tests.unit.network.test_backbone import make_backbone
 
 def test_a_backbone_is_versioned_joined_with_the_classifier_and_cached(project: Path, tmp_path: Path) -> None:
     published, path = tmp_path / "published.onnx", project / "tiny.onnx"
-    published.write_bytes(make_backbone(size=8).SerializeToString())
+    published.write_bytes(make_backbone(size=8, opset=20).SerializeToString())
     run("dvc", "import-url", "--quiet", f"{published}", path.name, cwd=project)
     set_params(project, {"model": {"backbone": "tiny.onnx"}, "train": {"learning_rate": 0.05}})
     output = run("dvc", "repro", cwd=project)
     assert stages_run(output) == ["train", "evaluate", "report", "export"]
     assert "same predictions as PyTorch on all 360 test images" in output
+    assert "may have a wrong label, but as the network is often wrong, many of the labels may be right" in output
+    layers = read_csv(project / "data/train/layers.csv", LayerSize)
+    assert (layers[0].layer, layers[0].shape) == ("features of tiny.onnx", "5")
     card = (project / "data/export/model.md").read_text()
     assert "tiny.onnx" in card
+    assert "ONNX opset 20" in card
     assert f"from {published}" in card
     test = Dataset.load(project / "data/download/test.npz")
     probabilities = load_classifier(project / "data/export/model.onnx").predict(test.images)
