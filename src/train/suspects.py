@@ -82,7 +82,9 @@ def match_distribution(values: np.ndarray, reference: np.ndarray) -> np.ndarray:
     Held-out images, which are doubted more, are thus comparable with those that the network has trained on.
     """
     ranks = np.argsort(np.argsort(values, kind="stable"), kind="stable")
-    matched: np.ndarray = np.quantile(reference, (ranks + 0.5) / len(values))
+    places = (ranks + 0.5) / len(values) * (len(reference) - 1)
+    # The same as np.quantile, which takes more than a second for MNIST.
+    matched: np.ndarray = np.interp(places, np.arange(len(reference)), np.sort(reference))
     return matched
 
 
