@@ -22,8 +22,8 @@ class Comparison(NamedTuple):
     """Two results and how they differ, on the test images that both have, judged by the labels of `other`.
 
     fixed: indices in base's test set; broken, errors_in_both: in other's. images: the number of common images, of which
-    some are relabelled. added, removed: the numbers of images that only other or only base has. renamed: of
-    classes that only base has, the one that most of their images have in other; dropped: the rest of these classes.
+    some are relabelled. added, removed: the numbers of images that only other or only base has. renamed: for a class
+    that only base has, the class that most of its images have in other; dropped: those of base for which there is none.
     detectable is in images.
     """
 

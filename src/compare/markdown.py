@@ -68,7 +68,7 @@ def data_lines(comparison: Comparison) -> list[str]:
         lines += [f"Classes renamed or merged: {renamed}.", ""]
     if comparison.dropped:
         dropped = ", ".join(comparison.dropped)
-        lines += [f"**Classes that only {comparison.base.name} has**, which makes its task another: {dropped}.", ""]
+        lines += [f"**Classes that only {comparison.base.name} has**, so that the tasks differ: {dropped}.", ""]
     return lines
 
 

@@ -48,6 +48,7 @@ MIN_CONTRAST = 0.1  # between ink and paper (black against white is 1)
 NOISE = 5  # times the noise of the paper: less is no ink
 MIN_COMPONENT = 0.1  # of the largest component's size; smaller components are specks
 MIN_CHARACTER = 0.015  # of the picture's longer side
+MAX_SPECK = 0.1  # of the picture's longer side, where nothing else stands out
 MIN_ON_PIECE = 0.05  # of the picture's longer side, on paper that covers less than half of it
 MAX_PARTS = 4  # of a character
 NEIGHBOURS = np.ones((3, 3))  # diagonal ones, too
@@ -72,8 +73,8 @@ def find_character(picture: Image.Image) -> np.ndarray:
         ink = drop_rectangles(marks, hole=MIN_HOLE * area * grey.size if area < 0.5 else np.inf)
         box = largest_box(ink)
         if box is None:
-            whole = largest_box(marks)
-            framed = framed or bool(whole and extent(whole) > MIN_COMPONENT * max(grey.shape))
+            mark = largest_box(marks)
+            framed = framed or bool(mark and extent(mark) > MAX_SPECK * max(grey.shape))
             continue
         if best_box is None or (extent(box) > extent(best_box) and not encloses(box, best_box)):
             best, best_box, piece = ink, box, bool(area < 0.5)
@@ -124,7 +125,8 @@ def find_sheets(grey: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the uniform part of every region that may be the sheet, and the whole of it."""
     gradient = gaussian_gradient_magnitude(grey, 1)
     edge = max(MIN_EDGE, 4 * np.median(gradient))
-    for uniform in (gradient < limit for limit in sorted({edge, max(MIN_EDGE_ON_FOLDS, edge)})):
+    for limit in sorted({edge, max(MIN_EDGE_ON_FOLDS, edge)}):
+        uniform = gradient < limit
         regions, _ = label(uniform)
         sizes = np.bincount(regions[uniform])
         for index in np.flatnonzero(sizes >= MIN_SHEET * grey.size):
@@ -203,7 +205,7 @@ def amount(contrast: np.ndarray) -> np.ndarray:
 
 
 def drop_rectangles(ink: np.ndarray, solid: float = MIN_SOLID, hole: float = np.inf) -> np.ndarray:
-    """Remove the components that are specks, sheets, frames, or convex and larger than a hole would be, in pixels."""
+    """Remove the components that are specks, sheets or frames, or that are convex and larger than hole, in pixels."""
     components, count = label(ink > 0.5, NEIGHBOURS)
     drop = np.zeros(count + 1, bool)
     for index, slices in enumerate(find_objects(components), 1):
