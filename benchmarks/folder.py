@@ -94,14 +94,16 @@ def measure(photos: Path, name: str) -> float:
         start = time.perf_counter()
         load_folder(make_params(photos))
         return time.perf_counter() - start
-    import src.download.idx_datasets  # noqa: F401, I001  # makes torchvision importable
     import torch
     from torch.utils.data import DataLoader
-    from torchvision.datasets import ImageFolder
-    from torchvision.transforms import Compose, Grayscale, PILToTensor
 
+    from src.download.idx_datasets import import_torchvision
+
+    torchvision = import_torchvision()
+    transforms = torchvision.transforms
     start = time.perf_counter()
-    dataset = ImageFolder(str(photos), Compose([Grayscale(), PILToTensor()]))
+    decode = transforms.Compose([transforms.Grayscale(), transforms.PILToTensor()])
+    dataset = torchvision.datasets.ImageFolder(str(photos), decode)
     torch.cat([images for images, _ in DataLoader(dataset, BATCH, num_workers=WORKERS)])
     return time.perf_counter() - start
 

@@ -6,7 +6,6 @@ another's set-up. Complete training runs with their peak memory come last: one e
 train stage with two recipes, from start to finish. Writes benchmarks/speed.md; takes half an hour on two cores.
 """
 
-import importlib
 import json
 import math
 import os
@@ -41,6 +40,7 @@ from benchmarks.rivals import (
 from benchmarks.spread import spread
 from src.common.dataset import Dataset, Preprocessing, Split
 from src.download.idx import FILES
+from src.download.idx_datasets import import_torchvision
 from src.network.convnet import Architecture, ConvNet
 from src.network.params import ModelParams
 from src.params.params import Params, read_recipe
@@ -200,11 +200,8 @@ def torchvision_mnist(folder: Path, data: Dataset) -> Any:
         (raw / FILES[name]).write_bytes(bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes())
     for name in ("test_images", "test_labels"):
         (raw / FILES[name]).touch()  # torchvision requires these files; nothing here reads the test images
-    importlib.import_module("src.download.idx_datasets")  # makes torchvision importable
-    from torchvision.datasets import MNIST
-    from torchvision.transforms import ToTensor
-
-    return MNIST(folder, train=True, transform=ToTensor())
+    torchvision = import_torchvision()
+    return torchvision.datasets.MNIST(folder, train=True, transform=torchvision.transforms.ToTensor())
 
 
 def flop_per_image(network: ConvNet) -> float:

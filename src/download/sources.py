@@ -7,6 +7,7 @@ from src.common.dataset import Dataset, Preprocessing
 from src.common.errors import UserError
 from src.common.text import show
 from src.download.decisions import NO_DECISIONS, Decisions, Downloaded
+from src.download.idx_datasets import fetch_idx_dataset
 from src.download.params import DownloadParams
 from src.pictures.reading import digest_images
 
@@ -27,8 +28,6 @@ def download_dataset(params: DownloadParams, decisions: Decisions = NO_DECISIONS
 
         train, test = load_idx_folder(params)
     else:
-        from src.download.idx_datasets import fetch_idx_dataset
-
         train, test = fetch_idx_dataset(params)
     return apply_decisions(train, test, decisions)
 

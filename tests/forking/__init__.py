@@ -11,6 +11,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,7 +34,8 @@ def forking_commands() -> Path:
         server = stack.enter_context(
             subprocess.Popen(
                 [sys.executable, here / "server.py", str(listener.fileno())],
-                env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": ""},
+                # Of these, PyTorch reads the first two when it is imported; `launch` sets the second in src/train.
+                env=os.environ | {"OMP_NUM_THREADS": "1", "TORCH_CPP_LOG_LEVEL": "FATAL", "PYTHONUNBUFFERED": ""},
                 pass_fds=[listener.fileno()],
                 start_new_session=True,  # an interrupt is for the tests
                 stdin=subprocess.PIPE,  # closed at the end, when the server ends, too
@@ -45,3 +47,14 @@ def forking_commands() -> Path:
         )
     stack.callback(lambda: print(server.communicate()[0], end="", file=sys.stderr))
     return folder
+
+
+def forked_process(client: int) -> int:
+    """Return the process in which a command really runs, to kill or suspend it; client: the process that was started.
+
+    If it is killed, the client ends as if it had been killed itself.
+    """
+    file = forking_commands() / f"socket.{client}"
+    while not (file.exists() and file.read_text()):
+        time.sleep(0.01)
+    return int(file.read_text())

@@ -7,6 +7,8 @@ import socket
 import sys
 
 path, *command = sys.argv[1:]
+if command[1] == "-u":  # with which torchrun starts its processes
+    del command[1]
 if command[0] == "python" and command[1] not in ("-c", "-m"):
     os.execv(sys.executable, command)
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])  # until the child is known
@@ -16,6 +18,8 @@ socket.send_fds(connection, [b" "], [0, 1, 2, os.open(".", os.O_RDONLY)])
 connection.sendall(json.dumps([command, dict(os.environ)]).encode() + b"\n")
 answer = connection.makefile()
 child = int(answer.readline())
+with open(f"{path}.{os.getpid()}", "w") as file:  # noqa: PTH123  # pathlib takes longer to import
+    file.write(str(child))
 signal.signal(signal.SIGINT, lambda number, _: os.kill(child, number))
 signal.signal(signal.SIGTERM, lambda number, _: os.kill(child, number))
 signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT, signal.SIGTERM])

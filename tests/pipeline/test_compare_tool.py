@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from src.common.cli import run_cli
 from src.common.sprites import make_sprite_sheet
 from src.compare.git import find_commit
 from tests.helpers import ROOT, commit, run
@@ -93,16 +92,12 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def compare(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Compare:
+def compare(call: Compare) -> Compare:
     """Return a function that calls tools.compare in this process, and returns its exit code and its output."""
 
     def compare(*arguments: str) -> tuple[int, str]:
         find_commit.cache_clear()
-        monkeypatch.setattr(sys, "argv", ["compare.py", *arguments])
-        with pytest.raises(SystemExit) as exit_info:
-            run_cli(main)
-        output = capfd.readouterr()
-        return int(exit_info.value.code or 0), output.out + output.err
+        return call(main, *arguments)
 
     return compare
 

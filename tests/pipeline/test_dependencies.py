@@ -89,7 +89,7 @@ def test_imports_are_followed() -> None:
     train = {path.relative_to(ROOT).as_posix() for path in stage_files("train")}
     assert {f"{name}.py" for name in ("stages/__init__", "stages/__main__", "stages/train", "src/__init__")} <= train
     assert {"src/train/__init__.py", "src/network/convnet.py", "src/train/epoch.py", "src/common/cli.py"} <= train
-    assert ROOT / "src/download/idx_datasets.py" in stage_files("download")  # imported inside a function
+    assert ROOT / "src/download/idx_folder.py" in stage_files("download")  # imported inside a function
     report = {path.name for path in named_templates(stage_files("report"))}
     assert report == {"report.html", "base.html"}
 

@@ -4,7 +4,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 
 from src.train.processes import ALONE
 from tests import group_member
-from tests.forking import forking_commands
+from tests.forking import forked_process, forking_commands
 from tests.helpers import ROOT, run, set_params, start
 from tests.training_process import FORKED_STAGE, STAGE, read_outputs
 
@@ -42,7 +41,7 @@ def sharded(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def one_process(sharded: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """What one process makes of it."""
     project = shutil.copytree(sharded, tmp_path_factory.mktemp("one") / "project")
-    assert run(*STAGE, cwd=project).count(EPOCH_LINE) == EPOCHS
+    assert run(*FORKED_STAGE, cwd=project).count(EPOCH_LINE) == EPOCHS
     return read_outputs(project)
 
 
@@ -83,9 +82,9 @@ class Running:
 
     def worker(self, rank: int) -> psutil.Process:
         """The process of this rank."""
-        children = psutil.Process(self.process.pid).children()
-        (worker,) = (child for child in children if child.environ().get("RANK") == str(rank))
-        return worker
+        children = psutil.Process(forked_process(self.process.pid)).children()
+        (worker,) = (child.pid for child in children if child.environ().get("RANK") == str(rank))
+        return psutil.Process(forked_process(worker))
 
 
 @contextmanager
@@ -96,7 +95,7 @@ def start_training(*command: str, cwd: Path, **environment: str) -> Iterator[Run
 
 
 def forking_workers(code: str) -> tuple[str, ...]:
-    """A command that runs code whose workers are forked, too, and can be neither killed nor suspended by a test."""
+    """A command that runs code whose workers are forked, too."""
     return "python", "-c", f"import sys; sys.executable = '{forking_commands() / 'python'}'; {code}"
 
 
@@ -114,7 +113,7 @@ def test_the_number_of_processes_does_not_change_the_result(tmp_path: Path) -> N
 
 def test_killed_processes_give_the_same_bytes(project: Path, one_process: dict[str, bytes]) -> None:
     """Kill one of two processes, then the launcher of two others; let one process finish."""
-    with start_training(*STAGE, cwd=project, TRAIN_PROCESSES="2") as training:
+    with start_training(*forking_workers(TRAIN), cwd=project, TRAIN_PROCESSES="2") as training:
         training.wait_for("epoch 1/")
         training.worker(0).kill()
         assert training.finish() == 1
@@ -124,6 +123,7 @@ def test_killed_processes_give_the_same_bytes(project: Path, one_process: dict[s
         training.wait_for(EPOCH_LINE)
         training.process.kill()
         training.finish()  # when both workers have closed their output
+    assert training.errors() == []
     output = run(*FORKED_STAGE, cwd=project)
     assert "train: resuming after epoch" in output  # so the workers have ended, not finished
     assert output.count(EPOCH_LINE) <= EPOCHS - 2
@@ -138,10 +138,11 @@ def test_two_agents_that_share_no_folder_train_together(
     other = Path(shutil.copytree(project, tmp_path / "other"))
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    command = [sys.executable, "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1", "--max-restarts=1"]
+    command = ["python", "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1", "--max-restarts=1"]
     command += ["--rdzv-backend=c10d", f"--rdzv-endpoint=127.0.0.1:{port}", "--local-addr=127.0.0.1"]
     command += ["-m", "stages", "train"]
     environment = {"GLOO_SOCKET_IFNAME": "lo", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
+    environment["PYTHON_EXEC"] = f"{forking_commands() / 'python'}"  # with which an agent starts its processes
     with ExitStack() as stack:
         agents = [
             stack.enter_context(start_training(*command, cwd=folder, **environment)) for folder in (project, other)
@@ -161,7 +162,7 @@ def test_networks_of_an_ensemble_are_dealt_to_the_processes(prepared_project: Pa
     set_params(prepared_project, {"train": {"members": 3, "epochs": 2}, "augment": {"rotation": 10.0}})
     alone = Path(shutil.copytree(prepared_project, tmp_path / "alone"))
     run(*FORKED_STAGE, cwd=alone)
-    with start_training(*STAGE, cwd=prepared_project, TRAIN_PROCESSES="2") as training:
+    with start_training(*forking_workers(TRAIN), cwd=prepared_project, TRAIN_PROCESSES="2") as training:
         training.wait_for("train: on cpu")
         slow = training.worker(1)
         slow.suspend()
@@ -175,7 +176,7 @@ def test_networks_of_an_ensemble_are_dealt_to_the_processes(prepared_project: Pa
 
 
 def test_a_suspended_process_is_named(project: Path) -> None:
-    with start_training(*STAGE, cwd=project, TRAIN_PROCESSES="2", TRAIN_TIMEOUT="5") as training:
+    with start_training(*forking_workers(TRAIN), cwd=project, TRAIN_PROCESSES="2", TRAIN_TIMEOUT="5") as training:
         training.wait_for("epoch 1/")
         suspended = training.worker(1)
         suspended.suspend()

@@ -52,10 +52,11 @@ class Queue:
         status = self.execute("dvc queue status")
         return dict(re.findall(r"^\w{7}  (\S+) .* (\w+)$", status, re.MULTILINE))
 
-    def wait(self) -> dict[str, str]:
-        """Return the states once nothing is queued or running."""
+    def wait(self, *names: str) -> dict[str, str]:
+        """Return the states once these experiments have ended."""
         deadline = time.monotonic() + 120
-        while {"Queued", "Running"} & set((states := self.states()).values()):
+        # DVC does not list an experiment in the moment in which a worker takes it from the queue.
+        while not {"Failed", "Success"}.issuperset((states := self.states()).get(name) for name in names):
             assert time.monotonic() < deadline, states
             for name in (name for name, state in states.items() if state == "Running"):
                 # With a limit, because the log of a run whose worker has ended is followed forever.
@@ -113,14 +114,14 @@ def test_the_documented_commands_on_a_queue_that_is_killed(queue: Queue) -> None
     assert queue.states() == {"grid-1": "Running", "grid-4": "Queued"}  # as far as DVC knows
     queue.execute("dvc queue kill grid-1")
     queue.start()
-    assert queue.wait() == {"grid-1": "Failed", "grid-4": "Success"}
+    assert queue.wait("grid-1", "grid-4") == {"grid-1": "Failed", "grid-4": "Success"}
     assert "Not counted: 1 failed in DVC's queue" in run("python", "-m", "tools.sweep", cwd=project)
 
     assert "Removed tasks in queue: grid-1" in queue.execute("dvc queue remove --failed")
     queue.execute(GRID.format("retry"))
     run("dvc", "queue", "remove", *(f"retry-{number}" for number in range(2, 10)), cwd=project)
     queue.start()
-    assert queue.wait()["retry-1"] == "Success"
+    assert queue.wait("retry-1")["retry-1"] == "Success"
     assert "train: resuming after epoch 1 from " in run("dvc", "queue", "logs", "retry-1", cwd=project)
 
     text = queue.execute("python -m tools.sweep --plot sweep.png")

@@ -89,7 +89,8 @@ def test_no_source_for_the_data(prepared_project: Path) -> None:
     nowhere = str(prepared_project / "nowhere")
     set_params(prepared_project, {"download": {"dataset": "kmnist", "mirrors": [nowhere]}})
     datasets = prepared_project / "src/download/idx_datasets.py"
-    datasets.write_text(f"{datasets.read_text()}\ntorchvision.datasets.KMNIST.mirrors = ['http://127.0.0.1:9/']\n")
+    unreachable = "import_torchvision().datasets.KMNIST.mirrors = ['http://127.0.0.1:9/']"
+    datasets.write_text(f"{datasets.read_text()}\n\n{unreachable}\n")
     refused = "http://127.0.0.1:9/: [Errno 111] Connection refused"
     assert_fails(prepared_project, "download", nowhere, refused, "download.mirrors, or set download.dataset to digits")
 

@@ -103,7 +103,7 @@ def test_equally_good_classifiers_are_rarely_called_worse(differing: float, monk
     Only one of two directions is worse, so half of alpha; allow three standard deviations.
     """
     monkeypatch.setattr("src.compare.comparison.smallest_detectable", lambda *_: 0)  # slow, and not part of the verdict
-    runs, rate = 500, 0.025
+    runs, rate = 200, 0.025
     rng = np.random.default_rng(0)
     verdicts = []
     for total in rng.binomial(10_000, differing, runs).tolist():
@@ -124,7 +124,7 @@ def test_mcnemars_test_is_the_exact_binomial_test(fixed: int, broken: int) -> No
 @pytest.mark.parametrize("differing", [6, 20, 60, 300])
 def test_a_detectable_difference_is_detected_with_the_stated_power(differing: int) -> None:
     net = smallest_detectable(differing, 0.05)
-    runs = 2000
+    runs = 1000
     for change, highest in ((net, 1.0), (net - 2, 0.8)):
         broken = np.random.default_rng(1).binomial(differing, (1 + change / differing) / 2, runs)
         detected = np.mean([mcnemar(differing - count, count) < 0.05 for count in broken.tolist()])
@@ -193,7 +193,7 @@ def test_equally_good_settings_rarely_differ(sizes: list[int], deviations: list[
 
     Games-Howell fails this test: it finds a difference in about 12%, 11% and 5% of the sweeps.
     """
-    runs, alpha = 1000, 0.05
+    runs, alpha = 500, 0.05
     rng = np.random.default_rng(0)
     values = [
         rng.normal(0, deviation, (runs, size)).tolist() for size, deviation in zip(sizes, deviations, strict=True)

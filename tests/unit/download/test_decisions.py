@@ -137,9 +137,9 @@ def test_unknown_classes_matter_only_where_a_line_fits(path: Path) -> None:
     assert apply(path, "photos/of another dataset.png,,,bird,").applied == []
 
 
-def test_a_hundred_thousand_lines_are_read_at_once(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    apply(path, *(f"photos/{number}.png,,,cat," for number in range(100_000)))
-    assert "lines without effect: 100,000;" in capsys.readouterr().out
+def test_many_lines_are_read_at_once(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    apply(path, *(f"photos/{number}.png,,,cat," for number in range(20_000)))
+    assert "lines without effect: 20,000;" in capsys.readouterr().out
 
 
 def write_pictures(folder: Path) -> dict[str, Path]:

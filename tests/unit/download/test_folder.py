@@ -158,6 +158,7 @@ def test_a_class_with_a_single_picture_is_an_error(tmp_path: Path) -> None:
         load(tmp_path)
 
 
+@pytest.mark.usefixtures("processes")
 def test_the_arrays_depend_on_contents_and_names_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = load(write(tmp_path / "first", FLAT))
     second = tmp_path / "second"
@@ -211,8 +212,8 @@ def test_hostile_files_are_used_or_named(tmp_path: Path, capsys: pytest.CaptureF
 
 
 def test_photos_are_no_characters(tmp_path: Path) -> None:
-    write(tmp_path, FLAT)
-    with pytest.raises(UserError, match=r"and 110 more\nRemove or replace them, or choose another download.fit if"):
+    write(tmp_path, {"cat": range(6), "dog": range(100, 106)})
+    with pytest.raises(UserError, match=r"and 2 more\nRemove or replace them, or choose another download.fit if"):
         load(tmp_path, fit="character", channels=1)
 
 
@@ -381,6 +382,7 @@ def test_images_that_do_not_fit_in_memory_are_rejected_before_decoding(
         load(tmp_path, channels=3, image_size=512)
 
 
+@pytest.mark.usefixtures("processes")
 def test_a_killed_worker_is_an_error_and_not_a_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folder_module, "_decode_chunk", kill_process)
     with pytest.raises(UserError, match="was killed, after 0 of 120 files"):

@@ -1,8 +1,6 @@
 import gzip
 import hashlib
-import importlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,12 +9,11 @@ from src.common.errors import UserError
 from src.download import idx_datasets
 from src.download.decisions import Downloaded
 from src.download.idx import FILES
-from src.download.idx_datasets import fetch_idx_dataset
+from src.download.idx_datasets import fetch_idx_dataset, import_torchvision
 from src.download.params import DownloadParams
 from tests.builders import make_download_params
 
 NAMES = list(FILES.values())
-datasets = importlib.import_module("torchvision.datasets")  # after src.download.idx_datasets, which makes it importable
 
 
 def encode_idx(array: np.ndarray) -> bytes:
@@ -42,6 +39,7 @@ def write_mirror(path: Path, files: dict[str, bytes], compressed: bool = True) -
 @pytest.fixture(autouse=True)
 def no_public_sources(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave no public mirror and no npm, and take the small files above for MNIST."""
+    datasets = import_torchvision().datasets
     for dataset in (datasets.MNIST, datasets.KMNIST, datasets.FashionMNIST):
         monkeypatch.setattr(dataset, "mirrors", [])
     monkeypatch.setenv("PATH", "")
@@ -120,23 +118,17 @@ def test_all_failures_and_remedies_are_listed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("dataset", "known", "checksum", "first_class", "fit"),
     [
-        ("kmnist", datasets.KMNIST, "bdb82020997e1d708af4cf47b453dcf7", "o", "character"),
-        (
-            "fashion_mnist",
-            datasets.FashionMNIST,
-            "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-            "T-shirt/top",
-            "stretch",
-        ),
+        ("kmnist", "KMNIST", "bdb82020997e1d708af4cf47b453dcf7", "o", "character"),
+        ("fashion_mnist", "FashionMNIST", "8d4fb7e6c68d591d4c3dfef9ec88bf0d", "T-shirt/top", "stretch"),
     ],
 )
 def test_datasets_other_than_mnist_are_verified_with_torchvisions_checksums(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dataset: str, known: Any, checksum: str, first_class: str, fit: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dataset: str, known: str, checksum: str, first_class: str, fit: str
 ) -> None:
     mirror = write_mirror(tmp_path / "mirror", make_files())
     with pytest.raises(UserError, match=rf"train-images-idx3-ubyte.gz: MD5 checksum is not {checksum}"):
         fetch_idx_dataset(make_params(mirror, dataset=dataset))
     checksums = {path.name: hashlib.md5(path.read_bytes()).hexdigest() for path in Path(mirror).iterdir()}
-    monkeypatch.setattr(known, "resources", list(checksums.items()))
+    monkeypatch.setattr(f"torchvision.datasets.{known}.resources", list(checksums.items()))
     data = Downloaded(*fetch_idx_dataset(make_params(mirror, dataset=dataset)), [], [])
     assert (data.train.classes[0], data.train.preprocessing.fit) == (first_class, fit)

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from src.common.dataset import Dataset
-from src.download import idx_datasets
 from src.download.decisions import Downloaded
 from src.download.params import DownloadParams
 from src.download.sources import download_dataset
@@ -30,7 +29,7 @@ def test_other_datasets_are_idx_files(monkeypatch: pytest.MonkeyPatch, dataset: 
         requested.append(params)
         return SMALL, SMALL
 
-    monkeypatch.setattr(idx_datasets, "fetch_idx_dataset", keep)
+    monkeypatch.setattr("src.download.sources.fetch_idx_dataset", keep)
     params = make_download_params(dataset=dataset)
     assert download_dataset(params).train is SMALL
     assert requested == [params]

@@ -38,7 +38,7 @@ def test_a_flipped_bit_is_noticed() -> None:
     with pytest.raises(UserError, match="the checksum is wrong"):
         decode_networks(bytes(weight))
     header = int.from_bytes(data[:8], "little")
-    for place in range(0, 8 + header, 5):
+    for place in range(0, 8 + header, 11):
         flipped = bytearray(data)
         flipped[place] ^= 1
         with suppress(UserError):

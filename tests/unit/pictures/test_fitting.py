@@ -1,10 +1,9 @@
-import importlib
-
 import numpy as np
 import pytest
 from PIL import Image
 
 from src.common.dataset import Fit
+from src.download.idx_datasets import import_torchvision
 from src.pictures.fitting import fit_picture
 
 
@@ -19,8 +18,7 @@ def test_a_picture_that_has_the_size_of_the_image_is_not_changed(fit: Fit, chann
 
 
 def test_crop_keeps_the_centre_as_torchvision_does() -> None:
-    importlib.import_module("src.download.idx_datasets")  # makes torchvision importable
-    transforms = importlib.import_module("torchvision.transforms")
+    transforms = import_torchvision().transforms
     for size in ((90, 60), (60, 90), (300, 61)):
         picture = Image.radial_gradient("L").resize(size)
         torchvisions = transforms.Compose([transforms.Resize(30), transforms.CenterCrop(30)])(picture)

@@ -52,7 +52,7 @@ def test_size_and_colours_do_not_matter() -> None:
     ink = draw_seven()
     navy, wheat = (Image.new("RGB", ink.size, colour) for colour in ("navy", "wheat"))
     for changed in (
-        ink.resize((3000, 2600)),
+        ink.resize((1500, 1300)),
         ink.resize((150, 130)),
         Image.composite(wheat, navy, ink),
         ink.convert("1"),
@@ -116,7 +116,7 @@ def test_empty_paper_is_rejected(size: tuple[int, int]) -> None:
 def test_hard_edged_drawings_of_any_size_are_read() -> None:
     rng = np.random.default_rng(0)
     refused = 0
-    for _ in range(40):
+    for _ in range(20):
         side = int(rng.integers(56, 253))
         picture = Image.new("1", (side, side), 1)  # black and white, without grey edges
         points = [(side * x, side * y) for x, y in rng.uniform(0.2, 0.8, (4, 2))]
@@ -125,7 +125,7 @@ def test_hard_edged_drawings_of_any_size_are_read() -> None:
             assert frame_character(picture, SHAPE).max() == 255
         except UserError:
             refused += 1
-    assert refused <= 2  # whose strokes lie on each other and make a solid rectangle
+    assert refused <= 1  # whose strokes lie on each other and make a solid rectangle
 
 
 def put(picture: Image.Image, size: tuple[int, int], colour: int, box: tuple[int, int]) -> Image.Image:

@@ -113,7 +113,9 @@ def test_the_first_sentence_names_the_class_that_is_most_certainly_bad() -> None
 
 @pytest.mark.parametrize(("count", "members"), [(7, 1), (0, 3)])
 def test_the_report_is_four_plots_and_a_page_that_loads_nothing(count: int, members: int) -> None:
-    files = build_report(make_report_results(count, ["cat", "dog"], members), PARAMS)
+    results = make_report_results(count, ["cat", "dog"], members)
+    files = build_report(results, PARAMS)
+    assert members > 1 or build_report(results, PARAMS) == files  # every byte
     assert files.keys() == {"errors.png", "confusion.png", "curves.png", "reliability.png", "index.html"}
     assert all(data.startswith(b"\x89PNG") for name, data in files.items() if name != "index.html")
     page = files["index.html"].decode()
@@ -122,11 +124,6 @@ def test_the_report_is_four_plots_and_a_page_that_loads_nothing(count: int, memb
     assert f"<dd>{count}<small>of 20,000 test images" in page
     assert page.count("<svg") == 2
     assert ("mean of 3 networks" in page) == (members == 3)
-
-
-def test_equal_results_give_equal_bytes() -> None:
-    one, other = (build_report(make_report_results(7, ["cat", "dog"]), PARAMS) for _ in range(2))
-    assert one == other
 
 
 @pytest.mark.parametrize(("copies", "text"), [(0, ""), (1, ": 1 file was left out"), (1200, "1,200 files were left")])
