@@ -2,7 +2,7 @@
 
 `python -m benchmarks.own_images` writes the data sets as PNG files to a temporary folder, or to --folder, where a later
 run finds them again. It needs Debian's packages PACKAGES. On the test sets, it measures each of --recipes over seeds,
-and an SVC and a logistic regression from scikit-learn on the pixels, and prints a table. To choose settings, which -S
+and an SVC and a logistic regression from scikit-learn on the pixels, and prints a table. To choose parameters, which -S
 sets, use --validation: it measures on the validation images instead, and leaves out scikit-learn.
 """
 

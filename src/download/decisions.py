@@ -139,10 +139,13 @@ def read_decisions(path: Path) -> Decisions:
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, restval="")
     decisions = []
     try:
-        if missing := [name for name in COLUMNS[:-1] if name not in (reader.fieldnames or ())]:
-            raise UserError(f"{path} has no column {', '.join(missing)}; its first line must be {','.join(COLUMNS)}")
+        columns = list(reader.fieldnames or ())
+        if wrong := [name for name in COLUMNS[:-1] if columns.count(name) != 1]:
+            needed = f"must have one column {', '.join(wrong)}"
+            raise UserError(f"{path} {needed}; its first line must be {','.join(COLUMNS)}")
         for values in reader:
             if any(values.values()):  # spreadsheet programs write empty lines
+                values |= {name: values[name].strip() for name in ("digest", "part", "label")}
                 decisions.append(_check_line(path, reader.line_num, values, delimiter))
     except csv.Error as error:
         raise UserError(f"{path}, line {reader.line_num}: {error}") from None
@@ -163,7 +166,7 @@ def _check_line(path: Path, line: int, values: dict[str, str], delimiter: str) -
         problem = f"has no label; write {LEAVE_OUT} to leave the picture out"
     if problem:
         raise UserError(f"{path}, line {line}: {problem}")
-    return Decision(line, values["file"] or values["digest"].lower(), values["part"], values["label"].strip())
+    return Decision(line, values["file"] or values["digest"].lower(), values["part"], values["label"])
 
 
 NO_DECISIONS = Decisions((), Path("labels.csv"))

@@ -54,14 +54,14 @@ def decode_idx(data: bytes, dimensions: int) -> np.ndarray:
 def decode_files(files: dict[str, bytes], sha256: dict[str, str]) -> list[np.ndarray]:
     """Decode and verify the four files, in the order of FILES; raise UserError naming the file and its defect."""
     arrays = {}
-    for part, file in FILES.items():
+    for name, file in FILES.items():
         if file not in files:
             raise UserError(f"{file}: not found")
         try:
-            array = decode_idx(files[file], dimensions=3 if part.endswith("images") else 1)
+            array = decode_idx(files[file], dimensions=3 if name.endswith("images") else 1)
         except UserError as error:
             raise UserError(f"{file}: {error}") from None
-        arrays[part] = array[:, None] if part.endswith("images") else array.astype(np.int64)
+        arrays[name] = array[:, None] if name.endswith("images") else array.astype(np.int64)
     for images, labels in (("train_images", "train_labels"), ("test_images", "test_labels")):
         if len(arrays[images]) != len(arrays[labels]):
             counts = f"{len(arrays[images]):,} images, but {len(arrays[labels]):,} labels"

@@ -16,8 +16,8 @@ from src.pictures.reading import digest_images
 CLASSES = "classes.txt"
 # What other tools call the files, such as train-images.idx3-ubyte and emnist-letters-test-labels-idx1-ubyte.gz.
 PATTERNS = {
-    part: f"{'train' if part.startswith('train') else '(t10k|test)'}-{kind}[-.]idx"
-    for part, kind in zip(FILES, ("images", "labels", "images", "labels"), strict=True)
+    name: f"{'train' if name.startswith('train') else '(t10k|test)'}-{kind}[-.]idx"
+    for name, kind in zip(FILES, ("images", "labels", "images", "labels"), strict=True)
 }
 GZIP_MAGIC = b"\x1f\x8b"
 MAX_BYTES = 4 * 2**30  # of a decompressed file
@@ -31,15 +31,15 @@ def load_idx_folder(params: DownloadParams) -> tuple[Dataset, Dataset]:
     least two classes, the same in training and test.
     """
     folder = Path(params.folder)
-    files = {file: _read_file(folder, part) for part, file in FILES.items()}
+    files = {file: _read_file(folder, name) for name, file in FILES.items()}
     try:
         train_images, train_labels, test_images, test_labels = decode_files(files, sha256={})
     except UserError as error:
         raise UserError(f"{folder}: {error}") from None
     present = np.unique(train_labels)
     if not np.array_equal(present, np.unique(test_labels)):
-        parts = f"{present.tolist()} in training and {np.unique(test_labels).tolist()} in test"
-        raise UserError(f"{folder}: training and test must have the same labels, but they have {parts}")
+        found = f"{present.tolist()} in training and {np.unique(test_labels).tolist()} in test"
+        raise UserError(f"{folder}: training and test must have the same labels, but they have {found}")
     if len(present) < 2:
         raise UserError(f"{folder}: at least two classes are needed, but the labels are {present.tolist()}")
     names = _read_names(folder / CLASSES, int(present[-1]) + 1)
@@ -65,15 +65,15 @@ def _frame(images: np.ndarray) -> np.ndarray:
     return np.stack([frame_character(Image.fromarray(image[0]), image.shape) for image in images])
 
 
-def _read_file(folder: Path, part: str) -> bytes:
+def _read_file(folder: Path, name: str) -> bytes:
     """Read one of the four files, whatever it is called exactly, and decompress it if it is a gzip file."""
-    found = [path for path in sorted(folder.glob("*")) if re.search(PATTERNS[part], path.name)]
-    exact = [path for path in found if path.name.startswith(FILES[part])]
+    found = [path for path in sorted(folder.glob("*")) if re.search(PATTERNS[name], path.name)]
+    exact = [path for path in found if path.name.startswith(FILES[name])]
     paths = exact[:1] or found
     if not paths:
         needed = ", ".join(FILES.values())
         raise UserError(
-            f"neither {FILES[part]} nor {FILES[part]}.gz is in download.folder = {folder}; needed, each plain or as"
+            f"neither {FILES[name]} nor {FILES[name]}.gz is in download.folder = {folder}; needed, each plain or as"
             f" .gz, are {needed}, and optionally {CLASSES} with one class name per line"
         )
     if len(paths) > 1:

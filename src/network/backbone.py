@@ -80,7 +80,9 @@ class Extractor:
                 self.model.SerializeToString(), options, providers=["CPUExecutionProvider"]
             )
             pictures = np.random.default_rng(0).integers(0, 256, (2, *image_shape), np.uint8)
-            together, *alone = (self.session.run([OUTPUT], {INPUT: part})[0] for part in (pictures, *pictures[:, None]))
+            together, *alone = (
+                self.session.run([OUTPUT], {INPUT: batch})[0] for batch in (pictures, *pictures[:, None])
+            )
         except Exception as error:  # ONNX's and ONNX Runtime's exceptions have no common base class
             raise UserError(f"model.backbone = {path} cannot be used: {str(error).splitlines()[0]}") from None
         _check_features(together, np.concatenate(alone), path)
@@ -121,16 +123,16 @@ class Extractor:
         return features
 
 
-def extract_features(setting: str, images: np.ndarray, threads: int = 0) -> BackboneFeatures | None:
-    """Return the features of images uint8 (N, C, H, W) by the backbone that model.backbone names, None if that is none.
+def extract_features(name: str, images: np.ndarray, threads: int = 0) -> BackboneFeatures | None:
+    """Return the features of images uint8 (N, C, H, W) by a backbone, or None if there is none.
 
-    threads: of ONNX Runtime; 0 for one per core.
+    name: the value of model.backbone. threads: of ONNX Runtime; 0 for one per core.
     """
-    if setting == NO_BACKBONE:
-        if files := [*Path(setting).glob("*.onnx")]:
-            raise UserError(f"model.backbone = {setting} means none: name {files[0]}, or a folder with another name")
+    if name == NO_BACKBONE:
+        if files := [*Path(name).glob("*.onnx")]:
+            raise UserError(f"model.backbone = {name} means none: name {files[0]}, or a folder with another name")
         return None
-    extractor = Extractor(Path(setting), images.shape[1:], threads)
+    extractor = Extractor(Path(name), images.shape[1:], threads)
     return BackboneFeatures(extractor.backbone, extractor.extract(images))
 
 

@@ -50,7 +50,7 @@ MIN_COMPONENT = 0.1  # of the largest component's size; smaller components are s
 MIN_CHARACTER = 0.015  # of the picture's longer side
 MAX_SPECK = 0.1  # of the picture's longer side, where nothing else stands out
 MIN_ON_PIECE = 0.05  # of the picture's longer side, on paper that covers less than half of it
-MAX_PARTS = 4  # of a character
+MAX_COMPONENTS = 4  # of a character
 NEIGHBOURS = np.ones((3, 3))  # diagonal ones, too
 MIN_HOLE, MIN_CONVEX = 0.25, 0.9  # of a sheet's area, and of its own hull: the hole of a 0 that looks like a sheet
 MAX_UNDERLINE, MIN_UNDERLINED = 0.2, 0.5  # of its length: the height of a line below a character, and of the character
@@ -209,7 +209,7 @@ def drop_rectangles(ink: np.ndarray, solid: float = MIN_SOLID, hole: float = np.
     components, count = label(ink > 0.5, NEIGHBOURS)
     drop = np.zeros(count + 1, bool)
     for index, slices in enumerate(find_objects(components), 1):
-        if max(s.stop - s.start for s in slices) < MIN_CHARACTER * max(ink.shape):
+        if max(side.stop - side.start for side in slices) < MIN_CHARACTER * max(ink.shape):
             drop[index] = True
             continue
         region = components == index
@@ -225,7 +225,7 @@ def largest_box(ink: np.ndarray) -> tuple[slice, slice] | None:
 
 
 def extent(box: tuple[slice, slice]) -> int:
-    return int(max(part.stop - part.start for part in box))
+    return int(max(side.stop - side.start for side in box))
 
 
 def encloses(outer: tuple[slice, slice], inner: tuple[slice, slice]) -> bool:
@@ -235,7 +235,7 @@ def encloses(outer: tuple[slice, slice], inner: tuple[slice, slice]) -> bool:
 def find_cropped_ink(grey: np.ndarray) -> np.ndarray:
     """Compute the amount of ink (H, W) of a picture that is cropped to the character, so that its paper is in pieces.
 
-    Ink is the brighter or the darker part: the one that is more in one piece, and reaches less of the border.
+    Ink is the brighter or the darker region: the one that is more in one piece, and reaches less of the border.
     """
     dark = grey <= threshold_otsu(grey)
     if dark.all():
@@ -260,11 +260,11 @@ def cut_out(ink: np.ndarray, solid: float) -> tuple[np.ndarray, np.ndarray]:
         raise UserError(NOTHING)
     sizes = np.bincount(components.ravel())[1:]
     keep = 1 + np.flatnonzero(sizes >= MIN_COMPONENT * sizes.max())
-    boxes = np.array([[[part.start, part.stop] for part in slices] for slices in find_objects(components)])[keep - 1]
+    boxes = np.array([[[side.start, side.stop] for side in slices] for slices in find_objects(components)])[keep - 1]
     masks = [components == index for index in keep]
     belongs = np.array([not is_annotation(place, masks, boxes) for place in range(len(keep))])
     keep, boxes = keep[belongs], boxes[belongs]
-    if len(keep) > MAX_PARTS or are_several(boxes):
+    if len(keep) > MAX_COMPONENTS or are_several(boxes):
         raise UserError("there are several characters; the picture must show one")
     largest = boxes[sizes[keep - 1].argmax()]
     apart = np.maximum(boxes[:, :, 0] - largest[:, 1], largest[:, 0] - boxes[:, :, 1]).max(1)
@@ -279,9 +279,9 @@ def cut_out(ink: np.ndarray, solid: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def is_annotation(place: int, masks: Sequence[np.ndarray], boxes: np.ndarray) -> bool:
-    """Whether a part is a line below the others, or a circle around one of them.
+    """Whether a component is a line below the others, or a circle around one of them.
 
-    masks: of the parts, (H, W) each; boxes: (N, axis, start and stop).
+    masks: of the components, (H, W) each; boxes: (N, axis, start and stop).
     """
     box, others = boxes[place], np.delete(boxes, place, 0)
     if not len(others):
@@ -298,7 +298,7 @@ def is_annotation(place: int, masks: Sequence[np.ndarray], boxes: np.ndarray) ->
 
 
 def are_several(boxes: np.ndarray) -> bool:
-    """Whether large parts stand side by side or above each other. boxes: (N, axis, start and stop)"""
+    """Whether large components stand side by side or above each other. boxes: (N, axis, start and stop)"""
     (top, left), (bottom, right) = boxes[:, :, 0].min(0), boxes[:, :, 1].max(0)
     height, width = bottom - top, right - left
     heights, widths = np.ptp(boxes, axis=2).T

@@ -31,7 +31,7 @@ def to_png(figure: Figure, dpi: int = 80) -> bytes:
 
 
 def to_svg(figure: Figure) -> str:
-    """Return a figure as an <svg> element whose black parts take the colour of the page's text."""
+    """Return a figure as an <svg> element whose black lines and texts take the colour of the page's text."""
     text = io.StringIO()
     # The salt replaces random ids, and without metadata there is neither a date nor a version.
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "report"}):

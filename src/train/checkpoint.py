@@ -18,7 +18,6 @@ from src.train.params import TrainSections
 from src.train.processes import ALONE, Group
 
 CODE = ("src.common", "src.network", "src.train", "stages")  # the packages that the weights depend on
-FORMAT = "checkpoint 2"
 CHECKPOINTS = ".checkpoints"  # outside data, because DVC removes a stage's outputs before it runs
 MAX_RUNS = 4  # training runs kept in a checkpoint folder, abandoned ones included
 
@@ -48,7 +47,7 @@ class Checkpoint:
         self.group = group
         self.path = folder / key / f"{member}.checkpoint"
         self.damaged_path = self.path.with_suffix(".damaged")
-        self.header = f"{FORMAT} {key} {member}\n".encode()
+        self.header = f"checkpoint {key} {member}\n".encode()
 
     def save(self, state: dict[str, Any]) -> None:
         """Replace the previous state, or keep it and raise OSError; then delete the oldest training runs."""

@@ -90,7 +90,7 @@ class TrainParams(Section):
     )
     refit: bool = parameter(
         False,
-        "Train on the validation images as well and keep the last epoch; for settings already chosen by validation.",
+        "Train on the validation images as well and keep the last epoch; for parameters already chosen by validation.",
     )
     members: int = parameter(
         1,

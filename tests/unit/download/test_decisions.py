@@ -106,8 +106,10 @@ def test_lines_that_cannot_be_understood_are_named(path: Path, line: str, messag
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("file,digest,label\n", "has no column part; its first line must be file,digest,part,label,note"),
-        ("", "has no column file, digest, part, label"),
+        ("file,digest,label\n", "must have one column part; its first line must be file,digest,part,label,note"),
+        ("", "must have one column file, digest, part, label"),
+        ("file,digest,part,label,label\n", "must have one column label; its"),
+        ("sep=;\nfile;digest;part;label;note\n", "must have one column file, digest, part, label; its first line"),
         ("caf\xe9", "is not UTF-8"),
     ],
 )
@@ -130,7 +132,7 @@ def test_lines_of_the_page_in_a_file_with_semicolons_are_named(path: Path) -> No
 
 
 def test_empty_lines_and_spaces_are_ignored(path: Path) -> None:
-    assert len(apply(path, ",,,,", f",{digest(0)},, dog ,").applied) == 1
+    assert len(apply(path, ",,,,", f", {digest(0)} , , dog ,").applied) == 1
 
 
 def test_unknown_classes_matter_only_where_a_line_fits(path: Path) -> None:
