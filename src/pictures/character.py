@@ -106,7 +106,7 @@ def erase_lines(grey: np.ndarray) -> np.ndarray:
         darkness = paper - grey
         runs = grey_opening(grey_dilation(darkness, slope), run)  # what is dark for the length of a piece
         thin = np.minimum(darkness, runs - grey_opening(runs, width)) > max(MIN_EDGE, np.median(darkness) / 2)
-        pieces = label(binary_dilation(thin, np.ones(gap)))[0] * thin  # those beyond a stroke belong together
+        pieces = label(grey_dilation(thin.astype(np.uint8), gap))[0] * thin  # those beyond a stroke belong together
         lines = []
         for index, box in enumerate(find_objects(pieces), 1):
             if box and box[along].stop - box[along].start >= MIN_LINE * grey.shape[along]:

@@ -39,7 +39,7 @@ def damage(data: bytes) -> dict[str, bytes]:
         "truncated": data[:-1],
         "extended": data + b"0",
         "one bit flipped": data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :],
-        "another format": data.replace(b"checkpoint 2", b"checkpoint 1"),
+        "another file": data.replace(b"checkpoint", b"checkpaint"),
         "another key": data.replace(b"key", b"yek"),
     }
 
