@@ -147,7 +147,7 @@ def test_two_agents_that_share_no_folder_train_together(
         agents = [
             stack.enter_context(start_training(*command, cwd=folder, **environment)) for folder in (project, other)
         ]
-        first, second = sorted(agents, key=lambda agent: agent.process.pid)  # as torchrun numbers them
+        first, second = sorted(agents, key=lambda agent: forked_process(agent.process.pid))  # as torchrun numbers them
         first.wait_for("epoch 1/")
         second.worker(1).kill()
         first.wait_for("train: resuming after epoch")
