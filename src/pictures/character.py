@@ -43,7 +43,8 @@ MIN_FRAME = 0.96  # of that around a frame; a D is nearly a rectangle, too
 MIN_SOLID = 0.8  # of a sheet's convex hull, with what lies on it
 MIN_SOLID_CROPPED = 0.95  # a thick character that fills the picture is more solid than one on paper
 MAX_ASPECT = 2.5  # of a sheet; a straight stroke is longer
-PAPER_BLUR = 1 / 20  # of the longer side: separates shadows, which are larger, from strokes, which are smaller
+PAPER_BLUR = 1 / 20  # of the longer side: how far below strokes the paper is estimated from what surrounds them
+SHADOW_BLUR = 1 / 100  # of the longer side: where the paper shows, which may have the edges of shadows
 MIN_CONTRAST = 0.1  # between ink and paper (black against white is 1)
 NOISE = 5  # times the noise of the paper: less is no ink
 MIN_COMPONENT = 0.1  # of the largest component's size; smaller components are specks
@@ -177,9 +178,9 @@ def hull_of(region: np.ndarray) -> tuple[np.ndarray, float]:
 
 def find_ink(grey: np.ndarray, uniform: np.ndarray, sheet: np.ndarray) -> np.ndarray:
     """Compute the amount of ink (H, W) in [0, 1] on a sheet, relative to the surrounding paper; without ink, all 0."""
-    sigma = PAPER_BLUR * max(grey.shape)
-    weight = gaussian(uniform.astype(float), sigma) + 1e-3
-    paper = (gaussian(grey * uniform, sigma) + 1e-3 * grey[uniform].mean()) / weight
+    far, near = PAPER_BLUR * max(grey.shape), SHADOW_BLUR * max(grey.shape)
+    around = (gaussian(grey * uniform, far) + 1e-3 * grey[uniform].mean()) / (gaussian(uniform * 1.0, far) + 1e-3)
+    paper = gaussian(np.where(uniform, grey, around), near)
     contrast = grey - paper
     noise = 1.5 * np.median(abs(contrast[uniform]))
     marks = (abs(contrast) > max(MIN_CONTRAST / 2, NOISE * noise)) & sheet

@@ -5,7 +5,7 @@ import matplotlib
 import numpy as np
 import pytest
 from PIL import Image, ImageChops, ImageDraw, ImageFont
-from scipy.ndimage import center_of_mass
+from scipy.ndimage import center_of_mass, gaussian_filter
 
 from src.common.errors import UserError
 from src.pictures.character import erase_lines
@@ -308,3 +308,11 @@ def test_a_fold_does_not_divide_a_sheet() -> None:
     folded[250:252] *= 0.9
     folded[:, 230:232] *= 0.9
     assert ink_distance(plain, from_brightness(folded / 255)) < 0.2
+
+
+@pytest.mark.parametrize("place", [100, 150, 200])
+def test_the_edge_of_a_shadow_is_no_ink(place: int) -> None:
+    plain = put(SEVEN_PIXELS, (500, 500), 245, (120, 110))
+    shadow = gaussian_filter(np.repeat(np.arange(500) < place + 110, 500).reshape(500, 500).astype(float), 10)
+    shaded = np.asarray(plain) / 255 * (1 - 0.35 * shadow)
+    assert ink_distance(plain, from_brightness(shaded)) < 0.35
