@@ -76,7 +76,7 @@ class Comparison(NamedTuple):
             "revisions": {side: result.name for side, result in sides.items()},
             "metrics": {side: dict(result.metrics) for side, result in sides.items()},
             "params": params,
-            "params_not_run": {side: result.not_run for side, result in sides.items()},
+            "not_run": {side: result.not_run for side, result in sides.items()},
         }
 
 

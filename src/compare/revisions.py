@@ -17,7 +17,7 @@ from src.common.files import parse_csv
 from src.common.sprites import split_sprite_sheet
 from src.compare.git import list_experiments, read_file
 
-LOCK, PARAMS = "dvc.lock", "params.yaml"
+LOCK, PARAMS, LABELS = "dvc.lock", "params.yaml", "labels.csv"
 MEASURED = ("download", "split", "train", "evaluate")  # the stages that the metrics depend on
 INPUTS = ("src/", "stages/", "data/download/")  # the dependencies of these stages that count as their inputs
 METRICS = ("data/train/metrics.json", "data/evaluate/metrics.json")
@@ -37,7 +37,7 @@ class Result(NamedTuple):
     """What one revision recorded: parameters and metrics by dotted name, errors by image index, and hashes.
 
     params: those that can change the metrics.
-    not_run: those of them whose values in params.yaml are not the ones of the run.
+    not_run: those of them whose values in params.yaml are not the ones of the run, and the data that has changed since.
     test_set: the contents of test_set.csv.
     inputs: the hashes of the code and the images that can change the metrics, by stage and path.
     """
@@ -90,10 +90,29 @@ def read_result(revision: str) -> Result:
         params, current = _flatten(sections), YAML(typ="safe").load(contents[PARAMS])
         current = _flatten({section: current.get(section, {}) for section in sections})
         not_run = sorted(key for key in params | current if params.get(key) != current.get(key))
+        not_run += _changed_data(revision, _hashes(stages["download"], "deps") | _hashes(stages["train"], "deps"))
         return Result(revision, params, not_run, metrics, errors, contents[TEST_IMAGES], inputs, outputs[IMAGES])
     except (UserError, AttributeError, KeyError, TypeError, ValueError, YAMLError, RecursionError) as error:
         reason = error if isinstance(error, UserError) else repr(error)
         raise UserError(f"the result of {revision} cannot be read: {reason}") from None
+
+
+def _changed_data(revision: str, hashes: Mapping[str, str]) -> list[str]:
+    """Return the dependencies that a user brings, labels.csv and what `dvc add` tracks, whose hashes have changed."""
+    changed = []
+    for path, md5 in hashes.items():
+        try:
+            if path == LABELS:
+                current = hashlib.md5(read_file(revision, path), usedforsecurity=False).hexdigest()
+            elif not path.startswith(("src/", "stages", "data/")):
+                current = YAML(typ="safe").load(read_file(revision, f"{path}.dvc"))["outs"][0]["md5"]
+            else:
+                continue
+        except UserError:  # not tracked
+            continue
+        if current != md5:
+            changed.append(path)
+    return changed
 
 
 def read_images(result: Result) -> np.ndarray:

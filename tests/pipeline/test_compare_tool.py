@@ -182,7 +182,7 @@ def test_a_file_edited_after_the_run_is_rejected(repository: Path, compare: Comp
 
 
 def test_parameters_that_were_edited_but_not_run_are_named(repository: Path, compare: Compare) -> None:
-    note = "workspace: `params.yaml` has changes that were not run (train.dropout, train.epochs)."
+    note = "workspace has changes that were not run: train.dropout, train.epochs."
     assert note not in compare("base")[1]
     changed = {"train": {"seed": 0, "dropout": 0.5, "epochs": 3}, "report": {"columns": 20}}
     YAML().dump(changed, repository / "params.yaml")
@@ -190,8 +190,21 @@ def test_parameters_that_were_edited_but_not_run_are_named(repository: Path, com
     assert code == 0
     assert note in text
     assert "| train.dropout | none | 0.3 |" in text  # that of the run
-    not_run = json.loads(compare("base", "--json")[1])["params_not_run"]
+    not_run = json.loads(compare("base", "--json")[1])["not_run"]
     assert not_run == {"base": [], "other": ["train.dropout", "train.epochs"]}
+
+
+def test_data_that_was_changed_but_not_run_is_named(repository: Path, compare: Compare) -> None:
+    for name, contents in (("labels.csv", "file,digest\n"), ("photos.dvc", "outs:\n- md5: a.dir\n")):
+        (repository / name).write_text(contents)
+    lock = YAML(typ="safe").load(repository / "dvc.lock")
+    labels = {"path": "labels.csv", "md5": hashlib.md5(b"file,digest\n").hexdigest()}
+    lock["stages"]["download"]["deps"] += [labels, {"path": "photos", "md5": "a.dir"}]
+    YAML().dump(lock, repository / "dvc.lock")
+    assert "were not run" not in compare("base")[1]
+    (repository / "labels.csv").write_text("file,digest\nphotos/1.png,\n")
+    (repository / "photos.dvc").write_text("outs:\n- md5: b.dir\n")
+    assert "workspace has changes that were not run: labels.csv, photos." in compare("base")[1]
 
 
 def test_wrong_usage_has_exit_code_2(
