@@ -188,7 +188,8 @@ def compare_seeds(base: Sequence[float], other: Sequence[float], alpha: float) -
     if min(len(base), len(other)) < 2:
         raise UserError(
             f"found {len(base)} and {len(other)} results that differ only in train.seed, but each side needs at least"
-            " two; run more, for example `dvc exp run -S train.seed=1`"
+            " two; run more, for example `dvc exp run -S train.seed=1` (the seeds of ensembles must be at least"
+            " train.members apart)"
         )
     if stdev(base) == stdev(other) == 0:  # without any variance, Welch's t-test is undefined
         return SeedComparison(list(base), list(other), None, "no evidence either way", alpha)
