@@ -9,6 +9,7 @@ from pathlib import Path
 from src.common.artifacts import EpochMetrics, Error
 from src.common.cli import run_cli
 from src.common.files import read_csv
+from src.common.metrics import most_confused
 from src.common.text import markdown_table
 
 
@@ -31,8 +32,9 @@ def curves_markdown(history: Sequence[EpochMetrics]) -> str:
 
 
 def confusion_markdown(errors: Sequence[Error]) -> str:
-    """Render how often each class was predicted as another, as a table."""
-    counts = Counter((error.actual, error.predicted) for error in errors)
+    """Render how often each class was predicted as another, as a table; of many classes, the most confused."""
+    _, shown = most_confused(errors, sorted({name for error in errors for name in (error.actual, error.predicted)}))
+    counts = Counter((error.actual, error.predicted) for error in shown)
     columns = sorted({predicted for _, predicted in counts})
     rows = [
         (actual, *(counts[actual, predicted] or "" for predicted in columns))

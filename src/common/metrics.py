@@ -1,4 +1,4 @@
-"""The recall of every class, and confidence intervals."""
+"""The recall of every class, confidence intervals, and the classes that are confused most."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -6,7 +6,9 @@ from math import sqrt
 from statistics import NormalDist
 from typing import NamedTuple
 
-from src.common.artifacts import Prediction
+from src.common.artifacts import Error, Prediction
+
+MATRIX = 50  # classes in a confusion matrix; more could not be read, and would take minutes and gigabytes to draw
 
 
 class Recall(NamedTuple):
@@ -44,3 +46,14 @@ def wilson_interval(correct: int, images: int) -> tuple[float, float]:
     centre = (correct + z**2 / 2) / (images + z**2)
     margin = z * sqrt(correct * (images - correct) / images + z**2 / 4) / (images + z**2)
     return centre - margin if correct else 0.0, centre + margin if correct < images else 1.0
+
+
+def most_confused(errors: Sequence[Error], classes: Sequence[str]) -> tuple[list[str], list[Error]]:
+    """Return what a confusion matrix shows: the classes, at most MATRIX, with the most errors; and those among them.
+
+    An error counts for its actual and its predicted class. The classes stay in their order.
+    """
+    counts = Counter(name for error in errors for name in (error.actual, error.predicted))
+    kept = {*classes} if len(classes) <= MATRIX else {name for name, _ in counts.most_common(MATRIX)}
+    shown = [error for error in errors if error.actual in kept and error.predicted in kept]
+    return [name for name in classes if name in kept], shown

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from matplotlib import rc_context
 
 from src.common.artifacts import RELIABLE_ACCURACY, SUSPECTS_SHOWN, Error
-from src.common.metrics import Recall, recall_per_class, wilson_interval
+from src.common.metrics import Recall, most_confused, recall_per_class, wilson_interval
 from src.common.sprites import count_rows
 from src.common.text import dataset_name
 from src.report.html import HERE, encode, render, sprite_position, sprite_size
@@ -80,6 +80,7 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
         [name for name in results.classes if any(error[key] == name for error in errors)]
         for key in ("actual", "predicted")
     )
+    confused, shown = most_confused(results.errors, results.classes)
     return render(
         HERE / "report.html",
         result_id=results.result_id,
@@ -101,9 +102,11 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
         ),
         copies=results.copies,
         classes=results.classes,
-        rows=actual,
-        columns=predicted,
-        confusion=_confusion(errors, actual, predicted),
+        actual=actual,
+        predicted=predicted,
+        confusion=_confusion(errors, confused),
+        confused_count=len(confused),
+        shown_count=len(shown),
         sheet=encode(results.error_images),
         tile=sprite_size(count, *image_size),
         charts=charts,
@@ -169,9 +172,11 @@ def _name(results: Results, part: str, index: int) -> str:
     return results.files.get((part, index), f"image {index}")
 
 
-def _confusion(errors: Sequence[Mapping[str, Any]], rows: list[str], columns: list[str]) -> list[dict[str, Any]]:
-    """Return one dict per actual class: its name, and a cell or None for every predicted class."""
+def _confusion(errors: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> dict[str, Any]:
+    """Return the columns, predicted classes, and the rows: an actual class, and a cell or None for every column."""
     counts = Counter((error["actual"], error["predicted"]) for error in errors)
+    pairs = [pair for pair in counts if {*pair} <= {*classes}]
+    rows, columns = ([name for name in classes if any(pair[side] == name for pair in pairs)] for side in (0, 1))
     example = {(error["actual"], error["predicted"]): error["position"] for error in reversed(errors)}
     largest = max(counts.values(), default=1)
 
@@ -181,7 +186,8 @@ def _confusion(errors: Sequence[Mapping[str, Any]], rows: list[str], columns: li
         opacity = f"{0.6 * counts[pair] / largest:.2f}"
         return {"name": pair[1], "count": counts[pair], "opacity": opacity, "position": example[pair]}
 
-    return [{"name": row, "cells": [cell((row, column)) for column in columns]} for row in rows]
+    cells = [{"name": row, "cells": [cell((row, column)) for column in columns]} for row in rows]
+    return {"columns": columns, "rows": cells}
 
 
 def _is_augmented(params: Mapping[str, Any]) -> bool:

@@ -13,7 +13,7 @@ from matplotlib.ft2font import FT2Font
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from src.common.artifacts import EpochMetrics, Error, Prediction
-from src.common.metrics import wilson_interval
+from src.common.metrics import most_confused, wilson_interval
 from src.common.text import count
 from src.report.params import ReportParams
 
@@ -103,13 +103,15 @@ def _shorten(text: str) -> str:
 
 
 def confusion_plot(errors: Sequence[Error], classes: Sequence[str]) -> Figure:
-    """Draw the confusion matrix of the errors; the correct predictions on its diagonal are left out."""
+    """Draw the confusion matrix of the errors, without the correct predictions; of many classes, the most confused."""
     if not errors:
         return _text_figure("No errors: no class was confused with another.")
+    classes, shown = most_confused(errors, classes)
     index_of = {name: index for index, name in enumerate(classes)}
     counts = np.zeros((len(classes), len(classes)), dtype=int)
-    for error in errors:
+    for error in shown:
         counts[index_of[error.actual], index_of[error.predicted]] += 1
+    title = count("error", len(errors)) + (f", of which {len(shown):,} are shown" if len(shown) < len(errors) else "")
     side = max(6.0, 0.45 * len(classes) + 2)
     figure = Figure(figsize=(side, side), layout="constrained")
     axes = figure.subplots()
@@ -117,7 +119,7 @@ def confusion_plot(errors: Sequence[Error], classes: Sequence[str]) -> Figure:
     ticks = np.arange(len(classes))
     axes.set_xticks(ticks, classes, rotation=90 if max(map(len, classes)) > 2 else 0, parse_math=False)
     axes.set_yticks(ticks, classes, parse_math=False)
-    axes.set(xlabel="predicted", ylabel="actual", title=count("error", len(errors)))
+    axes.set(xlabel="predicted", ylabel="actual", title=title)
     for actual, predicted in zip(*counts.nonzero(), strict=True):
         number = counts[actual, predicted]
         colour = "white" if number > counts.max() / 2 else "black"

@@ -123,6 +123,17 @@ def test_the_confusion_plot_counts_every_error(count: int) -> None:
         assert sum(int(text.get_text()) for text in figure.axes[0].texts) == count
 
 
+def test_of_many_classes_the_most_confused_are_drawn() -> None:
+    names = [f"class {number}" for number in range(2000)]
+    errors = make_errors(30, names[:7]) + make_errors(100, names)
+    figure = confusion_plot(errors, names)
+    assert figure.get_size_inches()[0] < 30
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()][:7] == names[:7]
+    shown = sum(int(text.get_text()) for text in figure.axes[0].texts)
+    assert 30 < shown < 130
+    assert figure.axes[0].get_title() == f"130 errors, of which {shown} are shown"
+
+
 def test_the_curves_mark_the_best_epoch() -> None:
     figure = curves_plot(make_history([0.3, 0.2, 0.1], [0.3, 0.1, 0.2], [0.8, 0.9, 0.85]), members=1)
     draw(figure)
