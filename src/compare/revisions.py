@@ -16,6 +16,7 @@ from src.common.errors import UserError, recreate
 from src.common.files import parse_csv
 from src.common.sprites import split_sprite_sheet
 from src.compare.git import list_experiments, read_file
+from src.network.params import NO_BACKBONE
 
 LOCK, PARAMS, LABELS = "dvc.lock", "params.yaml", "labels.csv"
 MEASURED = ("download", "split", "train", "evaluate")  # the stages that the metrics depend on
@@ -30,13 +31,14 @@ IMAGE_COUNT = "test.images"
 MODEL = "data/train/model.safetensors"
 SEED = "train.seed"
 SPLIT_SEED = "split.seed"
+BACKBONE = "model.backbone"
 MEMBERS = "train.members"
 
 
 class Result(NamedTuple):
     """What one revision recorded: parameters and metrics by dotted name, errors by image index, and hashes.
 
-    params: those that can change the metrics.
+    params: those that can change the metrics; that of a backbone has the MD5 of its file.
     not_run: those of them whose values in params.yaml are not the ones of the run, and the data that has changed since.
     test_set: the contents of test_set.csv.
     inputs: the hashes of the code and the images that can change the metrics, by stage and path.
@@ -90,7 +92,10 @@ def read_result(revision: str) -> Result:
         params, current = _flatten(sections), YAML(typ="safe").load(contents[PARAMS])
         current = _flatten({section: current.get(section, {}) for section in sections})
         not_run = sorted(key for key in params | current if params.get(key) != current.get(key))
-        not_run += _changed_data(revision, _hashes(stages["download"], "deps") | _hashes(stages["train"], "deps"))
+        trained = _hashes(stages["train"], "deps")
+        not_run += _changed_data(revision, _hashes(stages["download"], "deps") | trained)
+        if (backbone := params.get(BACKBONE, NO_BACKBONE)) != NO_BACKBONE:  # another file of this name is another value
+            params[BACKBONE] = f"{backbone}, MD5 {trained[backbone][:7]}"
         return Result(revision, params, not_run, metrics, errors, contents[TEST_IMAGES], inputs, outputs[IMAGES])
     except (UserError, AttributeError, KeyError, TypeError, ValueError, YAMLError, RecursionError) as error:
         reason = error if isinstance(error, UserError) else repr(error)

@@ -2,7 +2,7 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
@@ -45,7 +45,6 @@ def load_folder(params: DownloadParams, decisions: Decisions = NO_DECISIONS) -> 
     found = list_class_folders(folder)
     preprocessing = params.preprocessing()
     images, digests = _decode(found, params, preprocessing)
-    _report_rejected(found.rejected, params)
     rows = [row for row, digest in enumerate(digests) if digest]  # the rows of images that were decoded
     copies = _find_copies(found.files, rows, digests)
     in_test = _choose_test(found, list(copies), digests, params.test_fraction)
@@ -59,7 +58,8 @@ def load_folder(params: DownloadParams, decisions: Decisions = NO_DECISIONS) -> 
         [[found.files[copy].path for copy in copies[row]] for row in rows],
     )
     undecided = [copies[row] for row, settled in zip(rows, decided, strict=True) if not settled]
-    _check_conflicts(found.files, undecided, decisions.path)
+    _report_problems(found, params, undecided, decisions.path)
+    _report_copies(found.files, copies.values())
     rows = [row for row, keep in zip(rows, kept, strict=True) if keep]
     test, train = [row for row in rows if row in in_test], [row for row in rows if row not in in_test]
     for name, side in (("training", train), ("test", test)):
@@ -183,17 +183,33 @@ def _decode_chunk(paths: Sequence[str], preprocessing: Preprocessing, shape: tup
     return _Decoded(images, digests, rejected, brightest)
 
 
-def _report_rejected(rejected: dict[str, str], params: DownloadParams) -> None:
-    if not rejected:
-        return
-    lines = [f"{show(path)}: {reason}" for path, reason in sorted(rejected.items())]
-    title = f"{count('file', len(lines))} cannot be used"
-    if params.skip_unreadable:
-        print(listing(f"download: {title} and {'is' if len(lines) == 1 else 'are'} left out:", lines))
-        return
-    other = ", or choose another download.fit if they are not of single characters" * (params.fit == "character")
-    advice = f"Remove or replace them{other}, or set download.skip_unreadable to true to leave them out."
-    raise UserError(listing(f"{title}:", abridge(lines)) + f"\n{advice}")
+def _report_problems(
+    found: ClassFolders, params: DownloadParams, undecided: Iterable[Sequence[int]], labels: Path
+) -> None:
+    """Raise UserError about files that cannot be used, unless they may be left out, and pictures in two classes.
+
+    undecided: the rows of each picture whose class labels.csv, at the path labels, does not decide.
+    """
+    problems = []
+    if found.rejected:
+        lines = [f"{show(path)}: {reason}" for path, reason in sorted(found.rejected.items())]
+        title = f"{count('file', len(lines))} cannot be used"
+        if params.skip_unreadable:
+            print(listing(f"download: {title} and {'is' if len(lines) == 1 else 'are'} left out:", lines))
+        else:
+            other = ", or choose another download.fit if they are not of single characters"
+            other *= params.fit == "character"
+            advice = f"Remove or replace them{other}, or set download.skip_unreadable to true to leave them out."
+            problems.append(listing(f"{title}:", abridge(lines)) + f"\n{advice}")
+    groups = (group for group in undecided if len({found.files[row].label for row in group}) > 1)
+    if conflicts := [_name_copies(found.files, group) for group in groups]:
+        problems.append(
+            listing("the same picture belongs to different classes:", conflicts)
+            + f"\nKeep each picture only in the folder of its class, or name its class in {labels}, with the part test"
+            " if it is a test picture."
+        )
+    if problems:
+        raise UserError("\n".join(problems))
 
 
 def _find_copies(files: Sequence[PictureFile], rows: Sequence[int], digests: Sequence[bytes]) -> dict[int, list[int]]:
@@ -201,25 +217,15 @@ def _find_copies(files: Sequence[PictureFile], rows: Sequence[int], digests: Seq
     copies = defaultdict(list)
     for row in sorted(rows, key=lambda row: PRIORITY.get(files[row].part, 2)):
         copies[digests[row]].append(row)
-    groups = [group for group in copies.values() if len(group) > 1]
-    if groups:
-        left_out = sum(len(group) - 1 for group in groups)
-        title = (
-            f"download: {left_out:,} {'copy' if left_out == 1 else 'copies'} left out; only the first of these is used:"
-        )
-        print(listing(title, (_name_copies(files, group) for group in groups)))
     return {group[0]: group for group in sorted(copies.values())}
 
 
-def _check_conflicts(files: Sequence[PictureFile], groups: Sequence[Sequence[int]], path: Path) -> None:
-    """Raise UserError if the copies of a picture, as groups of rows, have different labels; path: of labels.csv."""
-    conflicts = [_name_copies(files, group) for group in groups if len({files[row].label for row in group}) > 1]
-    if conflicts:
-        raise UserError(
-            listing("the same picture belongs to different classes:", conflicts)
-            + f"\nKeep each picture only in the folder of its class, or name its class in {path}, with the part test if"
-            " it is a test picture."
-        )
+def _report_copies(files: Sequence[PictureFile], groups: Collection[Sequence[int]]) -> None:
+    lines = [_name_copies(files, group) for group in groups if len(group) > 1]
+    if lines:
+        left_out = sum(len(group) - 1 for group in groups)
+        copies = "copy" if left_out == 1 else "copies"
+        print(listing(f"download: {left_out:,} {copies} left out; of each line, only the first file is used:", lines))
 
 
 def _name_copies(files: Sequence[PictureFile], group: Sequence[int]) -> str:

@@ -51,10 +51,11 @@ def choose_shape(params: DownloadParams, paths: Sequence[str], pool: Executor) -
     nearest = min(SIZES, key=lambda size: abs(math.log(size / middle)))
     size = side if isinstance(side, int) else nearest
     depth = channels if isinstance(channels, int) else 3 if coloured > COLOURED * len(looks) else 1
+    looked_at = f"{'a sample of ' if len(sample) < len(paths) else ''}{count('picture', len(looks))}"
     print(
-        f"download: images of {size}x{size} pixels in {'colour' if depth == 3 else 'grey'}: of"
-        f" {count('picture', len(looks))}, {coloured:,} {'has' if coloured == 1 else 'have'} colour, and the median"
-        f" shorter side is {middle:g} pixels (download.channels and image_size override this)",
+        f"download: images of {size}x{size} pixels in {'colour' if depth == 3 else 'grey'}: of {looked_at},"
+        f" {coloured:,} {'has' if coloured == 1 else 'have'} colour, and the median shorter side is {middle:g} pixels"
+        " (download.channels and image_size override this)",
         flush=True,
     )
     return depth, size, size

@@ -207,6 +207,24 @@ def test_data_that_was_changed_but_not_run_is_named(repository: Path, compare: C
     assert "workspace has changes that were not run: labels.csv, photos." in compare("base")[1]
 
 
+def test_another_file_of_the_same_name_is_another_backbone(repository: Path, compare: Compare) -> None:
+    def write(md5: str, errors: range) -> None:
+        write_result(repository, errors)
+        lock = YAML(typ="safe").load(repository / "dvc.lock")
+        train = lock["stages"]["train"]
+        train["deps"].append({"path": "lite.onnx", "md5": md5})
+        train["params"]["params.yaml"]["model"] = {"backbone": "lite.onnx"}
+        YAML().dump(lock, repository / "dvc.lock")
+        YAML().dump({"train": {"seed": 0}, "model": {"backbone": "lite.onnx"}}, repository / "params.yaml")
+
+    write("0123456789", range(30))
+    commit(repository)
+    write("abcdef0123", range(20))
+    text = compare("HEAD")[1]
+    assert "| model.backbone | lite.onnx, MD5 0123456 | lite.onnx, MD5 abcdef0 |" in text
+    assert "not run" not in text
+
+
 def test_wrong_usage_has_exit_code_2(
     repository: Path, compare: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -296,13 +296,23 @@ def test_copies_are_used_once_and_for_testing_if_they_are_there(
         assert f"\n  {tmp_path / one} = {tmp_path / other}\n" in output
 
 
+def test_all_that_is_wrong_with_a_folder_is_said_at_once(tmp_path: Path) -> None:
+    write(tmp_path, FLAT | {"bird": [1, 200, 201]})
+    (tmp_path / "cat/notes.txt").write_text("")
+    with pytest.raises(UserError) as error:
+        load(tmp_path)
+    assert f"{tmp_path}/cat/notes.txt: an empty file\nRemove or replace" in str(error.value)
+    assert f"{tmp_path}/bird/001.png = {tmp_path}/cat/001.png\nKeep each picture only" in str(error.value)
+
+
 @pytest.mark.parametrize("skip", [False, True])
-def test_a_picture_in_two_classes_is_an_error(tmp_path: Path, skip: bool) -> None:
+def test_a_picture_in_two_classes_is_an_error(tmp_path: Path, skip: bool, capsys: pytest.CaptureFixture[str]) -> None:
     write(tmp_path, FLAT)
     write(tmp_path, {"dog": [1, 2]})
     draw(1).save(tmp_path / "cat/copy.png")
     with pytest.raises(UserError, match="the same picture belongs to different classes") as error:
         load(tmp_path, skip_unreadable=skip)
+    assert "copies left out" not in capsys.readouterr().out
     one = f"{tmp_path}/cat/001.png = {tmp_path}/cat/copy.png = {tmp_path}/dog/001.png"
     assert f"\n  {one}\n  {tmp_path}/cat/002.png = {tmp_path}/dog/002.png\n" in str(error.value)
 
