@@ -49,11 +49,13 @@ def wilson_interval(correct: int, images: int) -> tuple[float, float]:
 
 
 def most_confused(errors: Sequence[Error], classes: Sequence[str]) -> tuple[list[str], list[Error]]:
-    """Return what a confusion matrix shows: the classes, at most MATRIX, with the most errors; and those among them.
+    """Return what a confusion matrix shows: at most MATRIX classes, in their order, and the errors among them.
 
-    An error counts for its actual and its predicted class. The classes stay in their order.
+    If there are more, they are those of the most frequent confusions.
     """
-    counts = Counter(name for error in errors for name in (error.actual, error.predicted))
-    kept = {*classes} if len(classes) <= MATRIX else {name for name, _ in counts.most_common(MATRIX)}
+    kept = {*classes} if len(classes) <= MATRIX else set()
+    for pair, _ in Counter((error.actual, error.predicted) for error in errors).most_common():
+        if len(kept | {*pair}) <= MATRIX:
+            kept |= {*pair}
     shown = [error for error in errors if error.actual in kept and error.predicted in kept]
     return [name for name in classes if name in kept], shown
