@@ -83,5 +83,5 @@ def train(params: TrainSections, group: Group) -> None:
     write_json(ENVIRONMENT, runtime.environment.model_dump(exclude_none=True))
     weak = ensemble.best.validation_accuracy < RELIABLE_ACCURACY
     doubt = ", but as the network is often wrong, many of the labels may be right" if weak else ""
-    print(f"train: {count('image', len(suspects))} may have a wrong label{doubt}; see {SUSPECTS}, or the report")
+    print(f"train: {count('image', len(suspects))} may have a wrong label{doubt}; see the report, or {SUSPECTS}")
     ensemble.remove_checkpoints()

@@ -95,7 +95,7 @@ def read_result(revision: str) -> Result:
         trained = _hashes(stages["train"], "deps")
         not_run += _changed_data(revision, _hashes(stages["download"], "deps") | trained)
         if (backbone := params.get(BACKBONE, NO_BACKBONE)) != NO_BACKBONE:  # another file of this name is another value
-            params[BACKBONE] = f"{backbone}, MD5 {trained[backbone][:7]}"
+            params[BACKBONE] = f"{backbone}, MD5 {trained.get(Path(backbone).as_posix(), 'unknown')[:7]}"
         return Result(revision, params, not_run, metrics, errors, contents[TEST_IMAGES], inputs, outputs[IMAGES])
     except (UserError, AttributeError, KeyError, TypeError, ValueError, YAMLError, RecursionError) as error:
         reason = error if isinstance(error, UserError) else repr(error)
