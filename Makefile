@@ -34,7 +34,7 @@ quick: .venv/installed-dev ## run the linter, the type checker and the unit test
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync check unit
 
 unit: .venv/installed-dev
-	$(BIN)/pytest --quiet --dist=worksteal tests/unit # unlike tests/pipeline, these modules set nothing up
+	$(BIN)/pytest --quiet --dist=worksteal tests/unit # these modules set up little
 
 check: .venv/installed-dev ## run the linter and the type checker
 	$(BIN)/ruff check --quiet

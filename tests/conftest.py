@@ -99,7 +99,8 @@ def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> 
         with pytest.raises(SystemExit) as end:
             run_cli(main)
         output = capfd.readouterr()
-        return int(end.value.code or 0), output.out + output.err
+        code = end.value.code or 0
+        return (code, output.out + output.err) if isinstance(code, int) else (1, output.out + output.err + code)
 
     return call
 

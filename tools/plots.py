@@ -10,7 +10,7 @@ from src.common.artifacts import EpochMetrics, Error
 from src.common.cli import run_cli
 from src.common.files import read_csv
 from src.common.metrics import most_confused
-from src.common.text import markdown_table
+from src.common.text import count, markdown_table
 
 
 def main() -> None:
@@ -40,7 +40,10 @@ def confusion_markdown(errors: Sequence[Error]) -> str:
         (actual, *(counts[actual, predicted] or "" for predicted in columns))
         for actual in sorted({actual for actual, _ in counts})
     ]
-    return "\n".join(markdown_table(("actual \\ predicted", *columns), rows, "No errors."))
+    lines = markdown_table(("actual \\ predicted", *columns), rows, "No errors.")
+    if rest := len(errors) - len(shown):
+        lines += [f"Only the classes confused most often are shown, without {count('other error', rest)}.", ""]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

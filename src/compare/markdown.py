@@ -114,9 +114,7 @@ def short_name(result: Result) -> str:
 
 def _not_run_lines(results: list[Result]) -> list[str]:
     lines = [
-        f"{result.name} has changes that were not run: {', '.join(result.not_run)}."
-        for result in results
-        if result.not_run
+        f"{result.name} has changed since its run: {', '.join(result.not_run)}." for result in results if result.not_run
     ]
     return [*lines, ""] if lines else []
 

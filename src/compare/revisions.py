@@ -109,13 +109,13 @@ def _changed_data(revision: str, hashes: Mapping[str, str]) -> list[str]:
         try:
             if path == LABELS:
                 current = hashlib.md5(read_file(revision, path), usedforsecurity=False).hexdigest()
-            elif not path.startswith(("src/", "stages", "data/")):
-                current = YAML(typ="safe").load(read_file(revision, f"{path}.dvc"))["outs"][0]["md5"]
+            elif not path.startswith((*INPUTS, "data/split/")):
+                current = YAML(typ="safe").load(read_file(revision, f"{path}.dvc"))["outs"][0].get("md5", "")
             else:
                 continue
         except UserError:  # not tracked
             continue
-        if current != md5:
+        if current not in (md5, ""):  # without a hash, as of a versioned cloud remote
             changed.append(path)
     return changed
 

@@ -141,7 +141,7 @@ def read_decisions(path: Path) -> Decisions:
     try:
         columns = list(reader.fieldnames or ())
         if wrong := [name for name in COLUMNS[:-1] if columns.count(name) != 1]:
-            needed = f"must have one column {', '.join(wrong)}"
+            needed = f"must have each of these columns once: {', '.join(wrong)}"
             raise UserError(f"{path} {needed}; its first line must be {','.join(COLUMNS)}")
         for values in reader:
             if any(values.values()):  # spreadsheet programs write empty lines

@@ -67,9 +67,9 @@ def fetch_idx_dataset(params: DownloadParams) -> tuple[Dataset, Dataset]:
 def import_torchvision() -> Any:
     """Import torchvision, which takes seconds, also beside a PyTorch without CUDA.
 
-    Its published wheel is built for CUDA. Without CUDA, its compiled part does not load, and the import fails on two
-    operators ("operator torchvision::nms does not exist") that this part would have registered. For what is used here,
-    it is enough to declare them.
+    torchvision's published wheel is built for CUDA. Without CUDA, its compiled part does not load, and the import fails
+    on two operators ("operator torchvision::nms does not exist") that this part would have registered. For what is
+    used here, it is enough to declare them.
     """
     try:
         import torchvision

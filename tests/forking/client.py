@@ -7,9 +7,9 @@ import socket
 import sys
 
 path, *command = sys.argv[1:]
-if command[1] == "-u":  # with which torchrun starts its processes
+if command[1:2] == ["-u"] and command[2:3] in (["-c"], ["-m"]):  # as torchrun starts its processes
     del command[1]
-if command[0] == "python" and command[1] not in ("-c", "-m"):
+if command[0] == "python" and command[1:2] not in (["-c"], ["-m"]):
     os.execv(sys.executable, command)
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])  # until the child is known
 connection = socket.socket(socket.AF_UNIX)
@@ -24,6 +24,7 @@ signal.signal(signal.SIGINT, lambda number, _: os.kill(child, number))
 signal.signal(signal.SIGTERM, lambda number, _: os.kill(child, number))
 signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT, signal.SIGTERM])
 status = int(answer.readline())
+os.unlink(f"{path}.{os.getpid()}")  # noqa: PTH108
 if os.WIFSIGNALED(status):
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -182,7 +182,7 @@ def test_a_file_edited_after_the_run_is_rejected(repository: Path, compare: Comp
 
 
 def test_parameters_that_were_edited_but_not_run_are_named(repository: Path, compare: Compare) -> None:
-    note = "workspace has changes that were not run: train.dropout, train.epochs."
+    note = "workspace has changed since its run: train.dropout, train.epochs."
     assert note not in compare("base")[1]
     changed = {"train": {"seed": 0, "dropout": 0.5, "epochs": 3}, "report": {"columns": 20}}
     YAML().dump(changed, repository / "params.yaml")
@@ -201,10 +201,10 @@ def test_data_that_was_changed_but_not_run_is_named(repository: Path, compare: C
     labels = {"path": "labels.csv", "md5": hashlib.md5(b"file,digest\n").hexdigest()}
     lock["stages"]["download"]["deps"] += [labels, {"path": "photos", "md5": "a.dir"}]
     YAML().dump(lock, repository / "dvc.lock")
-    assert "were not run" not in compare("base")[1]
+    assert "since its run" not in compare("base")[1]
     (repository / "labels.csv").write_text("file,digest\nphotos/1.png,\n")
     (repository / "photos.dvc").write_text("outs:\n- md5: b.dir\n")
-    assert "workspace has changes that were not run: labels.csv, photos." in compare("base")[1]
+    assert "workspace has changed since its run: labels.csv, photos." in compare("base")[1]
 
 
 def test_another_file_of_the_same_name_is_another_backbone(repository: Path, compare: Compare) -> None:
@@ -222,7 +222,7 @@ def test_another_file_of_the_same_name_is_another_backbone(repository: Path, com
     write("abcdef0123", range(20))
     text = compare("HEAD")[1]
     assert "| model.backbone | lite.onnx, MD5 0123456 | lite.onnx, MD5 abcdef0 |" in text
-    assert "not run" not in text
+    assert "since its run" not in text
 
 
 def test_wrong_usage_has_exit_code_2(

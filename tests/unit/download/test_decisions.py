@@ -106,10 +106,16 @@ def test_lines_that_cannot_be_understood_are_named(path: Path, line: str, messag
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("file,digest,label\n", "must have one column part; its first line must be file,digest,part,label,note"),
-        ("", "must have one column file, digest, part, label"),
-        ("file,digest,part,label,label\n", "must have one column label; its"),
-        ("sep=;\nfile;digest;part;label;note\n", "must have one column file, digest, part, label; its first line"),
+        (
+            "file,digest,label\n",
+            "must have each of these columns once: part; its first line must be file,digest,part,label,note",
+        ),
+        ("", "must have each of these columns once: file, digest, part, label"),
+        ("file,digest,part,label,label\n", "must have each of these columns once: label; its"),
+        (
+            "sep=;\nfile;digest;part;label;note\n",
+            "must have each of these columns once: file, digest, part, label; its first line",
+        ),
         ("caf\xe9", "is not UTF-8"),
     ],
 )

@@ -113,6 +113,15 @@ def test_empty_paper_is_rejected(size: tuple[int, int]) -> None:
             frame_character(picture, SHAPE)
 
 
+@pytest.mark.parametrize("side", [32, 40, 48, 64])
+def test_small_noisy_paper_is_rejected(side: int) -> None:
+    rng = np.random.default_rng(side)
+    for _ in range(20):
+        grain = gaussian_filter(rng.standard_normal((side, side)), 0.7)
+        with pytest.raises(UserError, match="the picture must show one"):
+            frame_character(from_brightness(0.6 + 0.1 * grain / grain.std()), SHAPE)
+
+
 def test_hard_edged_drawings_of_any_size_are_read() -> None:
     rng = np.random.default_rng(0)
     refused = 0
