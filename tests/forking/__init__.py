@@ -34,7 +34,7 @@ def forking_commands() -> Path:
         server = stack.enter_context(
             subprocess.Popen(
                 [sys.executable, here / "server.py", str(listener.fileno())],
-                # Of these, PyTorch reads the first two when it is imported; `launch` sets the second in src/train.
+                # PyTorch reads the first two when it is imported, here; a child would set them too late.
                 env=os.environ | {"OMP_NUM_THREADS": "1", "TORCH_CPP_LOG_LEVEL": "FATAL", "PYTHONUNBUFFERED": ""},
                 pass_fds=[listener.fileno()],
                 start_new_session=True,  # an interrupt is for the tests

@@ -112,7 +112,8 @@ def test_idx_files_of_your_own(tmp_path: Path) -> None:
         (project / f"images/{part}-images-idx3-ubyte").write_bytes(encode_idx(digits.images[:, 0]))
         (project / f"images/{part}-labels-idx1-ubyte").write_bytes(encode_idx(digits.labels.astype(np.uint8)))
     (project / "images/classes.txt").write_text("".join(f"digit {label}\n" for label in range(10)))
-    run("dvc", "repro", "split", cwd=project)
-    data = Dataset.load(project / "data/download/train.npz")
-    assert data.classes[7] == "digit 7"
-    assert np.array_equal(data.images, load_small_digits()[0].images)
+    run("dvc", "repro", "export", cwd=project)
+    assert np.array_equal(Dataset.load(project / "data/download/train.npz").images, load_small_digits()[0].images)
+    assert "digit 7" in json.loads((project / "data/evaluate/metrics.json").read_text())["test"]["recall"]
+    Image.new("RGB", (50, 30)).save(project / "black.png")
+    assert "black.png  digit " in run("python", "-m", "tools.predict", "black.png", cwd=project)

@@ -296,7 +296,7 @@ def test_copies_are_used_once_and_for_testing_if_they_are_there(
         assert f"\n  {tmp_path / one} = {tmp_path / other}\n" in output
 
 
-def test_all_that_is_wrong_with_a_folder_is_said_at_once(tmp_path: Path) -> None:
+def test_unusable_files_and_pictures_in_two_classes_are_named_together(tmp_path: Path) -> None:
     write(tmp_path, FLAT | {"bird": [1, 200, 201]})
     (tmp_path / "cat/notes.txt").write_text("")
     with pytest.raises(UserError) as error:
