@@ -31,6 +31,7 @@ from src.train.runtime import make_deterministic
 from src.train.sharding import step_in_shards
 from src.train.training import train
 from tests.builders import AUGMENTATION, make_dataset, make_evaluate_params, make_network
+from tests.unit.network.test_backbone import write_backbone
 
 pytestmark = [
     pytest.mark.gpu,
@@ -199,6 +200,22 @@ def test_the_stage_trains_on_the_gpu_and_the_stage_after_it_evaluates(tmp_path: 
     for device in ("cuda", "cpu"):
         result = run_stage(tmp_path, "evaluate", {"evaluate": {"device": device}})
         assert result.returncode == 0, result.stderr
+
+
+def test_features_of_a_backbone_are_learned_on_the_gpu_with_the_same_bits(tmp_path: Path) -> None:
+    models = []
+    for name in ("first", "again"):
+        folder = tmp_path / name
+        folder.mkdir()
+        changes = {"model": {"backbone": write_backbone(folder).name}, "train": {"epochs": 2}}
+        result = run_stage(folder, "train", changes)
+        assert result.returncode == 0, result.stderr
+        assert "train: on cuda in float32" in result.stdout
+        models.append((folder / "data/train/model.safetensors").read_bytes())
+        for device in ("cuda", "cpu"):
+            result = run_stage(folder, "evaluate", changes | {"evaluate": {"device": device}})
+            assert result.returncode == 0, result.stderr
+    assert models[0] == models[1]
 
 
 def test_too_little_memory_is_one_message(tmp_path: Path) -> None:
