@@ -207,7 +207,10 @@ def test_features_of_a_backbone_are_learned_on_the_gpu_with_the_same_bits(tmp_pa
     for name in ("first", "again"):
         folder = tmp_path / name
         folder.mkdir()
-        changes = {"model": {"backbone": write_backbone(folder).name}, "train": {"epochs": 2}}
+        changes: dict[str, dict[str, Any]] = {
+            "model": {"backbone": write_backbone(folder).name},
+            "train": {"epochs": 2},
+        }
         result = run_stage(folder, "train", changes)
         assert result.returncode == 0, result.stderr
         assert "train: on cuda in float32" in result.stdout
