@@ -46,7 +46,7 @@ def main() -> int:
             failed = True
     if not images:
         if not failed:
-            raise UserError(f"no files in {', '.join(arguments.pictures)}")
+            raise UserError(f"no files in {', '.join(map(repr, arguments.pictures))}")
         return 1
     inputs = np.stack(images)
     if arguments.seen:

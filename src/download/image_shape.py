@@ -46,12 +46,14 @@ def choose_shape(params: DownloadParams, paths: Sequence[str], pool: Executor) -
     sample = [paths[len(paths) * number // SAMPLE] for number in range(SAMPLE)] if len(paths) > SAMPLE else paths
     look = partial(_look, preprocessing=params.preprocessing())
     looks = [found for found in pool.map(look, sample, chunksize=4) if found]
-    middle = median(found.side for found in looks) if looks else SIZES[0]
+    middle = median([found.side for found in looks] or SIZES[:1])
     coloured = sum(found.coloured for found in looks)
     nearest = min(SIZES, key=lambda size: abs(math.log(size / middle)))
     size = side if isinstance(side, int) else nearest
     depth = channels if isinstance(channels, int) else 3 if coloured > COLOURED * len(looks) else 1
     looked_at = f"{'a sample of ' if len(sample) < len(paths) else ''}{count('picture', len(looks))}"
+    if not looks:
+        return depth, size, size  # decoding reports why
     print(
         f"download: images of {size}x{size} pixels in {'colour' if depth == 3 else 'grey'}: of {looked_at},"
         f" {coloured:,} {'has' if coloured == 1 else 'have'} colour, and the median shorter side is {middle:g} pixels"

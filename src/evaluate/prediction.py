@@ -7,6 +7,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from tqdm import tqdm
 
 from src.common.dataset import Dataset
 from src.common.errors import UserError
@@ -56,7 +57,8 @@ def predict_probabilities(
     for network in networks:
         network.eval().to(device)
     probabilities = []  # (M, batch, K)
-    for batch in torch.from_numpy(images).split(params.batch_size):
+    batches = torch.from_numpy(images).split(params.batch_size)
+    for batch in tqdm(batches, desc="predict", unit="batch", leave=False, delay=1, disable=None):
         inputs = to_input(batch, device)
         views = shifted_views(inputs, params.shift) if params.shift else [inputs]
         probabilities.append(torch.stack([_mean_probabilities(network, views) for network in networks]))

@@ -52,15 +52,14 @@ class Queue:
         status = self.execute("dvc queue status")
         return dict(re.findall(r"^\w{7}  (\S+) .* (\w+)$", status, re.MULTILINE))
 
-    def wait(self, *names: str) -> dict[str, str]:
-        """Return the states once these experiments have ended."""
+    def wait(self, name: str) -> dict[str, str]:
+        """Return the states once this experiment has ended."""
         deadline = time.monotonic() + 120
         # DVC does not list an experiment in the moment in which a worker takes it from the queue.
-        while not {"Failed", "Success"}.issuperset((states := self.states()).get(name) for name in names):
+        while (states := self.states()).get(name) not in ("Failed", "Success"):
             assert time.monotonic() < deadline, states
-            for name in (name for name, state in states.items() if state == "Running"):
-                # With a limit, because the log of a run whose worker has ended is followed forever.
-                attempt("timeout", "10", "dvc", "queue", "logs", "--follow", name, cwd=self.project)
+            # With a limit, because the log of a run whose worker has ended is followed forever.
+            attempt("timeout", "10", "dvc", "queue", "logs", "--follow", name, cwd=self.project)
         return states
 
     def start(self, **environment: str) -> None:
@@ -107,25 +106,22 @@ def queue(project: Path, tmp_path: Path) -> Iterator[Queue]:
 def test_the_documented_commands_on_a_queue_that_is_killed(queue: Queue) -> None:
     project = queue.project
     assert "Queued experiment 'grid-9'" in queue.execute(GRID.format("grid"))
-    run("dvc", "queue", "remove", *(f"grid-{number}" for number in (2, 3, 5, 6, 7, 8, 9)), cwd=project)  # to save time
+    run("dvc", "queue", "remove", *(f"grid-{number}" for number in range(2, 10)), cwd=project)  # to save time
     queue.start_and_block()
     assert "epoch 1/2" in queue.execute("dvc queue logs grid-1")
     queue.kill_worker()
-    assert queue.states() == {"grid-1": "Running", "grid-4": "Queued"}  # as far as DVC knows
+    assert queue.states() == {"grid-1": "Running"}  # as far as DVC knows
     queue.execute("dvc queue kill grid-1")
-    queue.start()
-    assert queue.wait("grid-1", "grid-4") == {"grid-1": "Failed", "grid-4": "Success"}
-    assert "Not counted: 1 failed in DVC's queue" in run("python", "-m", "tools.sweep", cwd=project)
-
-    assert "Removed tasks in queue: grid-1" in queue.execute("dvc queue remove --failed")
     queue.execute(GRID.format("retry"), "-S", "model.dropout=0", "-S", "train.seed=0,1")  # which replace the grid
     run("dvc", "queue", "remove", "retry-2", cwd=project)
     queue.start()
-    assert queue.wait("retry-1")["retry-1"] == "Success"
+    assert queue.wait("retry-1") == {"grid-1": "Failed", "retry-1": "Success"}
     assert "train: resuming after epoch 1 from " in run("dvc", "queue", "logs", "retry-1", cwd=project)
 
     text = queue.execute("python -m tools.sweep --plot sweep.png")
-    assert "| 0.25 | 1 | " in text
+    assert "## Highest mean validation accuracy: the only setting" in text
+    assert "Not counted: 1 failed in DVC's queue" in text
+    assert "Removed tasks in queue: grid-1" in queue.execute("dvc queue remove --failed")
     assert (project / "sweep.png").read_bytes().startswith(b"\x89PNG")
     queue.execute("dvc exp branch retry-1 no-dropout")
     assert "retry-1" in queue.execute("dvc queue remove --all")

@@ -60,7 +60,7 @@ def test_predict_reads_folders_and_standard_input(project: Path) -> None:
 def test_predict_says_that_a_folder_has_no_files(project: Path) -> None:
     (project / "empty").mkdir()
     result = attempt("python", "-m", "tools.predict", "empty", cwd=project)
-    assert (result.returncode, result.stdout) == (1, "predict: no files in empty\n")
+    assert (result.returncode, result.stdout) == (1, "predict: no files in 'empty'\n")
 
 
 @pytest.mark.parametrize("options", [("--top", "0"), ("--json", "--csv")])

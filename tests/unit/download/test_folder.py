@@ -323,11 +323,23 @@ def test_a_class_whose_training_pictures_are_all_in_the_test_set_is_an_error(tmp
         load(tmp_path)
 
 
-def test_a_class_without_a_readable_picture_is_an_error(tmp_path: Path) -> None:
+def test_a_class_without_a_readable_picture_is_an_error_named_with_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write(tmp_path, {"train/cat": [1], "train/dog": [], "test/cat": [2], "test/dog": [3]})
     (tmp_path / "train/dog/1.png").write_bytes(b"")
-    with pytest.raises(UserError, match="has no training pictures that can be used for: dog"):
+    missing = "has no training pictures that can be used for: dog"
+    with pytest.raises(UserError, match=missing):
         load(tmp_path, skip_unreadable=True)
+    shutil.copy(tmp_path / "test/cat/002.png", tmp_path / "test/dog/copy.png")
+    with pytest.raises(UserError, match=rf"(?s)1 file cannot be used:.*belongs to different classes:.*{missing}"):
+        load(tmp_path)
+    for path in tmp_path.glob("*/*/*.png"):
+        path.write_bytes(b"")
+    capsys.readouterr()
+    with pytest.raises(UserError, match="5 files cannot be used:"):
+        load(tmp_path, image_size="auto")
+    assert capsys.readouterr().out == ""  # no size that was chosen from no picture
 
 
 def test_missing_and_empty_folders_say_what_goes_where(tmp_path: Path) -> None:
