@@ -4,19 +4,35 @@ import io
 import json
 import os
 import shutil
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image, ImageOps
 
 from benchmarks.labels import write_folder
 from src.common.dataset import Dataset
 from src.download.sources import load_small_digits
-from tests.helpers import SMALL, STAGES, attempt, commit, make_project, run, set_params, stages_run
+from tests.helpers import SMALL, STAGES, attempt, commit, make_project, run, set_params, stages_run, start
 from tests.unit.download.test_idx_datasets import encode_idx
 
 PARTS = ("train", "test")
+# Decodes the pictures of a folder in processes that announce themselves and then wait forever.
+WAITING = """
+import os, sys, threading
+from src.download import folder
+from src.download.params import DownloadParams
+from src.params.params import default_values
+CHANGES = {"image_size": 8, "channels": 1}  # with auto, the first line of output would be another
+def announce_and_wait(*_, **__):
+    print(os.getpid(), flush=True)
+    threading.Event().wait()
+folder._decode_chunk = announce_and_wait
+folder.load_folder(DownloadParams.model_validate(default_values()["download"] | CHANGES | {"folder": sys.argv[1]}))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -117,3 +133,12 @@ def test_idx_files_of_your_own(tmp_path: Path) -> None:
     assert "digit 7" in json.loads((project / "data/evaluate/metrics.json").read_text())["test"]["recall"]
     Image.new("RGB", (50, 30)).save(project / "black.png")
     assert "black.png  digit " in run("python", "-m", "tools.predict", "black.png", cwd=project)
+
+
+def test_workers_that_decode_end_when_their_parent_is_killed(own: Path) -> None:
+    with start(sys.executable, "-c", WAITING, "photos", cwd=own) as parent:
+        assert parent.stdout
+        worker = int(parent.stdout.readline())
+        parent.kill()
+    with suppress(psutil.NoSuchProcess):  # it has ended already
+        psutil.Process(worker).wait(timeout=30)

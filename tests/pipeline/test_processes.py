@@ -12,7 +12,8 @@ from typing import Any
 import psutil
 import pytest
 
-from src.train.processes import ALONE
+from src.common.errors import UserError
+from src.train.processes import ALONE, join_group
 from tests import group_member
 from tests.forking import forked_process, forking_commands
 from tests.helpers import ROOT, run, set_params, start
@@ -204,3 +205,14 @@ def test_an_error_is_reported_once_and_not_repeated(project: Path) -> None:
         assert training.finish() == 1
     (error,) = training.errors()
     assert error.startswith(f"train: the loss became nan in epoch 1/{EPOCHS}, step")
+
+
+def test_a_process_that_finds_no_other_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    alone = {"RANK": 0, "WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "TRAIN_TIMEOUT": 1}
+    for name, value in alone.items():
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.setattr("src.train.processes.signal_when_ended", lambda *_: None)
+    with pytest.raises(UserError, match=r"cannot reach the other processes \(TRAIN_TIMEOUT: 1 s"), join_group():
+        raise AssertionError

@@ -4,15 +4,12 @@ import hashlib
 import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterable, Mapping
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 from PIL import Image
 
@@ -412,31 +409,6 @@ def test_a_killed_worker_is_an_error_and_not_a_hang(tmp_path: Path, monkeypatch:
 
 
 # Decodes the pictures of a folder in processes that announce themselves and then wait forever.
-WAITING = """
-import os, sys, threading
-from src.download import folder
-from src.download.params import DownloadParams
-from src.params.params import default_values
-CHANGES = {"image_size": 8, "channels": 1}  # with auto, the first line of output would be another
-def announce_and_wait(*_, **__):
-    print(os.getpid(), flush=True)
-    threading.Event().wait()
-folder._decode_chunk = announce_and_wait
-folder.load_folder(DownloadParams.model_validate(default_values()["download"] | CHANGES | {"folder": sys.argv[1]}))
-"""
-
-
-def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
-    write(tmp_path, FLAT)
-    command = [sys.executable, "-c", WAITING, str(tmp_path)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
-        assert parent.stdout
-        worker = int(parent.stdout.readline())
-        parent.kill()
-    with suppress(psutil.NoSuchProcess):  # it has ended already
-        psutil.Process(worker).wait(timeout=30)
-
-
 def test_pictures_are_hashed_before_they_are_fitted(tmp_path: Path) -> None:
     """The bytes hashed are fixed, or every user's split would change."""
     draw(0).save(tmp_path / "picture.png")
