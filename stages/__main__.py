@@ -25,11 +25,14 @@ if "DVC_STAGE" in os.environ:
         signal_when_ended(dvc, signal.SIGTERM)
 agent = os.environ.get("TORCHELASTIC_RUN_ID")  # set by torchrun in every process that it starts
 if agent is None:
-    exit_on_interrupt(quiet=False)  # here, because importing PyTorch already takes seconds
+    exit_on_interrupt(importing=True)  # which takes seconds
 else:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # the agent reports an interrupt
     # Unlike `launch` in src/train/processes.py, torchrun limits each process to one thread unless OMP_NUM_THREADS is
     # set. Here, train.threads sets the number, because it changes the results.
     if agent != "stages" and os.environ.get("OMP_NUM_THREADS") == "1":
         del os.environ["OMP_NUM_THREADS"]
-run_cli(importlib.import_module(f"stages.{stage}").main, stage)
+main = importlib.import_module(f"stages.{stage}").main
+if agent is None:
+    exit_on_interrupt()
+run_cli(main, stage)

@@ -22,12 +22,30 @@ setattr(owner, name, counting)
 sys.argv = ["stages", "train"]
 runpy.run_module("stages", run_name="__main__", alter_sys=True)
 """
+# Interrupts itself when it imports a module for the first time.
+AT_IMPORT = """
+import os, runpy, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+class Finder:
+    def find_spec(name, *_):
+        if name == {imported!r}:
+            sys.meta_path.remove(Finder)
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Finder)
+sys.argv = [{module!r}, *{arguments!r}]
+runpy.run_module({module!r}, run_name="__main__", alter_sys=True)
+"""
 KILL = "os.kill(os.getpid(), signal.SIGKILL)"
 
 
 def at_call(owner: str, name: str, number: int, act: str, python: str = "python") -> tuple[str, ...]:
     """The command that runs the train stage and acts before the n-th call of owner.name."""
     return (python, "-c", AT_CALL.format(owner=owner, name=name, number=number, act=act))
+
+
+def interrupted_at(imported: str, module: str, *arguments: str) -> tuple[str, ...]:
+    """The command that runs a module, and interrupts it when it imports another one."""
+    return (sys.executable, "-c", AT_IMPORT.format(imported=imported, module=module, arguments=arguments))
 
 
 def read_outputs(project: Path) -> dict[str, bytes]:

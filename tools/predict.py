@@ -32,8 +32,9 @@ UNSURE = 0.95
 def main() -> int:
     arguments = parse_arguments()
     classifier = load_classifier(MODEL)
-    names, images, failed = [], [], False
-    for name in find_pictures(arguments.pictures):
+    names, images = [], []
+    failures: list[str] = []
+    for name in find_pictures(arguments.pictures, failures):
         try:
             picture = read_picture(io.BytesIO(sys.stdin.buffer.read()) if name == "-" else name)
             image = classifier.make_input(picture)
@@ -42,25 +43,34 @@ def main() -> int:
             images.append(image)
             names.append(name)
         except UserError as error:
-            print(f"predict: {show(name)}: {error}", file=sys.stderr)
-            failed = True
+            failures.append(f"{show(name)}: {error}")
+    for failure in failures:
+        print(f"predict: {failure}", file=sys.stderr)
     if not images:
-        if not failed:
+        if not failures:
             raise UserError(f"no files in {', '.join(map(repr, arguments.pictures))}")
         return 1
     inputs = np.stack(images)
     if arguments.seen:
         write_bytes(arguments.seen, make_sprite_sheet(inputs))
     print_results(names, classifier.predict(inputs), classifier.description.classes, arguments)
-    return int(failed)
+    return int(bool(failures))
 
 
-def find_pictures(arguments: list[str]) -> Iterator[str]:
-    """Yield the arguments, and instead of a folder the files in it, at any depth."""
+def find_pictures(arguments: list[str], failures: list[str]) -> Iterator[str]:
+    """Yield the arguments, and instead of a folder the files in it, at any depth.
+
+    Add a message to the failures for every folder that cannot be read.
+    """
+
+    def on_error(error: OSError) -> None:
+        failures.append(f"{show(error.filename)}: {error.strerror}")
+
     for argument in arguments:
         if not Path(argument).is_dir():
             yield argument
-        for folder, subfolders, files in os.walk(argument):
+            continue
+        for folder, subfolders, files in os.walk(argument, onerror=on_error):
             subfolders[:] = sorted(name for name in subfolders if not is_ignored(name))
             pictures = {name for name in files if not is_ignored(name)}
             if folder == argument:  # which download leaves out, too

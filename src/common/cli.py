@@ -15,6 +15,7 @@ from typing import NoReturn
 from src.common.errors import UsageError, UserError
 
 INTERRUPTED = 130  # the exit code of a shell
+RESUMES = "interrupted; the same command resumes from the last completed epoch or stage"
 # How PyTorch words an out-of-memory RuntimeError, on the CPU and on CUDA.
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 
@@ -27,8 +28,9 @@ def run_cli(main: Callable[[], int | None], program: str | None = None) -> NoRet
     gone, as with `| head`, exit quietly.
     """
     program = program or Path(sys.argv[0]).stem
-    if sys.stdout is None:  # closed, as by >&-
-        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed, as by >&-
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # for terminals that cannot show every character
@@ -78,13 +80,18 @@ def find_dvc() -> int | None:
     return None
 
 
-def exit_on_interrupt(quiet: bool) -> None:
-    """Make SIGTERM, and SIGINT unless it is ignored, end the process with one line, unless quiet, and exit code 130."""
+def exit_on_interrupt(*, quiet: bool = False, importing: bool = False) -> None:
+    """Make SIGTERM, and SIGINT unless it is ignored, end the process with one line, unless quiet, and exit code 130.
+
+    importing: end it at once, because C code that imports a module, as PyTorch's does, can discard an exception.
+    """
 
     def end(_number: int, _frame: FrameType | None) -> None:
-        if quiet:
-            sys.exit(INTERRUPTED)
-        exit_interrupted()
+        if not quiet:
+            print(RESUMES, file=sys.stderr)
+        if importing:
+            os._exit(INTERRUPTED)
+        sys.exit(INTERRUPTED)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) != signal.SIG_IGN:
@@ -93,5 +100,5 @@ def exit_on_interrupt(quiet: bool) -> None:
 
 def exit_interrupted() -> NoReturn:
     """Exit as after an interrupt."""
-    print("interrupted; the same command resumes from the last completed epoch or stage", file=sys.stderr)
+    print(RESUMES, file=sys.stderr)
     sys.exit(INTERRUPTED)

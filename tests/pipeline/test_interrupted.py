@@ -10,7 +10,7 @@ import pytest
 
 from tests.forking import forked_process, forking_commands
 from tests.helpers import ENVIRONMENT, attempt, run, stages_run, start
-from tests.training_process import FORKED_STAGE, at_call, read_outputs
+from tests.training_process import FORKED_STAGE, at_call, interrupted_at, read_outputs
 
 
 @pytest.mark.parametrize(("number", "forked"), [(signal.SIGINT, False), (signal.SIGTERM, True)])
@@ -36,6 +36,14 @@ def test_an_interrupt_ends_it_with_one_line(
     assert errors == "interrupted; the same command resumes from the last completed epoch or stage\n"
     assert "resuming after epoch 1" in run(*FORKED_STAGE, cwd=prepared_project)
     assert read_outputs(prepared_project) == undisturbed
+
+
+def test_an_interrupt_while_pytorch_imports_numpy_is_not_lost(prepared_project: Path) -> None:
+    result = attempt(*interrupted_at("numpy", "stages", "train"), cwd=prepared_project)
+    assert (result.returncode, result.stdout) == (
+        130,
+        "interrupted; the same command resumes from the last completed epoch or stage\n",
+    )
 
 
 @pytest.mark.parametrize(

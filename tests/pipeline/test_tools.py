@@ -2,12 +2,14 @@
 
 import csv
 import shutil
+import signal
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.helpers import ROOT, attempt, run
+from tests.training_process import interrupted_at
 
 
 def test_plots_prints_the_curves_and_the_confusion_matrix(project: Path) -> None:
@@ -55,6 +57,11 @@ def test_predict_reads_folders_and_standard_input(project: Path) -> None:
     (likeliest,) = {row["likeliest"] for row in rows}
     assert likeliest.startswith(f"{rows[0]['predicted']}: {float(rows[0]['confidence']):.1%} · ")
     assert likeliest.count(" · ") == 1
+
+
+def test_an_interrupt_ends_a_tool_without_a_traceback() -> None:
+    result = attempt(*interrupted_at("ruamel.yaml", "tools.recipe"), cwd=ROOT)
+    assert (result.returncode, result.stdout) == (-signal.SIGINT, "")
 
 
 def test_predict_says_that_a_folder_has_no_files(project: Path) -> None:

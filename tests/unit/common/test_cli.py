@@ -76,11 +76,12 @@ def test_a_pipe_that_its_reader_has_closed_ends_it_quietly() -> None:
     assert (result.returncode, result.stderr) == (1, "")
 
 
-def test_a_closed_standard_output_is_no_error() -> None:
-    code = "from src.common.cli import run_cli; run_cli(lambda: print('lost'))"
-    command = f'{sys.executable} -c "{code}" >&-'
-    result = subprocess.run(["sh", "-c", command], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True)
-    assert (result.returncode, result.stderr) == (0, "")
+def test_closed_standard_streams_are_no_error() -> None:
+    code = "import sys; from src.common.cli import run_cli; run_cli(lambda: print('lost', file={}))"
+    for stream, redirection in (("sys.stdout", ">&-"), ("sys.stderr", "2>&-")):
+        command = f'{sys.executable} -c "{code.format(stream)}" {redirection}'
+        result = subprocess.run(["sh", "-c", command], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True)
+        assert (result.returncode, result.stdout + result.stderr) == (0, "")
 
 
 def test_importing_a_stage_leaves_signal_handlers_alone() -> None:

@@ -1,4 +1,8 @@
+import os
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tools.predict import find_pictures
 
@@ -7,4 +11,21 @@ def test_a_folder_stands_for_the_pictures_that_download_would_read(tmp_path: Pat
     for name in ("README.md", ".hidden", "2.png", "cat/1.png", "cat/.DS_Store"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    assert list(find_pictures(["-", str(tmp_path)])) == ["-", f"{tmp_path}/2.png", f"{tmp_path}/cat/1.png"]
+    failures: list[str] = []
+    assert list(find_pictures(["-", str(tmp_path)], failures)) == ["-", f"{tmp_path}/2.png", f"{tmp_path}/cat/1.png"]
+    assert failures == []
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def scan(path: str) -> Any:
+        if path.endswith("secret"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    scandir = os.scandir
+    monkeypatch.setattr("os.scandir", scan)
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "1.png").touch()
+    failures: list[str] = []
+    assert list(find_pictures([str(tmp_path)], failures)) == [f"{tmp_path}/1.png"]
+    assert failures == [f"{tmp_path}/secret: Permission denied"]
