@@ -264,6 +264,14 @@ class Artist(NamedTuple):
         put(page, self.rng.uniform(0.2, 0.4) * to_page(shadow) / 255, (0, 0, 0), 0, 0)
         return self.photo(page)
 
+    def in_hard_shadow(self) -> np.ndarray:
+        """Let the shadow of a straight edge fall across the paper, and often across the digit."""
+        page, angle = self.write_sheet(), self.rng.uniform(0, 2 * np.pi)
+        rows, columns = np.indices(page.shape[:2], np.float32)
+        distance = (rows - 240) * np.sin(angle) + (columns - 300) * np.cos(angle) + self.rng.uniform(-150, 150)
+        light = np.clip(distance / self.rng.uniform(1, 8) + 0.5, 0, 1)[..., None]
+        return self.photo(page * (light + (1 - light) * self.rng.uniform(0.5, 0.85)))
+
     def folded(self) -> np.ndarray:
         """Fold a sheet in four: the parts differ a little in brightness, and the folds are lines."""
         page = self.lay(self.write_sheet(), int(self.rng.choice([0, 4])))
@@ -383,6 +391,7 @@ READABLE: dict[str, Callable[[Artist], np.ndarray]] = {
     ),
     "sheet in perspective": Artist.in_perspective,
     "shadow on the paper": Artist.in_shadow,
+    "shadow with a hard edge": Artist.in_hard_shadow,
     "folded sheet": Artist.folded,
     "box of a form": Artist.form,
     "light card": partial(Artist.card, light=True),

@@ -213,6 +213,7 @@ def write_folder(folder: Path, fraction: float = 0.0) -> None:
             path = folder / part / f"digit {label}" / f"{number:04}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(image[0]).save(path)
+    print(f"labels: wrote scikit-learn's digits to {folder}, {fraction:.0%} of the training pictures in a wrong folder")
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -55,6 +55,12 @@ class Comparison(NamedTuple):
         keys = sorted(self.base.params.keys() | self.other.params.keys())
         return [key for key in keys if self.base.params.get(key) != self.other.params.get(key)]
 
+    @property
+    def changed_inputs(self) -> list[str]:
+        """The paths of the code and the data that differ, sorted."""
+        inputs = self.base.inputs.items() ^ self.other.inputs.items()
+        return sorted({path for (_, path), _ in inputs})
+
     def to_json(self) -> dict[str, Any]:
         """Return the verdict and everything that differs as JSON-compatible values."""
         sides = {"base": self.base, "other": self.other}
@@ -76,6 +82,7 @@ class Comparison(NamedTuple):
             "revisions": {side: result.name for side, result in sides.items()},
             "metrics": {side: dict(result.metrics) for side, result in sides.items()},
             "params": params,
+            "changed_inputs": self.changed_inputs,
             "not_run": {side: result.not_run for side, result in sides.items()},
         }
 

@@ -24,6 +24,8 @@ def comparison_markdown(comparison: Comparison) -> str:
             f"With {fixed + broken} images differing, a net change of {comparison.detectable} images ({points:.2f}"
             " percentage points) would be detected four times out of five; smaller changes are detected less often."
         )
+    elif fixed + broken == 0:
+        power = "Both misclassify the same test images."
     else:
         power = (
             f"Too few images differ for a verdict: at least {comparison.detectable} would have to differ, all in the"
@@ -52,8 +54,10 @@ def comparison_markdown(comparison: Comparison) -> str:
 
 
 def data_lines(comparison: Comparison) -> list[str]:
-    """Say how the test sets differ, if they do."""
+    """Say how the code and the data differ, if they do."""
     lines = []
+    if comparison.changed_inputs:
+        lines += [f"Code or data that differs: {', '.join(comparison.changed_inputs)}.", ""]
     if comparison.added or comparison.removed or comparison.relabelled:
         before, after = comparison.accuracies
         lines += [
@@ -121,8 +125,12 @@ def _not_run_lines(results: list[Result]) -> list[str]:
 
 def parameter_rows(comparison: Comparison) -> list[tuple[Any, ...]]:
     """List the parameters that differ, with their values on both sides."""
-    base, other = comparison.base.params, comparison.other.params
-    return [(key, base.get(key, "none"), other.get(key, "none")) for key in comparison.changed_params]
+    sides = (comparison.base.params, comparison.other.params)
+    return [(key, *(_as_yaml(side.get(key, "none")) for side in sides)) for key in comparison.changed_params]
+
+
+def _as_yaml(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def metric_rows(base: Result, other: Result) -> list[tuple[str, ...]]:

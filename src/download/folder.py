@@ -2,7 +2,7 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
@@ -60,14 +60,12 @@ def load_folder(params: DownloadParams, decisions: Decisions = NO_DECISIONS) -> 
     undecided = [copies[row] for row, settled in zip(rows, decided, strict=True) if not settled]
     rows = [row for row, keep in zip(rows, kept, strict=True) if keep]
     test, train = [row for row in rows if row in in_test], [row for row in rows if row not in in_test]
-    problems = [
-        *_find_unusable(found, params),
-        *_find_conflicts(found, undecided, decisions.path),
-        *_find_missing_classes(found, params.folder, {"training": labels[train], "test": labels[test]}),
-    ]
-    if problems:
+    unusable, conflicts = _find_unusable(found, params), _find_conflicts(found, undecided, decisions.path)
+    if not conflicts:
+        _report_copies(found.files, copies.values())
+    missing = _find_missing_classes(found, params.folder, {"training": labels[train], "test": labels[test]})
+    if problems := unusable + conflicts + missing:
         raise UserError("\n".join(problems))
-    _report_copies(found.files, copies.values())
     test_images = images[test]
     for place, row in enumerate(train):  # in place, to save memory; place <= row
         images[place] = images[row]
@@ -181,43 +179,49 @@ def _decode_chunk(paths: Sequence[str], preprocessing: Preprocessing, shape: tup
     return _Decoded(images, digests, rejected, brightest)
 
 
-def _find_unusable(found: ClassFolders, params: DownloadParams) -> Iterator[str]:
-    """Yield a message about the files that cannot be used, or print it if they may be left out."""
+def _find_unusable(found: ClassFolders, params: DownloadParams) -> list[str]:
+    """Return a message about the files that cannot be used, or print it if they may be left out."""
     if not found.rejected:
-        return
+        return []
     lines = [f"{show(path)}: {reason}" for path, reason in sorted(found.rejected.items())]
     title = f"{count('file', len(lines))} cannot be used"
     if params.skip_unreadable:
         print(listing(f"download: {title} and {'is' if len(lines) == 1 else 'are'} left out:", lines))
-        return
+        return []
     other = ", or choose another download.fit if they are not of single characters"
     other *= params.fit == "character"
     advice = f"Remove or replace them{other}, or set download.skip_unreadable to true to leave them out."
-    yield listing(f"{title}:", abridge(lines)) + f"\n{advice}"
+    return [listing(f"{title}:", abridge(lines)) + f"\n{advice}"]
 
 
-def _find_conflicts(found: ClassFolders, undecided: Iterable[Sequence[int]], labels: Path) -> Iterator[str]:
-    """Yield a message about the pictures that are in two classes.
+def _find_conflicts(found: ClassFolders, undecided: Iterable[Sequence[int]], labels: Path) -> list[str]:
+    """Return a message about the pictures that are in two classes, if there are any.
 
     undecided: the rows of each picture whose class labels.csv, at the path labels, does not decide.
     """
     groups = (group for group in undecided if len({found.files[row].label for row in group}) > 1)
-    if conflicts := [_name_copies(found.files, group) for group in groups]:
-        yield listing("the same picture belongs to different classes:", conflicts) + (
-            f"\nKeep each picture only in the folder of its class, or name its class in {labels}, with the part test"
-            " if it is a test picture."
-        )
+    conflicts = [_name_copies(found.files, group) for group in groups]
+    if not conflicts:
+        return []
+    return [
+        listing("the same picture belongs to different classes:", conflicts)
+        + f"\nKeep each picture only in the folder of its class, or name its class in {labels}, with the part test"
+        " if it is a test picture."
+    ]
 
 
-def _find_missing_classes(found: ClassFolders, folder: str, labels: Mapping[str, np.ndarray]) -> Iterator[str]:
-    """Yield a message about each part, whose labels are given by its name, that lacks a class."""
+def _find_missing_classes(found: ClassFolders, folder: str, labels: Mapping[str, np.ndarray]) -> list[str]:
+    """Return a message about each part, whose labels are given by its name, that lacks a class."""
+    problems = []
+    usable = np.bincount(np.concatenate([*labels.values()]), minlength=len(found.classes))
     for part, present in labels.items():
         if len(missing := np.setdiff1d(np.arange(len(found.classes)), present)):
-            names = ", ".join(show(found.classes[label]) for label in missing)
-            yield (
-                f"{folder} has no {part} pictures that can be used for: {names}; every class needs at least one for"
-                " testing and two different ones for training"
+            names = ", ".join(f"{show(found.classes[label])} ({usable[label]:,} usable in all)" for label in missing)
+            problems.append(
+                f"{folder} has no {part} pictures for: {names}; every class needs at least one for testing and two"
+                " different ones for training"
             )
+    return problems
 
 
 def _find_copies(files: Sequence[PictureFile], rows: Sequence[int], digests: Sequence[bytes]) -> dict[int, list[int]]:

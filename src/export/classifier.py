@@ -60,14 +60,14 @@ class Classifier(NamedTuple):
     def compare_with_training(self, image: np.ndarray) -> str:
         """Say how an image (C, H, W) differs from all training images, or return an empty string."""
         differences = []
-        for name, (low, high), value in zip(
-            ("brightness", "contrast"),
+        for (name, largest), (low, high), value in zip(
+            (("brightness", 255), ("contrast", 127.5)),
             (self.description.brightness, self.description.contrast),
             measure_images(image[None])[0],
             strict=True,
         ):
-            margin = 1 + (high - low) / 10
-            if not low - margin <= value <= high + margin:
+            margin = 1 + (high - low) / 10  # but not so much that nothing could be outside
+            if not low - min(margin, low / 2) <= value <= high + min(margin, (largest - high) / 2):
                 differences.append(f"its {name} is {value:.0f}, theirs {low:.0f} to {high:.0f}")
         return "; ".join(differences)
 

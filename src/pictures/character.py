@@ -4,7 +4,7 @@ Regions of uniform brightness are nested: a desk contains a sheet, a sheet conta
 uniform region whose outline is a rectangle may be the sheet, including the whole picture. What stands out from a sheet
 is ink, unless it reaches in from outside, as a finger does, or is a rectangle itself: another sheet, or a frame. The
 character is on the sheet with the largest ink. If there is none, the picture may be cropped to the character, so that
-its paper is in pieces. The lines of lined and squared paper are erased first.
+its paper is in pieces. The lines of lined paper are erased first, and a shadow with a straight edge is brightened.
 """
 
 from collections.abc import Iterator, Sequence
@@ -35,6 +35,12 @@ MAX_SLOPE = 5  # pixels, within a piece
 INK = 1.4  # times the darkness of the lines; darker strokes are not erased
 MIN_LINES = 4  # in the same direction; fewer may be strokes or the box of a form
 PAPER = 0.2  # of the longer side; wider than a stroke
+MIN_SHADOW, MAX_SHADOW = 0.4, 0.9  # of the brightness of the paper in light
+SHADOW_EDGE = 10  # pixels, on each side
+MIN_SHADOW_EDGE = 0.2  # of the longer side: its length
+MIN_LIFTED = 0.8  # of the brightest of the picture's four sides
+MIN_STRAIGHT = 0.97  # of the pixels, which are on that side of the line where they belong
+FITS = 3  # of the line, each without what lay apart from the last one, as where ink crosses it
 MIN_EDGE = 0.015  # of the brightness per pixel; less is uniform
 MIN_EDGE_ON_FOLDS = 0.06  # folds divide a sheet, and so do hard shadows
 MIN_SHEET = 0.04  # of the picture's area
@@ -66,7 +72,7 @@ def find_character(picture: Image.Image) -> np.ndarray:
     """Return the amount of ink (H, W) in [0, 1], cropped to the character; raise UserError if there is not just one."""
     scale = max(MIN_SIDE, min(SIDE, max(picture.size))) / max(picture.size)
     small = picture.resize([max(1, round(length * scale)) for length in picture.size])
-    grey = erase_lines(np.asarray(small) / 255)
+    grey = lift_shadow(erase_lines(np.asarray(small) / 255))
     best, best_box, piece, solid, framed = None, None, False, MIN_SOLID, False
     for sheet in sorted(find_sheets(grey), key=lambda sheet: sheet[1].sum()):
         marks = find_ink(grey, *sheet)
@@ -120,6 +126,31 @@ def erase_lines(grey: np.ndarray) -> np.ndarray:
                 thin &= darkness < (line + ink) / 2
             grey = np.where(thin, grey_opening(np.where(thin, paper, grey), width), grey)
     return grey
+
+
+def lift_shadow(grey: np.ndarray) -> np.ndarray:
+    """Brighten the part of the paper that a straight edge, which reaches across the picture, divides from the rest."""
+    size = round(PAPER * max(grey.shape)) | 1
+    paper = grey_closing(grey, [size] * 2)
+    shadow = paper < threshold_otsu(paper)
+    inner = np.zeros_like(shadow)
+    inner[size // 2 : -(size // 2), size // 2 : -(size // 2)] = True  # without the corners, which closing has filled
+    edge = np.argwhere(inner & shadow & ~binary_erosion(shadow, NEIGHBOURS)).astype(float)
+    for _ in range(FITS):
+        if len(edge) < MIN_SHADOW_EDGE * max(grey.shape):
+            return grey
+        centre = edge.mean(0)
+        normal = np.linalg.svd(edge - centre, full_matrices=False)[2][-1]
+        edge = edge[abs((edge - centre) @ normal) < SHADOW_BLUR * max(grey.shape)]
+    distance = (np.moveaxis(np.indices(grey.shape), 0, 2) - centre) @ normal
+    distance *= np.sign(np.median(distance[~shadow]))
+    steps = np.arange(-SHADOW_EDGE, SHADOW_EDGE + 1)
+    profile = np.array([np.median(grey[abs(distance - step) < 1]) for step in steps]).clip(0.01)
+    straight = ((distance < 0) == shadow)[inner].mean() > MIN_STRAIGHT
+    lifted: np.ndarray = (grey * (profile[-1] / np.interp(distance, steps, profile))).clip(0, 1)
+    sides = [np.median(side) for side in (lifted[0], lifted[-1], lifted[:, 0], lifted[:, -1])]
+    paper_only = min(sides) > MIN_LIFTED * max(sides)  # no desk
+    return lifted if straight and paper_only and MIN_SHADOW < profile[0] / profile[-1] < MAX_SHADOW else grey
 
 
 def find_sheets(grey: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -227,7 +227,11 @@ def test_the_date_is_that_of_the_file(show: Callable[..., Page], tmp_path: Path)
 
 
 def test_decisions_become_lines_that_labels_csv_takes(show: Callable[..., Page], tmp_path: Path) -> None:
+    def asks_before_leaving() -> bool:
+        return not page.evaluate("dispatchEvent(new Event('beforeunload', {cancelable: true}))")
+
     page = show(page_text(3))
+    assert not asks_before_leaving()
     cards, lines = page.locator("#checks li"), page.locator("#lines")
     assert cards.count() == 2 + 3  # suspects of the training and validation images, and test images
     assert f"{CLASSES[0]} or {CLASSES[-1]}?" in cards.first.inner_text()
@@ -243,8 +247,10 @@ def test_decisions_become_lines_that_labels_csv_takes(show: Callable[..., Page],
         ("cd" * 16, "", CLASSES[-1]),
         (found[2].picture, "test", "-"),
     ]
+    assert asks_before_leaving()
     page.click("#copy")
     assert page.evaluate("getSelection().toString()") == lines.input_value()
+    assert not asks_before_leaving()
     page.locator("#checks select").nth(0).select_option("undecided")
     assert page.locator("#decided").inner_text() == "2 decided"
     assert "ab" * 16 not in lines.input_value()

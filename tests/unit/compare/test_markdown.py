@@ -30,6 +30,17 @@ def test_too_few_differing_images_are_stated() -> None:
     assert "No parameter that can change the metrics differs." in text
 
 
+def test_code_and_data_that_differ_are_named_and_equal_errors_are_no_lack_of_evidence() -> None:
+    base = make_result("a", {1}, {"train.refit": False})
+    inputs = {**base.inputs, ("train", "src/network"): "1", ("evaluate", "src/network"): "1"}
+    other = make_result("b", {1}, {"train.refit": True})._replace(inputs=inputs)
+    text = comparison_markdown(compare(base, other, 0.05))
+    assert "\nCode or data that differs: src/network.\n" in text
+    assert "| train.refit | false | true |" in text
+    assert "Both misclassify the same test images." in text
+    assert "Code or data" not in comparison_markdown(compare(base, base, 0.05))
+
+
 def test_test_sets_that_differ_are_stated() -> None:
     base = make_result("main", {1}, test_set=range(10))
     other = make_result("mine", set(), test_set=range(1, 12), labels={1: "7", 4: "7"})

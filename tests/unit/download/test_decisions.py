@@ -216,7 +216,7 @@ def test_names_are_also_those_of_files_csv(tmp_path: Path, path: Path) -> None:
 
 def test_a_class_that_becomes_empty_is_an_error(tmp_path: Path, path: Path) -> None:
     paths = write_pictures(tmp_path / "photos")
-    with pytest.raises(UserError, match="no test pictures that can be used for: dog"):
+    with pytest.raises(UserError, match="no test pictures for: dog "):
         load(tmp_path / "photos", path, f"{paths['dog 0']},,test,cat,", f"{paths['dog 1']},,test,cat,")
 
 

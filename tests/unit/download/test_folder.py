@@ -151,7 +151,7 @@ def test_pictures_with_fewer_bits_than_stated_are_noticed(tmp_path: Path, capsys
 def test_a_class_with_a_single_picture_is_an_error(tmp_path: Path) -> None:
     write(tmp_path, {"cat": [1], "dog": range(10, 20), "bird": [2]})
     shutil.copy(tmp_path / "bird/002.png", tmp_path / "bird/copy.png")
-    with pytest.raises(UserError, match=r"no test pictures that can be used for: bird, cat"):
+    with pytest.raises(UserError, match=r"no test pictures for: bird \(1 usable in all\), cat \(1 usable in all\);"):
         load(tmp_path)
 
 
@@ -268,7 +268,7 @@ def test_a_class_that_only_has_links_to_elsewhere_is_not_called_empty(tmp_path: 
     (tmp_path / "photos/dog/1.png").symlink_to(tmp_path / "cache/dog/009.png")
     with pytest.raises(UserError, match=r"dog/1.png: a link that leads out of \S*photos"):
         load(tmp_path / "photos")
-    with pytest.raises(UserError, match="no training pictures that can be used for: dog"):
+    with pytest.raises(UserError, match="no training pictures for: dog "):
         load(tmp_path / "photos", skip_unreadable=True)
 
 
@@ -316,7 +316,7 @@ def test_a_picture_in_two_classes_is_an_error(tmp_path: Path, skip: bool, capsys
 
 def test_a_class_whose_training_pictures_are_all_in_the_test_set_is_an_error(tmp_path: Path) -> None:
     write(tmp_path, {"train/cat": [1], "train/dog": [2], "test/cat": [1], "test/dog": [3]})
-    with pytest.raises(UserError, match="has no training pictures that can be used for: cat"):
+    with pytest.raises(UserError, match="has no training pictures for: cat "):
         load(tmp_path)
 
 
@@ -325,7 +325,7 @@ def test_a_class_without_a_readable_picture_is_an_error_named_with_the_others(
 ) -> None:
     write(tmp_path, {"train/cat": [1], "train/dog": [], "test/cat": [2], "test/dog": [3]})
     (tmp_path / "train/dog/1.png").write_bytes(b"")
-    missing = "has no training pictures that can be used for: dog"
+    missing = "has no training pictures for: dog "
     with pytest.raises(UserError, match=missing):
         load(tmp_path, skip_unreadable=True)
     shutil.copy(tmp_path / "test/cat/002.png", tmp_path / "test/dog/copy.png")

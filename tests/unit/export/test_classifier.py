@@ -37,6 +37,12 @@ def test_an_image_unlike_all_training_images_is_noticed(data: bytes) -> None:
     assert classifier.compare_with_training(image // 4) == (
         "its brightness is 10, theirs 20 to 60; its contrast is 17, theirs 30 to 90"
     )
+    description = classifier.description.model_copy(update={"brightness": (10.0, 245.0), "contrast": (11.0, 114.0)})
+    classifier = classifier._replace(description=description)
+    for level, brightness in ((0, "0"), (255, "255")):
+        assert classifier.compare_with_training(np.full((1, 8, 8), level, np.uint8)) == (
+            f"its brightness is {brightness}, theirs 10 to 245; its contrast is 0, theirs 11 to 114"
+        )
 
 
 def test_a_damaged_file_is_reported(data: bytes, tmp_path: Path) -> None:

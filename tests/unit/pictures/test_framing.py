@@ -319,6 +319,16 @@ def test_a_fold_does_not_divide_a_sheet() -> None:
     assert ink_distance(plain, from_brightness(folded / 255)) < 0.2
 
 
+@pytest.mark.parametrize(("place", "slope"), [(300, 0.4), (250, -0.1), (350, 0.9)])
+def test_a_shadow_with_a_hard_edge_may_cross_the_ink(place: int, slope: float) -> None:
+    plain = put(SEVEN_PIXELS, (500, 500), 220, (120, 110))
+    rows, columns = np.indices((500, 500))
+    shadow = rows + slope * columns < place
+    crossed = (np.asarray(plain) < 128) & shadow
+    assert 0.1 < crossed.sum() / (np.asarray(plain) < 128).sum() < 0.9
+    assert ink_distance(plain, from_brightness(np.asarray(plain) / 255 * (1 - 0.4 * shadow))) < 0.15
+
+
 @pytest.mark.parametrize("place", [100, 150, 200])
 def test_the_edge_of_a_shadow_is_no_ink(place: int) -> None:
     plain = put(SEVEN_PIXELS, (500, 500), 245, (120, 110))
