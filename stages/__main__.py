@@ -21,11 +21,11 @@ if not importlib.util.find_spec("torch"):
     )
 if "DVC_STAGE" in os.environ:
     dvc = find_dvc()
-    if dvc:  # if it is killed alone, this must not go on beside the next `dvc repro`
+    if dvc:  # if only DVC is killed, the stage must not go on beside the next `dvc repro`
         signal_when_ended(dvc, signal.SIGTERM)
 agent = os.environ.get("TORCHELASTIC_RUN_ID")  # set by torchrun in every process that it starts
 if agent is None:
-    exit_on_interrupt(importing=True)  # which takes seconds
+    exit_on_interrupt(importing=True)  # a stage, which takes seconds
 else:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # the agent reports an interrupt
     # Unlike `launch` in src/train/processes.py, torchrun limits each process to one thread unless OMP_NUM_THREADS is

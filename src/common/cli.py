@@ -51,7 +51,7 @@ def run_cli(main: Callable[[], int | None], program: str | None = None) -> NoRet
 
 
 def signal_when_ended(pid: int, number: int) -> None:
-    """Have this process get a signal within a second after another one ends, even by SIGKILL."""
+    """Send this process a signal within a second of another one ending, even by SIGKILL."""
     import psutil  # not above, so that a stage can say that packages are missing
 
     def wait() -> None:
@@ -66,7 +66,7 @@ def signal_when_ended(pid: int, number: int) -> None:
 
 
 def find_dvc() -> int | None:
-    """Return the process ID of the DVC that runs this stage.
+    """Return the process ID of the DVC process that runs this stage.
 
     Between the two there is a shell, unless the shell has replaced itself by its only command, as Bash does.
     """
@@ -81,7 +81,7 @@ def find_dvc() -> int | None:
 
 
 def exit_on_interrupt(*, quiet: bool = False, importing: bool = False) -> None:
-    """Make SIGTERM, and SIGINT unless it is ignored, end the process with one line, unless quiet, and exit code 130.
+    """Make SIGINT and SIGTERM, unless ignored, end the process with exit code 130 and, unless quiet, one line.
 
     importing: end it at once, because C code that imports a module, as PyTorch's does, can discard an exception.
     """

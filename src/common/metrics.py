@@ -51,7 +51,7 @@ def wilson_interval(correct: int, images: int) -> tuple[float, float]:
 def most_confused(errors: Sequence[Error], classes: Sequence[str]) -> tuple[list[str], list[Error]]:
     """Return what a confusion matrix shows: at most MATRIX classes, in their order, and the errors among them.
 
-    If there are more, they are those of the most frequent confusions.
+    If there are more classes, keep those of the most frequent confusions.
     """
     kept = {*classes} if len(classes) <= MATRIX else set()
     for pair, _ in Counter((error.actual, error.predicted) for error in errors).most_common():

@@ -232,7 +232,7 @@ def mean_margin(values: Sequence[float], alpha: float) -> float:
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
-    """Correct p-values for their number, so that the chance of any false finding stays below the significance level.
+    """Correct p-values for their number, so that the chance of any false positive stays below the significance level.
 
     Source: Holm, Scandinavian Journal of Statistics 6, 1979.
     """

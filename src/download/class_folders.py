@@ -13,7 +13,7 @@ from src.common.text import show
 from src.download.decisions import check_class_name
 from src.pictures.reading import is_ignored
 
-# How tools name the folders of the parts, in any case.
+# The names that tools give the parts' folders, compared without regard to case.
 PARTS = {
     "train": "train",
     "training": "train",

@@ -36,7 +36,7 @@ CHUNK = 64  # pictures that a worker process decodes at a time, at most
 def load_folder(params: DownloadParams, decisions: Decisions = NO_DECISIONS) -> Downloaded:
     """Decode all pictures in download.folder; the folder itself is never changed.
 
-    A picture that occurs more than once is used once: in the test set if a copy is there, otherwise in training.
+    A picture that occurs more than once is used once: for testing if a copy is there, or else for validation.
     Decisions change labels, but move no picture to another part. Raise UserError if the folder is not laid out as
     list_class_folders expects, the images do not fit in memory, a file is not a picture (unless
     params.skip_unreadable), one picture has two labels, or a class is left without training or test pictures.
@@ -102,8 +102,8 @@ def _decode(
 ) -> tuple[np.ndarray, list[bytes]]:
     """Return the images uint8 (N, C, H, W) of all files and the digests of their pictures.
 
-    An unreadable file is added to found.rejected and has an empty digest. Processes, because threads would wait for
-    each other: for small pictures, most of the time is spent in Python.
+    An unreadable file is added to found.rejected and has an empty digest. Processes, because threads would contend for
+    Python's interpreter lock: for small pictures, most of the time is spent in Python.
     """
     paths = [file.path for file in found.files]
     size = min(CHUNK, 1 + len(paths) // 100)  # at most a hundredth, so that all processes have work until the end
@@ -225,7 +225,7 @@ def _find_missing_classes(found: ClassFolders, folder: str, labels: Mapping[str,
 
 
 def _find_copies(files: Sequence[PictureFile], rows: Sequence[int], digests: Sequence[bytes]) -> dict[int, list[int]]:
-    """Return the rows of every picture by the one to keep, which is in test/ or else val/ if a copy is there."""
+    """Map the row to keep of every picture to the rows of all its copies; keep one in test/ or else in val/."""
     copies = defaultdict(list)
     for row in sorted(rows, key=lambda row: PRIORITY.get(files[row].part, 2)):
         copies[digests[row]].append(row)

@@ -64,7 +64,7 @@ def choose_shape(params: DownloadParams, paths: Sequence[str], pool: Executor) -
 
 
 def _look(path: str, preprocessing: Preprocessing) -> _Look | None:
-    """Look at a picture; return None if it cannot be read, which decoding it reports."""
+    """Look at a picture; return None if it cannot be read; decoding reports why."""
     try:
         picture = read_picture(path).to_image(preprocessing)
     except UserError:

@@ -19,8 +19,8 @@ class Loader(NamedTuple):
 LOADERS: dict[InputFit, Loader] = {
     "character": Loader(
         "The code classifies images like those of the dataset: of the same size, light on black. For photos, scans and"
-        " drawings, use `python -m tools.predict` in the repository of the training, which isolates and frames the"
-        " character.",
+        " drawings, use `python -m tools.predict` in the repository that trained the model, which isolates and frames"
+        " the character.",
         """\
 border = np.concatenate([np.asarray(picture)[[0, -1]].ravel(), np.asarray(picture)[:, [0, -1]].ravel()])
 if picture.size != size or np.median(border) >= 32:

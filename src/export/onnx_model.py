@@ -83,7 +83,7 @@ def verify(
         raise UserError(f"predictions.csv does not fit the test images; {recreate('evaluate')}")
     rows = [classes.index(name) for name in predicted]
     behind = probabilities.max(1) - probabilities[np.arange(len(rows)), rows]
-    if count := int((behind > TOLERANCE).sum()):  # classes as probable as each other may change places
+    if count := int((behind > TOLERANCE).sum()):  # classes of nearly equal probability may swap
         raise UserError(f"{count:,} of {len(rows):,} test images are predicted differently than by PyTorch")
     return difference
 

@@ -61,7 +61,7 @@ class Extractor:
     Grey images are repeated over the channels; then they are scaled to the size that the backbone takes, and normalised
     with ImageNet's mean and standard deviation, or those in the file's metadata. Of features (N, F, h, w), the mean is
     taken. path: of an ONNX file, or of a folder with one and the files that hold its weights. Raise UserError if that
-    is no such network, or needs operators of its own.
+    is no such network, or needs custom operators.
     """
 
     def __init__(self, path: Path, image_shape: tuple[int, int, int], threads: int = 0) -> None:

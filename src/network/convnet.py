@@ -136,7 +136,7 @@ def _build_blocks(architecture: Architecture) -> tuple[dict[str, list[nn.Module]
                 nn.BatchNorm2d(out_channels),
             ]
             channels = out_channels
-        layers.insert(-2 if params.pool_first else len(layers), MaxPool2d())  # -2: behind the convolution
+        layers.insert(-2 if params.pool_first else len(layers), MaxPool2d())  # -2: directly after the convolution
         height, width = height // 2, width // 2
         if params.dropout:
             layers.append(Dropout(params.dropout))

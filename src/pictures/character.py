@@ -35,12 +35,12 @@ MAX_SLOPE = 5  # pixels, within a piece
 INK = 1.4  # times the darkness of the lines; darker strokes are not erased
 MIN_LINES = 4  # in the same direction; fewer may be strokes or the box of a form
 PAPER = 0.2  # of the longer side; wider than a stroke
-MIN_SHADOW, MAX_SHADOW = 0.4, 0.9  # of the brightness of the paper in light
+MIN_SHADOW, MAX_SHADOW = 0.4, 0.9  # of the lit paper's brightness
 SHADOW_EDGE = 10  # pixels, on each side
 MIN_SHADOW_EDGE = 0.2  # of the longer side: its length
 MIN_LIFTED = 0.8  # of the brightest of the picture's four sides
-MIN_STRAIGHT = 0.97  # of the pixels, which are on that side of the line where they belong
-FITS = 3  # of the line, each without what lay apart from the last one, as where ink crosses it
+MIN_STRAIGHT = 0.97  # of the pixels are on the right side of the line
+FITS = 3  # each drops the points far from the last line, as where ink crosses it
 MIN_EDGE = 0.015  # of the brightness per pixel; less is uniform
 MIN_EDGE_ON_FOLDS = 0.06  # folds divide a sheet, and so do hard shadows
 MIN_SHEET = 0.04  # of the picture's area
@@ -69,7 +69,7 @@ FRAMES = "only frames, sheets or blots stand out from the paper; the picture mus
 
 
 def find_character(picture: Image.Image) -> np.ndarray:
-    """Return the amount of ink (H, W) in [0, 1], cropped to the character; raise UserError if there is not just one."""
+    """Return the amount of ink (H, W) in [0, 1], cropped to the character; raise UserError unless there is one only."""
     scale = max(MIN_SIDE, min(SIDE, max(picture.size))) / max(picture.size)
     small = picture.resize([max(1, round(length * scale)) for length in picture.size])
     grey = lift_shadow(erase_lines(np.asarray(small) / 255))
@@ -170,7 +170,7 @@ def find_sheets(grey: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def is_sheet(region: np.ndarray, solid: float = MIN_SOLID, rectangle: float = MIN_RECTANGLE) -> bool:
-    """Whether a region is a rectangle, with whatever inside, or solid: strokes of a pen are neither."""
+    """Return whether a region is a rectangle, with whatever inside, or solid: strokes of a pen are neither."""
     corners, area = hull_of(region)
     if area < MIN_SHEET * region.size:
         return False
@@ -311,7 +311,7 @@ def cut_out(ink: np.ndarray, solid: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def is_annotation(place: int, masks: Sequence[np.ndarray], boxes: np.ndarray) -> bool:
-    """Whether a component is a line below the others, or a circle around one of them.
+    """Return whether a component is a line below the others, or a circle around one of them.
 
     masks: of the components, (H, W) each; boxes: (N, axis, start and stop).
     """
@@ -330,7 +330,7 @@ def is_annotation(place: int, masks: Sequence[np.ndarray], boxes: np.ndarray) ->
 
 
 def are_several(boxes: np.ndarray) -> bool:
-    """Whether large components stand side by side or above each other. boxes: (N, axis, start and stop)"""
+    """Return whether large components stand side by side or above each other. boxes: (N, axis, start and stop)."""
     (top, left), (bottom, right) = boxes[:, :, 0].min(0), boxes[:, :, 1].max(0)
     height, width = bottom - top, right - left
     heights, widths = np.ptp(boxes, axis=2).T

@@ -94,7 +94,8 @@ def error_plot(errors: Sequence[Error], images: np.ndarray, params: ReportParams
     for axes, place, title in zip(grid.flat, shown, text, strict=False):
         image = images[place].transpose(1, 2, 0)  # H, W, C
         axes.imshow(image if image.shape[2] == 3 else image[:, :, 0], cmap="gray", vmin=0, vmax=255)
-        axes.set_title(title, color="red", fontsize=font_size, parse_math=False, y=1)  # with y, no ticks are measured
+        # Setting y spares Matplotlib from measuring the ticks.
+        axes.set_title(title, color="red", fontsize=font_size, parse_math=False, y=1)
     return figure
 
 

@@ -38,6 +38,6 @@ def sweep_plot(sweep: Sweep) -> Figure:
     axes.plot([], [], "C1o", label=f"highest mean, {1 - ALPHA:.0%} interval")
     if len(settings) > 1:
         axes.plot([], [], "C0o", label="other means")
-    axes.plot([], [], "o", color="grey", markersize=3, label="single seeds")
+    axes.plot([], [], "o", color="grey", markersize=3, label="individual seeds")
     figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=9)
     return figure

@@ -25,7 +25,7 @@ class AugmentParams(Section):
     shear: float = parameter(0.0, "Maximum random horizontal shear.", "pixels per row", ge=0, lt=1)
     flip: bool = parameter(
         False,
-        "Mirror every second image, on average, left to right: for photos, but not for letters, digits or arrows.",
+        "Mirror each image left to right with probability 1/2: for photos, but not for letters, digits or arrows.",
     )
     brightness: float = parameter(0.0, "Maximum random change of brightness, as a fraction.", ge=0, lt=1)
     contrast: float = parameter(0.0, "Maximum random change of contrast, as a fraction.", ge=0, lt=1)
@@ -70,8 +70,8 @@ class TrainParams(Section):
     )
     class_weights: Literal["none", "balanced"] = parameter(
         "none",
-        "Weights of the classes in the training and validation loss; balanced weighs each class inversely to its"
-        " number of training images, so that rare classes count as much as common ones.",
+        "Weights of the classes in the training and validation loss; balanced weights each class in inverse proportion"
+        " to its number of training images, so that rare classes count as much as common ones.",
     )
     skip_easy: float = parameter(
         0.9,

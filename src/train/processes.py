@@ -109,7 +109,7 @@ class Group:
         self.rank = rank
         self.size = size
         self._timeout = timedelta(seconds=timeout)
-        # Besides PyTorch's default group, which is one of gloo with a time limit:
+        # In addition to PyTorch's default group, which uses gloo with a time limit:
         self._patient: dist.ProcessGroup | None = None
         self._gpus: dist.ProcessGroup | None = None
 

@@ -12,8 +12,9 @@ ComputeGradients = Callable[[Tensor, int], Tensor]
 def record_gradients(compute: ComputeGradients, network: nn.Module, rows: Tensor, batch: int) -> ComputeGradients:
     """Record a computation for this many rows of a batch of this size, and return a function that replays it.
 
-    Other rows are computed as before. The network, its gradients and the random numbers stay as they are, and results
-    are the same, bit for bit. On a CPU, return compute itself. Replaying replaces the gradients.
+    Batches of another size are computed without the recording. The network, its gradients and the random numbers stay
+    as they are, and results are the same, bit for bit. On a CPU, return compute itself. Replaying replaces the
+    gradients.
     """
     if not rows.is_cuda:
         return compute

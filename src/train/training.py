@@ -22,7 +22,7 @@ from src.train.processes import ALONE, Group
 from src.train.validation import apply_temperature, recompute_statistics, validate
 
 ADVICE = "more pictures, augmentation or pretrained features can help, see docs/own-images.md"
-DECISIVE = range(3, 11)  # epochs: the network tells the classes apart, and has not learned wrong labels by heart
+DECISIVE = range(3, 11)  # epochs: the network tells the classes apart, and has not memorised wrong labels
 BACKBONE_ADVICE = "more pictures, a lower train.learning_rate or more model.dropout can help"
 
 
