@@ -67,7 +67,7 @@ def find_pictures(arguments: list[str], failures: list[str]) -> Iterator[str]:
         failures.append(f"{show(error.filename)}: {error.strerror}")
 
     for argument in arguments:
-        if not Path(argument).is_dir():
+        if not os.path.isdir(argument):  # noqa: PTH112  # Path.is_dir raises an error for names that are too long
             yield argument
             continue
         for folder, subfolders, files in os.walk(argument, onerror=on_error):

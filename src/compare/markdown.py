@@ -25,7 +25,7 @@ def comparison_markdown(comparison: Comparison) -> str:
             " percentage points) would be detected four times out of five; smaller changes are detected less often."
         )
     elif fixed + broken == 0:
-        power = "Both misclassify the same test images."
+        power = "No image is right on one side only."
     else:
         power = (
             f"Too few images differ for a verdict: at least {comparison.detectable} would have to differ, all in the"
@@ -57,7 +57,7 @@ def data_lines(comparison: Comparison) -> list[str]:
     """Say how the code and the data differ, if they do."""
     lines = []
     if comparison.changed_inputs:
-        lines += [f"Code or data that differs: {', '.join(comparison.changed_inputs)}.", ""]
+        lines += [f"Code or data that differs: {', '.join(f'`{path}`' for path in comparison.changed_inputs)}.", ""]
     if comparison.added or comparison.removed or comparison.relabelled:
         before, after = comparison.accuracies
         lines += [

@@ -38,7 +38,7 @@ def comparison_page(comparison: Comparison, base_images: np.ndarray, other_image
         verdict=comparison.verdict,
         accuracy=f"{after:.2%}",
         accuracy_before=f"{before:.2%}",
-        data=" ".join(data_lines(comparison)).replace("**", ""),
+        data=" ".join(data_lines(comparison)).replace("**", "").replace("`", ""),
         fixed_count=len(comparison.fixed),
         params=parameter_rows(comparison),
         no_params=SAME_PARAMETERS,

@@ -61,10 +61,11 @@ def load_folder(params: DownloadParams, decisions: Decisions = NO_DECISIONS) -> 
     rows = [row for row, keep in zip(rows, kept, strict=True) if keep]
     test, train = [row for row in rows if row in in_test], [row for row in rows if row not in in_test]
     unusable, conflicts = _find_unusable(found, params), _find_conflicts(found, undecided, decisions.path)
-    if not conflicts:
-        _report_copies(found.files, copies.values())
+    if conflicts:  # which take pictures from classes that may not lack them
+        raise UserError("\n".join(unusable + conflicts))
+    _report_copies(found.files, copies.values())
     missing = _find_missing_classes(found, params.folder, {"training": labels[train], "test": labels[test]})
-    if problems := unusable + conflicts + missing:
+    if problems := unusable + missing:
         raise UserError("\n".join(problems))
     test_images = images[test]
     for place, row in enumerate(train):  # in place, to save memory; place <= row

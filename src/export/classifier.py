@@ -68,7 +68,7 @@ class Classifier(NamedTuple):
         ):
             margin = 1 + (high - low) / 10  # but not so much that nothing could be outside
             if not low - min(margin, low / 2) <= value <= high + min(margin, (largest - high) / 2):
-                differences.append(f"its {name} is {value:.0f}, theirs {low:.0f} to {high:.0f}")
+                differences.append(f"its {name} is {value:.3g}, theirs {low:.3g} to {high:.3g}")
         return "; ".join(differences)
 
     def predict(self, images: np.ndarray) -> np.ndarray:

@@ -4,7 +4,8 @@ Regions of uniform brightness are nested: a desk contains a sheet, a sheet conta
 uniform region whose outline is a rectangle may be the sheet, including the whole picture. What stands out from a sheet
 is ink, unless it reaches in from outside, as a finger does, or is a rectangle itself: another sheet, or a frame. The
 character is on the sheet with the largest ink. If there is none, the picture may be cropped to the character, so that
-its paper is in pieces. The lines of lined paper are erased first, and a shadow with a straight edge is brightened.
+its paper is in pieces. The lines of lined or squared paper are erased first, and a shadow with a straight edge is
+brightened.
 """
 
 from collections.abc import Iterator, Sequence
@@ -143,7 +144,7 @@ def lift_shadow(grey: np.ndarray) -> np.ndarray:
         normal = np.linalg.svd(edge - centre, full_matrices=False)[2][-1]
         edge = edge[abs((edge - centre) @ normal) < SHADOW_BLUR * max(grey.shape)]
     distance = (np.moveaxis(np.indices(grey.shape), 0, 2) - centre) @ normal
-    distance *= np.sign(np.median(distance[~shadow]))
+    distance *= 1 if np.median(distance[~shadow]) > 0 else -1
     steps = np.arange(-SHADOW_EDGE, SHADOW_EDGE + 1)
     profile = np.array([np.median(grey[abs(distance - step) < 1]) for step in steps]).clip(0.01)
     straight = ((distance < 0) == shadow)[inner].mean() > MIN_STRAIGHT
@@ -269,9 +270,9 @@ def find_cropped_ink(grey: np.ndarray) -> np.ndarray:
 
     Ink is the brighter or the darker region: the one that is more in one piece, and reaches less of the border.
     """
-    dark = grey <= threshold_otsu(grey)
-    if dark.all():
+    if np.ptp(grey) < MIN_CONTRAST:
         return grey * 0
+    dark = grey <= threshold_otsu(grey)
     scores, levels, noise = [], [], []
     for mask in (dark, ~dark):
         sizes = np.bincount(label(mask)[0][mask])

@@ -32,12 +32,12 @@ def test_too_few_differing_images_are_stated() -> None:
 
 def test_code_and_data_that_differ_are_named_and_equal_errors_are_no_lack_of_evidence() -> None:
     base = make_result("a", {1}, {"train.refit": False})
-    inputs = {**base.inputs, ("train", "src/network"): "1", ("evaluate", "src/network"): "1"}
+    inputs = {**base.inputs, ("train", "stages/__main__.py"): "1", ("evaluate", "stages/__main__.py"): "1"}
     other = make_result("b", {1}, {"train.refit": True})._replace(inputs=inputs)
     text = comparison_markdown(compare(base, other, 0.05))
-    assert "\nCode or data that differs: src/network.\n" in text
+    assert "\nCode or data that differs: `stages/__main__.py`.\n" in text
     assert "| train.refit | false | true |" in text
-    assert "Both misclassify the same test images." in text
+    assert "No image is right on one side only." in text
     assert "Code or data" not in comparison_markdown(compare(base, base, 0.05))
 
 

@@ -328,9 +328,12 @@ def test_a_class_without_a_readable_picture_is_an_error_named_with_the_others(
     missing = "has no training pictures for: dog "
     with pytest.raises(UserError, match=missing):
         load(tmp_path, skip_unreadable=True)
-    shutil.copy(tmp_path / "test/cat/002.png", tmp_path / "test/dog/copy.png")
-    with pytest.raises(UserError, match=rf"(?s)1 file cannot be used:.*belongs to different classes:.*{missing}"):
+    with pytest.raises(UserError, match=rf"(?s)1 file cannot be used:.*{missing}"):
         load(tmp_path)
+    shutil.copy(tmp_path / "test/cat/002.png", tmp_path / "test/dog/copy.png")
+    with pytest.raises(UserError, match=r"(?s)1 file cannot be used:.*belongs to different classes:") as error:
+        load(tmp_path)
+    assert missing not in str(error.value)
     for path in tmp_path.glob("*/*/*.png"):
         path.write_bytes(b"")
     capsys.readouterr()
@@ -408,7 +411,6 @@ def test_a_killed_worker_is_an_error_and_not_a_hang(tmp_path: Path, monkeypatch:
         load(write(tmp_path, FLAT))
 
 
-# Decodes the pictures of a folder in processes that announce themselves and then wait forever.
 def test_pictures_are_hashed_before_they_are_fitted(tmp_path: Path) -> None:
     """The bytes hashed are fixed, or every user's split would change."""
     draw(0).save(tmp_path / "picture.png")

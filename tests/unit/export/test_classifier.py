@@ -35,7 +35,7 @@ def test_an_image_unlike_all_training_images_is_noticed(data: bytes) -> None:
     assert classifier.compare_with_training(image) == ""
     assert classifier.compare_with_training(255 - image) == "its brightness is 215, theirs 20 to 60"
     assert classifier.compare_with_training(image // 4) == (
-        "its brightness is 10, theirs 20 to 60; its contrast is 17, theirs 30 to 90"
+        "its brightness is 10, theirs 20 to 60; its contrast is 17.3, theirs 30 to 90"
     )
     description = classifier.description.model_copy(update={"brightness": (10.0, 245.0), "contrast": (11.0, 114.0)})
     classifier = classifier._replace(description=description)

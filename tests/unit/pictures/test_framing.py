@@ -319,6 +319,13 @@ def test_a_fold_does_not_divide_a_sheet() -> None:
     assert ink_distance(plain, from_brightness(folded / 255)) < 0.2
 
 
+@pytest.mark.parametrize("side", [28, 300])
+def test_two_tones_are_no_character(side: int) -> None:
+    halves = np.where(np.arange(side) < side // 3, 0.4, 0.8)
+    with pytest.raises(UserError, match="no ink stands out"):
+        frame_character(from_brightness(np.tile(halves, (side, 1))), SHAPE)
+
+
 @pytest.mark.parametrize(("place", "slope"), [(300, 0.4), (250, -0.1), (350, 0.9)])
 def test_a_shadow_with_a_hard_edge_may_cross_the_ink(place: int, slope: float) -> None:
     plain = put(SEVEN_PIXELS, (500, 500), 220, (120, 110))
