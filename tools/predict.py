@@ -11,7 +11,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -33,8 +33,13 @@ def main() -> int:
     arguments = parse_arguments()
     classifier = load_classifier(MODEL)
     names, images = [], []
-    failures: list[str] = []
-    for name in find_pictures(arguments.pictures, failures):
+    failed: list[str] = []
+
+    def report(name: str, reason: object) -> None:
+        print(f"predict: {show(name)}: {reason}", file=sys.stderr)
+        failed.append(name)
+
+    for name in find_pictures(arguments.pictures, report):
         try:
             picture = read_picture(io.BytesIO(sys.stdin.buffer.read()) if name == "-" else name)
             image = classifier.make_input(picture)
@@ -43,28 +48,26 @@ def main() -> int:
             images.append(image)
             names.append(name)
         except UserError as error:
-            failures.append(f"{show(name)}: {error}")
-    for failure in failures:
-        print(f"predict: {failure}", file=sys.stderr)
+            report(name, error)
     if not images:
-        if not failures:
+        if not failed:
             raise UserError(f"no files in {', '.join(map(repr, arguments.pictures))}")
         return 1
     inputs = np.stack(images)
     if arguments.seen:
         write_bytes(arguments.seen, make_sprite_sheet(inputs))
     print_results(names, classifier.predict(inputs), classifier.description.classes, arguments)
-    return int(bool(failures))
+    return int(bool(failed))
 
 
-def find_pictures(arguments: list[str], failures: list[str]) -> Iterator[str]:
+def find_pictures(arguments: list[str], report: Callable[[str, object], None]) -> Iterator[str]:
     """Yield the arguments, and instead of a folder the files in it, at any depth.
 
-    Add a message to the failures for every folder that cannot be read.
+    report: takes the name of a folder that cannot be read, and the reason.
     """
 
     def on_error(error: OSError) -> None:
-        failures.append(f"{show(error.filename)}: {error.strerror}")
+        report(error.filename, error.strerror)
 
     for argument in arguments:
         if not os.path.isdir(argument):  # noqa: PTH112  # Path.is_dir raises an error for names that are too long

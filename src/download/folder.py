@@ -61,7 +61,7 @@ def load_folder(params: DownloadParams, decisions: Decisions = NO_DECISIONS) -> 
     rows = [row for row, keep in zip(rows, kept, strict=True) if keep]
     test, train = [row for row in rows if row in in_test], [row for row in rows if row not in in_test]
     unusable, conflicts = _find_unusable(found, params), _find_conflicts(found, undecided, decisions.path)
-    if conflicts:  # which take pictures from classes that may not lack them
+    if conflicts:  # without which no class might be missing
         raise UserError("\n".join(unusable + conflicts))
     _report_copies(found.files, copies.values())
     missing = _find_missing_classes(found, params.folder, {"training": labels[train], "test": labels[test]})

@@ -37,11 +37,11 @@ INK = 1.4  # times the darkness of the lines; darker strokes are not erased
 MIN_LINES = 4  # in the same direction; fewer may be strokes or the box of a form
 PAPER = 0.2  # of the longer side; wider than a stroke
 MIN_SHADOW, MAX_SHADOW = 0.4, 0.9  # of the lit paper's brightness
-SHADOW_EDGE = 10  # pixels, on each side
-MIN_SHADOW_EDGE = 0.2  # of the longer side: its length
-MIN_LIFTED = 0.8  # of the brightest of the picture's four sides
-MIN_STRAIGHT = 0.97  # of the pixels are on the right side of the line
-FITS = 3  # each drops the points far from the last line, as where ink crosses it
+SHADOW_EDGE = 10  # pixels: how far a shadow's edge is measured on both sides of it
+MIN_SHADOW_EDGE = 0.2  # of the longer side: the length of the edge
+FITS = 3  # of a line to the edge; each drops the points far from the last line, as where ink crosses it
+MIN_STRAIGHT = 0.97  # of the pixels: those that are on the right side of the line
+MIN_LIFTED = 0.8  # of the brightest of the picture's four sides, after the shadow is gone; a desk remains darker
 MIN_EDGE = 0.015  # of the brightness per pixel; less is uniform
 MIN_EDGE_ON_FOLDS = 0.06  # folds divide a sheet, and so do hard shadows
 MIN_SHEET = 0.04  # of the picture's area
@@ -148,10 +148,11 @@ def lift_shadow(grey: np.ndarray) -> np.ndarray:
     steps = np.arange(-SHADOW_EDGE, SHADOW_EDGE + 1)
     profile = np.array([np.median(grey[abs(distance - step) < 1]) for step in steps]).clip(0.01)
     straight = ((distance < 0) == shadow)[inner].mean() > MIN_STRAIGHT
+    if not straight or not MIN_SHADOW < profile[0] / profile[-1] < MAX_SHADOW:
+        return grey
     lifted: np.ndarray = (grey * (profile[-1] / np.interp(distance, steps, profile))).clip(0, 1)
     sides = [np.median(side) for side in (lifted[0], lifted[-1], lifted[:, 0], lifted[:, -1])]
-    paper_only = min(sides) > MIN_LIFTED * max(sides)  # no desk
-    return lifted if straight and paper_only and MIN_SHADOW < profile[0] / profile[-1] < MAX_SHADOW else grey
+    return lifted if min(sides) > MIN_LIFTED * max(sides) else grey
 
 
 def find_sheets(grey: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:

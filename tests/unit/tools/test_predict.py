@@ -11,8 +11,9 @@ def test_a_folder_stands_for_the_pictures_that_download_would_read(tmp_path: Pat
     for name in ("README.md", ".hidden", "2.png", "cat/1.png", "cat/.DS_Store"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    failures: list[str] = []
-    assert list(find_pictures(["-", str(tmp_path)], failures)) == ["-", f"{tmp_path}/2.png", f"{tmp_path}/cat/1.png"]
+    failures: list[tuple[str, object]] = []
+    found = find_pictures(["-", str(tmp_path)], lambda *failure: failures.append(failure))
+    assert list(found) == ["-", f"{tmp_path}/2.png", f"{tmp_path}/cat/1.png"]
     assert failures == []
 
 
@@ -26,6 +27,6 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("os.scandir", scan)
     (tmp_path / "secret").mkdir()
     (tmp_path / "1.png").touch()
-    failures: list[str] = []
-    assert list(find_pictures([str(tmp_path)], failures)) == [f"{tmp_path}/1.png"]
-    assert failures == [f"{tmp_path}/secret: Permission denied"]
+    failures: list[tuple[str, object]] = []
+    assert list(find_pictures([str(tmp_path)], lambda *failure: failures.append(failure))) == [f"{tmp_path}/1.png"]
+    assert failures == [(f"{tmp_path}/secret", "Permission denied")]
