@@ -1,5 +1,6 @@
 """Training in several processes: the same bytes, whatever happens to them."""
 
+import re
 import shutil
 import signal
 import socket
@@ -184,10 +185,17 @@ def test_a_suspended_process_is_named(project: Path) -> None:
         training.wait_for("train: ")
         suspended.resume()  # otherwise the agent kills it, half a minute later
         assert training.finish() == 1
-    assert training.errors() == [
-        f"train: another process has ended, or is suspended, hung or unreachable (TRAIN_TIMEOUT: 5 seconds); {RESUMES};"
-        " PyTorch: [Rank 0]: Ranks 1 failed to pass monitoredBarrier in 5000 ms"
-    ]
+    (error,) = training.errors()
+    message, reason = error.split("; PyTorch: ")
+    assert message == (
+        f"train: another process has ended, or is suspended, hung or unreachable (TRAIN_TIMEOUT: 5 seconds); {RESUMES}"
+    )
+    # The second, without the rank, if the process is suspended during an exchange, which is seldom.
+    assert re.fullmatch(
+        r"\[Rank 0\]: Ranks 1 failed to pass monitoredBarrier in 5000 ms"
+        r"|.* Timed out waiting 10000ms for \w+ operation to complete",
+        reason,
+    )
 
 
 def test_an_interrupt_ends_all_with_one_line(project: Path) -> None:
