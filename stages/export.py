@@ -1,11 +1,10 @@
 """Stage 6: export the trained network, or ensemble, as one ONNX model with a model card."""
 
-import hashlib
 from pathlib import Path
 
 from src.common.artifacts import Environment, MetricsFile, Prediction
 from src.common.dataset import Dataset, Split
-from src.common.files import read_bytes, read_csv, read_json, write_bytes
+from src.common.files import md5, read_bytes, read_csv, read_json, write_bytes
 from src.common.params import PARAMS, read_yaml
 from src.common.text import count
 from src.evaluate.prediction import check_compatible
@@ -49,7 +48,7 @@ def main() -> None:
         shift=shift,
         brightness=brightness,
         contrast=contrast,
-        trained_model_md5=hashlib.md5(read_bytes(TRAINED), usedforsecurity=False).hexdigest(),
+        trained_model_md5=md5(read_bytes(TRAINED)),
     )
     model = to_onnx(networks, description, extractor.model if extractor else None)
     predicted = [row.predicted for row in facts.predictions]

@@ -1,6 +1,5 @@
 """Stage 5: plot the errors and the training curves, and write the HTML report."""
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from src.common.artifacts import (
     Suspect,
     TestImage,
 )
-from src.common.files import load_arrays, read_bytes, read_csv, read_json, write_bytes
+from src.common.files import load_arrays, md5, read_bytes, read_csv, read_json, write_bytes
 from src.common.params import PARAMS, read_yaml
 from src.common.text import count
 from src.params.params import read_params
@@ -50,7 +49,7 @@ def main() -> None:
         suspect_images=read_bytes(Path("data/train/suspects.png")),
         test_set=read_csv(Path("data/evaluate/test_set.csv"), TestImage),
         decisions=read_csv(Path("data/download/decisions.csv"), AppliedDecision),
-        result_id=hashlib.md5(read_bytes(PREDICTIONS), usedforsecurity=False).hexdigest()[:8],
+        result_id=md5(read_bytes(PREDICTIONS))[:8],
     )
     for name, contents in build_report(results, params).items():
         write_bytes(REPORT / name, contents)

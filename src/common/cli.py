@@ -15,9 +15,8 @@ from typing import NoReturn
 from src.common.errors import UsageError, UserError
 
 INTERRUPTED = 130  # the exit code of a shell
-RESUMES = "interrupted; the same command resumes from the last completed epoch or stage"
-# How PyTorch words an out-of-memory RuntimeError, on the CPU and on CUDA.
-OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
+# How PyTorch words an out-of-memory RuntimeError, on the CPU, in oneDNN and on CUDA.
+OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "could not create a primitive", "out of memory")
 
 
 def run_cli(main: Callable[[], int | None], program: str | None = None) -> NoReturn:
@@ -87,18 +86,19 @@ def exit_on_interrupt(*, quiet: bool = False, importing: bool = False) -> None:
     """
 
     def end(_number: int, _frame: FrameType | None) -> None:
-        if not quiet:
-            print(RESUMES, file=sys.stderr)
-        if importing:
-            os._exit(INTERRUPTED)
-        sys.exit(INTERRUPTED)
+        try:
+            exit_interrupted(quiet=quiet)
+        finally:
+            if importing:
+                os._exit(INTERRUPTED)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, end)
 
 
-def exit_interrupted() -> NoReturn:
+def exit_interrupted(*, quiet: bool = False) -> NoReturn:
     """Exit as after an interrupt."""
-    print(RESUMES, file=sys.stderr)
+    if not quiet:
+        print("interrupted; the same command resumes from the last completed epoch or stage", file=sys.stderr)
     sys.exit(INTERRUPTED)

@@ -1,6 +1,7 @@
 """Read and write the artifacts. Files are written atomically, and equal values give equal bytes."""
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -71,6 +72,11 @@ def read_bytes(path: Path) -> bytes:
 
 def _missing(path: Path) -> UserError:
     return UserError(f"{path} is missing; run `dvc repro {path.parent.name}` to create it")
+
+
+def md5(data: bytes) -> str:
+    """Return the MD5 of a file's contents, as DVC records it."""
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
 def save_arrays(path: Path, **arrays: np.ndarray) -> None:

@@ -1,6 +1,5 @@
 """Read the result of a revision using only what is in Git; neither cache nor remote is needed."""
 
-import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ from ruamel.yaml.error import YAMLError
 
 from src.common.artifacts import Error, TestImage
 from src.common.errors import UserError, recreate
-from src.common.files import parse_csv
+from src.common.files import md5, parse_csv
 from src.common.sprites import split_sprite_sheet
 from src.compare.git import list_experiments, read_file
 from src.network.params import NO_BACKBONE
@@ -78,7 +77,7 @@ def read_result(revision: str) -> Result:
         for name in MEASURED:
             sections |= stages[name].get("params", {}).get("params.yaml", {})
             dependencies = _hashes(stages[name], "deps")
-            inputs |= {(name, path): md5 for path, md5 in dependencies.items() if path.startswith(INPUTS)}
+            inputs |= {(name, path): recorded for path, recorded in dependencies.items() if path.startswith(INPUTS)}
             outputs |= _hashes(stages[name], "outs")
         evaluated = _hashes(stages["evaluate"], "deps")
         if evaluated[MODEL] != outputs[MODEL]:
@@ -105,17 +104,17 @@ def read_result(revision: str) -> Result:
 def _changed_data(revision: str, hashes: Mapping[str, str]) -> list[str]:
     """Return the dependencies that a user brings, labels.csv and what `dvc add` tracks, whose hashes have changed."""
     changed = []
-    for path, md5 in hashes.items():
+    for path, recorded in hashes.items():
         try:
             if path == LABELS:
-                current = hashlib.md5(read_file(revision, path), usedforsecurity=False).hexdigest()
+                current = md5(read_file(revision, path))
             elif not path.startswith((*INPUTS, "data/split/")):
                 current = YAML(typ="safe").load(read_file(revision, f"{path}.dvc"))["outs"][0].get("md5", "")
             else:
                 continue
         except UserError:  # not tracked
             continue
-        if current not in (md5, ""):  # without a hash, as of a versioned cloud remote
+        if current not in (recorded, ""):  # without a hash, as of a versioned cloud remote
             changed.append(path)
     return changed
 
@@ -176,8 +175,8 @@ def _without_seed(result: Result) -> tuple[Any, ...]:
     return {key: value for key, value in result.params.items() if key != SEED}, result.inputs
 
 
-def _check_hash(path: str, contents: bytes, md5: str) -> None:
-    if hashlib.md5(contents, usedforsecurity=False).hexdigest() != md5:
+def _check_hash(path: str, contents: bytes, recorded: str) -> None:
+    if md5(contents) != recorded:
         raise UserError(f"{path} is not the file that dvc.lock records; {recreate(path.split('/')[1])}")
 
 

@@ -1,12 +1,12 @@
 """MNIST and its relatives: four IDX files, fetched from the first source whose files pass every check."""
 
-import hashlib
 from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
 from src.common.dataset import Dataset, Preprocessing
 from src.common.errors import UserError
+from src.common.files import md5
 from src.common.text import listing
 from src.download.fetch import MAX_BYTES, fetch_npm, fetch_url
 from src.download.idx import FILES, decode_files, decompress
@@ -105,6 +105,6 @@ def _fetch_file(url: str, timeout: float, gzip_md5: str | None) -> bytes:
             return fetch_url(url, timeout)
         except FileNotFoundError:
             raise FileNotFoundError(f"neither {file}.gz nor {file} found") from None
-    if gzip_md5 and hashlib.md5(compressed, usedforsecurity=False).hexdigest() != gzip_md5:
+    if gzip_md5 and md5(compressed) != gzip_md5:
         raise UserError(f"{file}.gz: MD5 checksum is not {gzip_md5}")
     return decompress(compressed, f"{file}.gz", MAX_BYTES)

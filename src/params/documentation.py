@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from src.params.params import SECTIONS, list_parameters
+from src.params.params import SECTIONS
 
 COMMENT_WIDTH = 118  # characters
 PARAMS_HEADER = """\
@@ -34,24 +34,23 @@ READERS = {
 def render_params(values: Mapping[str, Mapping[str, Any]]) -> str:
     """Render params.yaml with these values and the generated comments."""
     lines = [PARAMS_HEADER.rstrip()]
-    for section, key, field in list_parameters():
-        if f"{section}:" not in lines:
-            lines += ["", f"{section}:"]
-        lines += [*_comment_lines(section, key, field), f"  {key}: {format_value(values[section][key])}"]
+    for section, model in SECTIONS.items():
+        lines += ["", f"{section}:"]
+        for key, field in model.model_fields.items():
+            lines += [*_comment_lines(section, key, field), f"  {key}: {format_value(values[section][key])}"]
     return "\n".join([*lines, ""])
 
 
 def render_reference() -> str:
     """Render docs/parameters.md."""
     lines = [REFERENCE_HEADER]
-    for section in SECTIONS:
+    for section, model in SECTIONS.items():
         lines += [f"## {section}", "", READERS.get(section, f"Read by `{section}`."), ""]
         lines += ["| parameter | type | range | unit | default | meaning |", "|---|---|---|---|---|---|"]
-        for name, key, field in list_parameters():
-            if name == section:
-                type_name, allowed = _describe_type(_schema(section, key))
-                cells = [f"`{key}`", type_name, allowed, _unit(field), f"`{format_value(field.default)}`"]
-                lines.append(f"| {' | '.join([*cells, field.description or ''])} |")
+        for key, field in model.model_fields.items():
+            type_name, allowed = _describe_type(_schema(section, key))
+            cells = [f"`{key}`", type_name, allowed, _unit(field), f"`{format_value(field.default)}`"]
+            lines.append(f"| {' | '.join([*cells, field.description or ''])} |")
         lines.append("")
     return "\n".join(lines)
 

@@ -6,7 +6,6 @@ from reprlib import Repr
 from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
-from pydantic.fields import FieldInfo
 
 from src.common.errors import UserError
 from src.common.params import PARAMS, Section, read_yaml
@@ -81,13 +80,6 @@ def check_params(document: dict[str, Any], path: Path) -> Params:
         title = f"{path} has {len(errors)} invalid parameter{'s' if len(errors) > 1 else ''}:"
         raise UserError(listing(title, errors))
     return params
-
-
-def list_parameters() -> Iterator[tuple[str, str, FieldInfo]]:
-    """Yield section, key and field of every parameter, in the order of params.yaml."""
-    for section, model in SECTIONS.items():
-        for key, field in model.model_fields.items():
-            yield section, key, field
 
 
 def default_values() -> dict[str, dict[str, Any]]:

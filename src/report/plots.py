@@ -20,6 +20,7 @@ from src.report.params import ReportParams
 LINE, LONG_LINE = 14, 22  # characters that fill the width of a cell at 12 points, and at the smallest size
 CELL = (1.8, 2.0)  # inches; 10 x 10 cells make the notebook's 18 x 20
 BEST = "best epoch (kept)"
+BINS = 10  # of the confidence, in the reliability plot
 CHART = (4.8, 4.6)  # inches; narrow, so that the text stays legible on a phone
 
 
@@ -157,12 +158,12 @@ def curves_plot(history: Sequence[EpochMetrics], members: int) -> Figure:
     return figure
 
 
-def reliability_plot(predictions: Sequence[Prediction], bins: int = 10) -> Figure:
+def reliability_plot(predictions: Sequence[Prediction]) -> Figure:
     """Draw accuracy against confidence in equal-width bins, with 95% intervals, and the number of images per bin."""
     confidence = np.array([row.confidence for row in predictions])
     correct = np.array([row.actual == row.predicted for row in predictions])
-    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
-    images, right = np.bincount(bin_of, minlength=bins), np.bincount(bin_of[correct], minlength=bins)
+    bin_of = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    images, right = np.bincount(bin_of, minlength=BINS), np.bincount(bin_of[correct], minlength=BINS)
     filled = np.flatnonzero(images)
     x = 100 * np.bincount(bin_of, weights=confidence)[filled] / images[filled]
     y = 100 * right[filled] / images[filled]
@@ -172,7 +173,7 @@ def reliability_plot(predictions: Sequence[Prediction], bins: int = 10) -> Figur
     upper.plot([0, 100], [0, 100], color="grey", linestyle="--", label="perfectly calibrated")
     upper.errorbar(x, y, np.abs(intervals.T - y), fmt="C0o", capsize=3, label="measured, with 95% interval")
     upper.set(ylabel="accuracy (%)", ylim=(-4, 104))
-    bars = lower.bar((filled + 0.5) * 100 / bins, images[filled], 90 / bins)
+    bars = lower.bar((filled + 0.5) * 100 / BINS, images[filled], 90 / BINS)
     counts = [f"{number:,}" if number < 10_000 else f"{number / 1000:,.0f}k" for number in images[filled]]
     lower.bar_label(bars, counts, fontsize=9, padding=1)
     lower.set(xlabel="confidence (%)", ylabel="images", xlim=(-4, 104), ylim=(0.5, 20 * images.max()), yscale="log")

@@ -38,16 +38,16 @@ def checkpoint_key(
 
 
 class Checkpoint:
-    """The checkpoint of one network, in <folder>/<key>/<member>.checkpoint. Loading it runs no code.
+    """The checkpoint of one network, in <folder>/<key>/<seed>.checkpoint. Loading it runs no code.
 
     Only process 0 of the group reads and writes it.
     """
 
-    def __init__(self, folder: Path, key: str, member: int = 0, group: Group = ALONE) -> None:
+    def __init__(self, folder: Path, key: str, seed: int = 0, group: Group = ALONE) -> None:
         self.group = group
-        self.path = folder / key / f"{member}.checkpoint"
+        self.path = folder / key / f"{seed}.checkpoint"
         self.damaged_path = self.path.with_suffix(".damaged")
-        self.header = f"checkpoint {key} {member}\n".encode()
+        self.header = f"checkpoint {key} {seed}\n".encode()
 
     def save(self, state: dict[str, Any]) -> None:
         """Replace the previous state, or keep it and raise OSError; then delete the oldest training runs."""

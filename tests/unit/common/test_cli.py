@@ -46,7 +46,11 @@ def test_characters_that_the_terminal_cannot_show_are_replaced() -> None:
     assert (result.returncode, result.stdout) == (0, "4: 61% ? 9: 38%\n")
 
 
-@pytest.mark.parametrize("allocate", [torch.empty, bytearray])
+def fail_in_onednn(_size: int) -> None:
+    raise RuntimeError("could not create a primitive")
+
+
+@pytest.mark.parametrize("allocate", [torch.empty, bytearray, fail_in_onednn])
 def test_too_little_memory_is_one_message(allocate: Callable[[int], object]) -> None:
     def main() -> None:
         allocate(2**60)

@@ -116,7 +116,7 @@ def test_empty_paper_is_rejected(size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("side", [32, 40, 48, 64])
 def test_small_noisy_paper_is_rejected(side: int) -> None:
     rng = np.random.default_rng(side)
-    for _ in range(20):
+    for _ in range(10):
         grain = gaussian_filter(rng.standard_normal((side, side)), 0.7)
         with pytest.raises(UserError, match="the picture must show one"):
             frame_character(from_brightness(0.6 + 0.1 * grain / grain.std()), SHAPE)
@@ -125,7 +125,7 @@ def test_small_noisy_paper_is_rejected(side: int) -> None:
 def test_hard_edged_drawings_of_any_size_are_read() -> None:
     rng = np.random.default_rng(0)
     refused = 0
-    for _ in range(20):
+    for _ in range(10):
         side = int(rng.integers(56, 253))
         picture = Image.new("1", (side, side), 1)  # black and white, without grey edges
         points = [(side * x, side * y) for x, y in rng.uniform(0.2, 0.8, (4, 2))]

@@ -121,9 +121,7 @@ def test_the_first_sentence_names_the_class_that_is_most_certainly_bad() -> None
 
 @pytest.mark.parametrize(("count", "members"), [(7, 1), (0, 3)])
 def test_the_report_is_four_plots_and_a_page_that_loads_nothing(count: int, members: int) -> None:
-    results = make_report_results(count, ["cat", "dog"], members)
-    files = build_report(results, PARAMS)
-    assert members > 1 or build_report(results, PARAMS) == files  # every byte
+    files = build_report(make_report_results(count, ["cat", "dog"], members), PARAMS)
     assert files.keys() == {"errors.png", "confusion.png", "curves.png", "reliability.png", "index.html"}
     assert all(data.startswith(b"\x89PNG") for name, data in files.items() if name != "index.html")
     page = files["index.html"].decode()
