@@ -45,20 +45,19 @@ def load_folder(params: DownloadParams, decisions: Decisions = NO_DECISIONS) -> 
     found = list_class_folders(folder)
     preprocessing = params.preprocessing()
     images, digests = _decode(found, params, preprocessing)
-    rows = [row for row, digest in enumerate(digests) if digest]  # the rows of images that were decoded
-    copies = _find_copies(found.files, rows, digests)
+    copies = _find_copies(found.files, digests)
     in_test = _choose_test(found, list(copies), digests, params.test_fraction)
     labels = np.array([file.label for file in found.files], np.int64)
-    rows = list(copies)
-    labels[rows], kept, decided, applied = decisions.apply(
+    pictures = list(copies)
+    labels[pictures], kept, decided, applied = decisions.apply(
         found.classes,
-        labels[rows],
-        [digests[row] for row in rows],
-        [row in in_test for row in rows],
-        [[found.files[copy].path for copy in copies[row]] for row in rows],
+        labels[pictures],
+        [digests[row] for row in pictures],
+        [row in in_test for row in pictures],
+        [[found.files[copy].path for copy in copies[row]] for row in pictures],
     )
-    undecided = [copies[row] for row, settled in zip(rows, decided, strict=True) if not settled]
-    rows = [row for row, keep in zip(rows, kept, strict=True) if keep]
+    undecided = [copies[row] for row, settled in zip(pictures, decided, strict=True) if not settled]
+    rows = [row for row, keep in zip(pictures, kept, strict=True) if keep]
     test, train = [row for row in rows if row in in_test], [row for row in rows if row not in in_test]
     unusable, conflicts = _find_unusable(found, params), _find_conflicts(found, undecided, decisions.path)
     if conflicts:  # without which no class might be missing
@@ -225,10 +224,14 @@ def _find_missing_classes(found: ClassFolders, folder: str, labels: Mapping[str,
     return problems
 
 
-def _find_copies(files: Sequence[PictureFile], rows: Sequence[int], digests: Sequence[bytes]) -> dict[int, list[int]]:
-    """Map the row to keep of every picture to the rows of all its copies; keep one in test/ or else in val/."""
+def _find_copies(files: Sequence[PictureFile], digests: Sequence[bytes]) -> dict[int, list[int]]:
+    """Map the row to keep of every picture to the rows of all its copies; keep one in test/ or else in val/.
+
+    Leave out unreadable files, whose digest is empty.
+    """
+    readable = (row for row, digest in enumerate(digests) if digest)
     copies = defaultdict(list)
-    for row in sorted(rows, key=lambda row: PRIORITY.get(files[row].part, 2)):
+    for row in sorted(readable, key=lambda row: PRIORITY.get(files[row].part, 2)):
         copies[digests[row]].append(row)
     return {group[0]: group for group in sorted(copies.values())}
 

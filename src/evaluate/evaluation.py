@@ -54,7 +54,7 @@ def evaluate(
         metrics.members = measure_members(probabilities, data.labels)
     rows = list_predictions(predictions, data)
     errors = list_errors(predictions, data, rows)
-    sheet = make_sprite_sheet(data.images[predictions.predicted != data.labels])
+    sheet = make_sprite_sheet(data.images[[error.index for error in errors]])
     return Evaluation(rows, errors, sheet, metrics)
 
 
