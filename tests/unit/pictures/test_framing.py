@@ -176,8 +176,7 @@ def test_what_surrounds_the_sheet_is_not_ink(picture: Image.Image) -> None:
     assert ink_distance(SEVEN_PIXELS, picture) < 0.35
 
 
-@pytest.mark.parametrize("width", [6, 10])
-@pytest.mark.parametrize("colour", [150, 110])
+@pytest.mark.parametrize(("width", "colour"), [(6, 150), (10, 110)])
 @pytest.mark.parametrize(("turn", "squared"), [(0, False), (0, True), (2, True)])
 def test_the_lines_of_paper_are_erased(width: int, colour: int, turn: float, squared: bool) -> None:
     seven = draw_seven(width=width)
