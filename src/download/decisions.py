@@ -71,7 +71,7 @@ class Decisions:
         in_test: Sequence[bool],
         files: Sequence[Sequence[str]],
     ) -> Corrections:
-        """Apply the lines that fit an image, and print what they change and which ones fit none.
+        """Apply the lines that match an image, and print what they change and which ones match none.
 
         files: the paths of each image and its copies. Raise UserError if such a line names an unknown class, or two
         lines about one picture disagree.
@@ -121,7 +121,7 @@ class Decisions:
             lines = abridge([f"line {decision.line}: {show(decision.picture)}" for decision in unused])
             title = (
                 f"download: {self.path}: lines without effect: {len(unused):,}; they match no picture of this dataset,"
-                " or the part does not fit, which is test for test pictures and empty for all others:"
+                " or the part does not match, which is test for test pictures and empty for all others:"
             )
             print(listing(title, lines))
 

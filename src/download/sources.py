@@ -1,4 +1,4 @@
-"""Get the dataset from the source that the parameters name."""
+"""Get the dataset that the parameters name."""
 
 import numpy as np
 from PIL import Image
