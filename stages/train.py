@@ -61,12 +61,14 @@ def train(params: TrainSections, group: Group) -> None:
     on_epoch = write_history if group.rank == 0 else lambda history: None
     if params.train.members > 1 and group.size > 1:
         # Each process trains some of the networks alone; below, process 0 only loads the checkpoints of all.
+        print(f"train: {group.size} processes share the networks; this is the progress of one of them", flush=True)
         for member in range(group.rank, params.train.members, group.size):
             train_ensemble(data, split, params.of_member(member), runtime, open_checkpoint, on_epoch, features=features)
         group.barrier()
         if group.rank:
             return
         group = ALONE
+        print("train: all networks are trained", flush=True)
     open_checkpoint = partial(open_checkpoint, group=group)
     ensemble = train_ensemble(data, split, params, runtime, open_checkpoint, on_epoch, group, features)
     if group.rank:
@@ -81,7 +83,7 @@ def train(params: TrainSections, group: Group) -> None:
     write_csv(SUSPECTS, Suspect, suspects, ".6f")
     write_bytes(SUSPECT_IMAGES, suspect_images)
     write_json(ENVIRONMENT, runtime.environment.model_dump(exclude_none=True))
-    weak = ensemble.best.validation_accuracy < RELIABLE_ACCURACY
+    weak = suspects and ensemble.best.validation_accuracy < RELIABLE_ACCURACY
     doubt = ", but as the network is often wrong, many of the labels may be right" if weak else ""
     print(f"train: {count('image', len(suspects))} may have a wrong label{doubt}; see the report, or {SUSPECTS}")
     ensemble.remove_checkpoints()

@@ -4,7 +4,7 @@ import re
 from statistics import mean, stdev
 from typing import Any
 
-from src.common.text import markdown_table
+from src.common.text import markdown_table, markdown_text
 from src.compare.comparison import Comparison, SeedComparison
 from src.compare.revisions import SEED, Result
 
@@ -37,7 +37,7 @@ def comparison_markdown(comparison: Comparison) -> str:
         f"{fixed} fixed, {broken} broken: p = {comparison.p_value:.2g}{noise} (McNemar's exact test,"
         f" alpha = {comparison.alpha:g}). Errors in both: {both} of {comparison.images:,} test images.",
         "",
-        *data_lines(comparison),
+        *(line for sentence in data_sentences(comparison, "`") for line in (markdown_text(sentence), "")),
         power,
         "",
         *markdown_table(("parameter", base.name, other.name), parameter_rows(comparison), SAME_PARAMETERS),
@@ -49,31 +49,32 @@ def comparison_markdown(comparison: Comparison) -> str:
             names = {image: f"{error.actual}, {error.predicted}" for image, error in errors.items()}
             listed = [f"{image} ({names.get(image, 'relabelled')})" for image in images[:MAX_LISTED]]
             more = f", and {len(images) - MAX_LISTED} more" if len(images) > MAX_LISTED else ""
-            lines += [f"{kind} test images (actual, predicted): {', '.join(listed)}{more}.", ""]
+            lines += [markdown_text(f"{kind} test images (actual, predicted): {', '.join(listed)}{more}."), ""]
     return "\n".join(lines)
 
 
-def data_lines(comparison: Comparison) -> list[str]:
-    """Say how the code and the data differ, if they do."""
-    lines = []
+def data_sentences(comparison: Comparison, quote: str = "") -> list[str]:
+    """Say how the code and the data differ, if they do, in plain text, except for the quotes around paths."""
+    sentences = []
     if comparison.changed_inputs:
-        lines += [f"Code or data that differs: {', '.join(f'`{path}`' for path in comparison.changed_inputs)}.", ""]
+        sentences.append(
+            f"Code or data that differs: {', '.join(f'{quote}{path}{quote}' for path in comparison.changed_inputs)}."
+        )
     if comparison.added or comparison.removed or comparison.relabelled:
         before, after = comparison.accuracies
-        lines += [
-            f"**The test sets differ**: {comparison.added:,} images added, {comparison.removed:,} removed,"
+        sentences.append(
+            f"The test sets differ: {comparison.added:,} images added, {comparison.removed:,} removed,"
             f" {comparison.relabelled:,} relabelled. Compared are the {comparison.images:,} images that both have, with"
             f" the labels of {comparison.other.name}: accuracy {before:.2%} before, {after:.2%} after. The metrics"
-            " below are of each side's whole test set.",
-            "",
-        ]
+            " below are of each side's whole test set."
+        )
     if comparison.renamed:
         renamed = ", ".join(f"{old} is {new}" for old, new in comparison.renamed.items())
-        lines += [f"Classes renamed or merged: {renamed}.", ""]
+        sentences.append(f"Classes renamed or merged: {renamed}.")
     if comparison.dropped:
         dropped = ", ".join(comparison.dropped)
-        lines += [f"**Classes that only {comparison.base.name} has**, so that the tasks differ: {dropped}.", ""]
-    return lines
+        sentences.append(f"Classes that only {comparison.base.name} has, so that the tasks differ: {dropped}.")
+    return sentences
 
 
 def seeds_markdown(base: list[Result], other: list[Result], comparison: SeedComparison) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from src.common.sprites import make_sprite_sheet
 from src.compare.comparison import Comparison
-from src.compare.markdown import SAME_METRICS, SAME_PARAMETERS, data_lines, metric_rows, parameter_rows
+from src.compare.markdown import SAME_METRICS, SAME_PARAMETERS, data_sentences, metric_rows, parameter_rows
 from src.compare.revisions import Result
 from src.report.html import encode, render, sprite_position, sprite_size
 
@@ -38,7 +38,7 @@ def comparison_page(comparison: Comparison, base_images: np.ndarray, other_image
         verdict=comparison.verdict,
         accuracy=f"{after:.2%}",
         accuracy_before=f"{before:.2%}",
-        data=" ".join(data_lines(comparison)).replace("**", "").replace("`", ""),
+        data=" ".join(data_sentences(comparison)),
         fixed_count=len(comparison.fixed),
         params=parameter_rows(comparison),
         no_params=SAME_PARAMETERS,

@@ -148,7 +148,8 @@ def read_decisions(path: Path) -> Decisions:
                 values |= {name: values[name].strip() for name in ("digest", "part", "label")}
                 decisions.append(_check_line(path, reader.line_num, values, delimiter))
     except csv.Error as error:
-        raise UserError(f"{path}, line {reader.line_num}: {error}") from None
+        reason = "a double quote is never closed" if "end of data" in str(error) else error
+        raise UserError(f"{path}, after line {reader.line_num}: {reason}") from None
     return Decisions(decisions, path)
 
 

@@ -1,6 +1,7 @@
 """Your own data set in MNIST's file format: four IDX files in a folder, and the class names if you like."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ def load_idx_folder(params: DownloadParams) -> tuple[Dataset, Dataset]:
 
     Line n of classes.txt, counted from 0, names label n; without the file, its number does. Labels that do not occur
     are left out, as some data sets count from 1. Raise UserError if a file is missing or wrong, or there are not at
-    least two classes, the same in training and test.
+    least two classes, the same in training and test, or one is negative.
     """
     folder = Path(params.folder)
     files = {file: _read_file(folder, name) for name, file in FILES.items()}
@@ -42,9 +43,10 @@ def load_idx_folder(params: DownloadParams) -> tuple[Dataset, Dataset]:
         raise UserError(f"{folder}: training and test must have the same labels, but they have {found}")
     if len(present) < 2:
         raise UserError(f"{folder}: at least two classes are needed, but the labels are {present.tolist()}")
-    names = _read_names(folder / CLASSES, int(present[-1]) + 1)
+    if present[0] < 0:
+        raise UserError(f"{folder}: a label is {present[0]}, but labels must be 0 or more; leave out what has no label")
+    classes = _read_names(folder / CLASSES, present.tolist())
     print(f"download: four IDX files in {folder}")
-    classes = [names[label] for label in present]
     train, test = (
         Dataset(
             _frame(images) if params.fit == "character" else images,
@@ -82,16 +84,16 @@ def _read_file(folder: Path, name: str) -> bytes:
     return decompress(data, str(paths[0]), MAX_BYTES) if data[:2] == GZIP_MAGIC else data
 
 
-def _read_names(path: Path, count: int) -> list[str]:
-    """Read the names of labels 0 to count - 1, or return the numbers if there is no file."""
+def _read_names(path: Path, labels: Sequence[int]) -> list[str]:
+    """Read the names of the labels, which are sorted, or return the numbers if there is no file."""
     if not path.exists():
-        return [str(label) for label in range(count)]
+        return list(map(str, labels))
     try:
         names = [line.strip() for line in path.read_text(encoding="utf-8-sig").rstrip().splitlines()]
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not valid UTF-8: {error}") from None
-    if len(names) < count:
-        raise UserError(f"{path} names {len(names)} classes, but the labels go up to {count - 1}: add the others")
+    if len(names) <= labels[-1]:
+        raise UserError(f"{path} names {len(names)} classes, but the labels go up to {labels[-1]}: add the others")
     if "" in names:
         raise UserError(f"{path}: line {names.index('') + 1} is empty; every class needs a name, even without images")
     for name in names:
@@ -99,4 +101,4 @@ def _read_names(path: Path, count: int) -> list[str]:
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise UserError(f"{path} has the line {twice!r} more than once; give each class a name of its own")
-    return names
+    return [names[label] for label in labels]

@@ -8,7 +8,7 @@ import numpy as np
 from src.common.artifacts import Error, Metrics, Prediction, TestImage
 from src.common.dataset import Dataset
 from src.common.sprites import make_sprite_sheet
-from src.common.text import describe_top_classes
+from src.common.text import count, describe_top_classes
 from src.evaluate.metrics import image_losses, measure, measure_members
 from src.evaluate.params import EvaluateParams
 from src.evaluate.prediction import Predictions, average_networks, check_compatible, predict_probabilities
@@ -30,7 +30,7 @@ class Evaluation(NamedTuple):
         metrics = self.metrics
         text = (
             f"evaluate: test accuracy {metrics.accuracy:.2%} ({metrics.images - metrics.errors:,} of"
-            f" {metrics.images:,} images), {metrics.errors:,} errors, mean loss {metrics.loss:.4f}"
+            f" {metrics.images:,} images), {count('error', metrics.errors)}, mean loss {metrics.loss:.4f}"
         )
         if members := metrics.members:
             single = f"{100 * members.mean_accuracy:.3f} ± {100 * members.deviation:.3f}%"

@@ -1,7 +1,7 @@
 """The code in the model card that classifies a picture with Pillow, NumPy and ONNX Runtime alone.
 
-It reads and fits pictures as src/pictures does, but for the rarest files: floating-point samples, and samples of more
-than 8 bits in colour if preprocessing.bits is not 16.
+It reads and fits pictures as src/pictures does, but for the rarest files: floating-point samples, samples of more than
+8 bits in colour if preprocessing.bits is not 16, strips of a few pixels, and files that break their format's rules.
 """
 
 from typing import NamedTuple

@@ -31,11 +31,13 @@ class Setting(NamedTuple):
 
     @property
     def half_width(self) -> float | None:
-        """Half the width of the confidence interval of the mean, from Student's t; None for fewer than three results.
+        """Half the width of the confidence interval of the mean, from Student's t.
 
-        For two results it would be nine times their standard deviation, which says nothing.
+        None for fewer than three results, or equal ones: for two, it would be nine times their standard deviation,
+        which says nothing, and for equal ones 0.
         """
-        return mean_margin(self.accuracies, ALPHA) if len(self.accuracies) > 2 else None
+        informative = len(self.accuracies) > 2 and len({*self.accuracies}) > 1
+        return mean_margin(self.accuracies, ALPHA) if informative else None
 
 
 class Sweep(NamedTuple):

@@ -269,7 +269,7 @@ def test_test_sets_that_overlap_are_compared_and_gated(repository: Path, compare
     write_result(repository, range(3), first_image=20)  # its errors are images that the base gets wrong, too
     code, text = compare("base", "--gate", "--html", "page.html")
     assert code == 0
-    assert "**The test sets differ**: 20 images added, 20 removed, 0 relabelled. Compared are the 980 images" in text
+    assert "The test sets differ: 20 images added, 20 removed, 0 relabelled. Compared are the 980 images" in text
     assert "7 fixed, 0 broken" in text
     assert "20 images added, 20 removed" in (repository / "page.html").read_text()
     write_result(repository, range(30, 60), first_image=20)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from src.compare.comparison import compare, compare_seeds
 from src.compare.markdown import MAX_LISTED, comparison_markdown, seeds_markdown
 from tests.builders import make_result
@@ -41,11 +43,18 @@ def test_code_and_data_that_differ_are_named_and_equal_errors_are_no_lack_of_evi
     assert "Code or data" not in comparison_markdown(compare(base, base, 0.05))
 
 
+def test_names_of_classes_are_escaped() -> None:
+    base = make_result("main", {1})
+    errors = {1: replace(base.errors[1], actual="@team <b>")}
+    text = comparison_markdown(compare(base._replace(errors=errors), make_result("mine", set()), 0.05))
+    assert "Fixed test images (actual, predicted): 1 (@\u2060team &lt;b>, 9)." in text
+
+
 def test_test_sets_that_differ_are_stated() -> None:
     base = make_result("main", {1}, test_set=range(10))
     other = make_result("mine", set(), test_set=range(1, 12), labels={1: "7", 4: "7"})
     text = comparison_markdown(compare(base, other, 0.05))
-    assert "**The test sets differ**: 2 images added, 1 removed, 2 relabelled." in text
+    assert "The test sets differ: 2 images added, 1 removed, 2 relabelled." in text
     assert "Compared are the 9 images that both have, with the labels of mine: accuracy 66.67% before, 100.00%" in text
     assert "Fixed test images (actual, predicted): 1 (4, 9), 2 (relabelled), 5 (relabelled)." in text
     assert "test sets differ" not in comparison_markdown(compare(base, base, 0.05))

@@ -95,7 +95,7 @@ def test_lines_that_contradict_each_other_are_an_error(path: Path) -> None:
         ("a.png,,train,cat,", "line 2: part = train: must be empty or test"),
         ("a.png,,,,", "line 2: has no label; write - to leave the picture out"),
         ("cats, and more/a.png,,,cat,", "line 2: has more values than there are columns; a name with a comma must be"),
-        ('"a.png,,,cat,', "unexpected end of data"),
+        ('"a.png,,,cat,', "after line 1: a double quote is never closed"),
     ],
 )
 def test_lines_that_cannot_be_understood_are_named(path: Path, line: str, message: str) -> None:

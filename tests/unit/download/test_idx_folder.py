@@ -49,7 +49,7 @@ def test_files_of_other_tools_are_read(tmp_path: Path) -> None:
     other.mkdir()
     for place, (name, data) in enumerate(zip(names, make_files().values(), strict=True)):
         if name.startswith("test-labels"):  # as 32-bit integers
-            data = bytes([0, 0, 0x0C, 1]) + data[4:8] + np.frombuffer(data, np.uint8, offset=8).astype(">i4").tobytes()
+            data = encode_int32_labels(np.frombuffer(data, np.uint8, offset=8))
         (other / name).write_bytes(gzip.compress(data) if place == 0 else data)  # and one .gz that is none
     found = load(other)
     for one, two in zip(expected[:2], found[:2], strict=True):
@@ -58,6 +58,19 @@ def test_files_of_other_tools_are_read(tmp_path: Path) -> None:
     (other / "my-train-labels-idx1-ubyte").write_bytes(b"")
     with pytest.raises(UserError, match="keep only one of them"):
         load(other)
+
+
+def encode_int32_labels(labels: np.ndarray) -> bytes:
+    return bytes([0, 0, 0x0C, 1]) + len(labels).to_bytes(4, "big") + labels.astype(">i4").tobytes()
+
+
+def test_large_labels_are_classes_and_negative_ones_are_none(tmp_path: Path) -> None:
+    for name, labels in (("large", [3, 10**9]), ("negative", [-1, 3])):
+        files = {NAMES[place]: encode_int32_labels(np.resize(labels, size)) for place, size in ((1, 20), (3, 10))}
+        write_mirror(tmp_path / name, make_files() | files)
+    assert load(tmp_path / "large").train.classes == ["3", "1000000000"]
+    with pytest.raises(UserError, match="a label is -1, but labels must be 0 or more; leave out what has no label"):
+        load(tmp_path / "negative")
 
 
 def test_compressed_files_have_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,7 +86,7 @@ def test_few_seeds_have_no_interval_and_single_ones_no_p_value() -> None:
 def test_equal_accuracies_are_no_evidence() -> None:
     sweep = sweep_of({1: [0.9, 0.9, 0.9], 2: [0.8, 0.8, 0.8]})
     assert sweep.p_values[1] == 1
-    assert sweep.settings[0].half_width == 0
+    assert sweep.settings[0].half_width is None
     assert "Not significantly better than any other setting" in sweep_markdown(sweep, {})
 
 
