@@ -11,6 +11,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from benchmarks.copying import copy_project
+from src.download.decisions import COLUMNS
 from src.params.documentation import render_params
 from src.params.params import default_values
 from tests.forking import forking_commands
@@ -40,8 +41,15 @@ MEDIUM = {"conv_channels": [[16], [32]], "hidden_units": [64]}  # a model that r
 
 
 def make_project(target: Path, changes: dict[str, dict[str, Any]]) -> Path:
-    """Commit a copy of this project, with default parameters and these changes, to a new Git repository."""
+    """Commit a copy of this project, with default parameters and these changes, to a new Git repository.
+
+    Leave out what its users add: files of their own under DVC, a remote, and decisions about labels.
+    """
     copy_project(target)
+    for record in filter(Path.is_file, target.glob("*.dvc")):
+        record.unlink()
+    (target / ".dvc/config").write_text("[core]\n    analytics = false\n")
+    (target / "labels.csv").write_text(f"{','.join(COLUMNS)}\n")
     (target / "params.yaml").write_text(render_params(default_values()))
     set_params(target, changes)
     run("git", "init", "--quiet", cwd=target)

@@ -78,7 +78,7 @@ class Decisions:
         """
         index_of = {name: index for index, name in enumerate(classes)}
         corrected, kept, decided = labels.copy(), np.ones(len(labels), bool), np.zeros(len(labels), bool)
-        applied, used = [], set()
+        applied, used, unknown = [], set(), []
         for row, (digest, names) in enumerate(zip(digests, files, strict=True)):
             keys = {digest.hex(), *names, *map(show, names)}  # files.csv has names as show returns them
             found = [decision for key in sorted(keys) for decision in self.by_picture.get(key, ())]
@@ -93,10 +93,8 @@ class Decisions:
                         f" one and {show(other.label)} in the other"
                     )
             if first.label not in (*index_of, LEAVE_OUT):
-                raise UserError(
-                    f"{self.path}, line {first.line}: unknown class {show(first.label)}; known are"
-                    f" {', '.join(map(show, classes))}, and {LEAVE_OUT} to leave a picture out"
-                )
+                unknown.append(first)
+                continue
             used |= {decision.line for decision in found}
             decided[row] = True
             part = "test" if in_test[row] else "train"
@@ -105,6 +103,11 @@ class Decisions:
                 kept[row] = False
             else:
                 corrected[row] = index_of[first.label]
+        if unknown:
+            known = f"known are {', '.join(map(show, classes))}, and {LEAVE_OUT} to leave a picture out"
+            unknown.sort(key=lambda decision: decision.line)
+            lines = abridge([f"line {decision.line}: {show(decision.label)}" for decision in unknown])
+            raise UserError(listing(f"{self.path} has unknown classes; {known}:", lines))
         self._report(applied, used)
         return Corrections(corrected, kept, decided, applied)
 

@@ -59,7 +59,7 @@ def load_folder(params: DownloadParams, decisions: Decisions = NO_DECISIONS) -> 
     undecided = [copies[row] for row, settled in zip(pictures, decided, strict=True) if not settled]
     rows = [row for row, keep in zip(pictures, kept, strict=True) if keep]
     test, train = [row for row in rows if row in in_test], [row for row in rows if row not in in_test]
-    unusable, conflicts = _find_unusable(found, params), _find_conflicts(found, undecided, decisions.path)
+    unusable, conflicts = _find_unusable(found, params), _find_conflicts(found, undecided, in_test, decisions.path)
     if conflicts:  # without which no class might be missing
         raise UserError("\n".join(unusable + conflicts))
     _report_copies(found.files, copies.values())
@@ -194,19 +194,22 @@ def _find_unusable(found: ClassFolders, params: DownloadParams) -> list[str]:
     return [listing(f"{title}:", abridge(lines)) + f"\n{advice}"]
 
 
-def _find_conflicts(found: ClassFolders, undecided: Iterable[Sequence[int]], labels: Path) -> list[str]:
+def _find_conflicts(
+    found: ClassFolders, undecided: Iterable[Sequence[int]], in_test: Collection[int], labels: Path
+) -> list[str]:
     """Return a message about the pictures that are in two classes, if there are any.
 
-    undecided: the rows of each picture whose class labels.csv, at the path labels, does not decide.
+    undecided: the rows of each picture whose class labels.csv, at the path labels, does not decide; in_test: those of
+    test pictures.
     """
     groups = (group for group in undecided if len({found.files[row].label for row in group}) > 1)
-    conflicts = [_name_copies(found.files, group) for group in groups]
+    conflicts = [_name_copies(found.files, group) + " (test)" * (group[0] in in_test) for group in groups]
     if not conflicts:
         return []
     return [
         listing("the same picture belongs to different classes:", conflicts)
         + f"\nKeep each picture only in the folder of its class, or name its class in {labels}, with the part test"
-        " if it is a test picture."
+        " where the line above ends in (test)."
     ]
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from src.common.text import markdown_table
+from src.common.text import count, markdown_table
 from src.sweep.sweep import ALPHA, Setting, Sweep
 
 
@@ -11,6 +11,8 @@ def sweep_markdown(sweep: Sweep, unfinished: dict[str, int]) -> str:
     best = sweep.settings[0]
     experiments = sum(len(setting.accuracies) for setting in sweep.settings)
     named = ", ".join(f"{key} = {value}" for key, value in zip(sweep.swept, best.values, strict=True))
+    equal = sum(setting.mean == best.mean for setting in sweep.settings) - 1
+    named += f" (and {count('other setting', equal)} with the same mean)" if equal else ""
     lines = [
         f"## Highest mean validation accuracy: {named or 'the only setting'}",
         "",
@@ -22,7 +24,7 @@ def sweep_markdown(sweep: Sweep, unfinished: dict[str, int]) -> str:
         ),
         *(f"Not counted: {reason}." for reason in sweep.left_out),
     ]
-    waiting = [f"{count} {state}" for state, count in unfinished.items() if count]
+    waiting = [f"{number} {state}" for state, number in unfinished.items() if number]
     if waiting:
         lines.append(f"Not counted: {' and '.join(waiting)} in DVC's queue; see `dvc queue status`.")
     return "\n".join(lines).rstrip("\n")

@@ -119,8 +119,13 @@ def is_out_of_patience(history: list[EpochMetrics], patience: int) -> bool:
 
 
 def is_overfitting(history: list[EpochMetrics]) -> bool:
-    """Return whether the training loss has fallen, but not the validation loss, for at least a third of the epochs."""
+    """Return whether the training loss has fallen, but not the validation loss, for at least a third of the epochs.
+
+    Return False if the best epoch makes no validation error.
+    """
     best, last = best_epoch(history), history[-1]
+    if best.validation_accuracy == 1:
+        return False
     return 3 * (last.epoch - best.epoch) >= last.epoch and last.train_loss < best.train_loss
 
 

@@ -78,7 +78,7 @@ def test_a_second_clone_gets_results_over_ssh_and_trains_nothing(project: Path, 
     execute("dvc pull", second)
     assert not stages_run(execute("dvc repro", second))
     set_params(second, {"train": {"seed": 1}})
-    output = execute("dvc repro --pull --allow-missing", second)
+    output = execute("dvc repro --pull", second)
     assert not stages_run(output)
     assert output.count("is cached - skipping run, checking out outputs") == 4
     assert (second / MODEL).read_bytes() == expected

@@ -89,7 +89,10 @@ def test_lines_that_contradict_each_other_are_an_error(path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (f",{digest(0)},,bird,", "line 2: unknown class bird; known are cat, dog, and - to leave a picture out"),
+        (
+            f",{digest(1)},,fish,\n,{digest(0)},,bird,",
+            "has unknown classes; known are cat, dog, and - to leave a picture out:\n  line 2: fish\n  line 3: bird",
+        ),
         (f"a.png,{digest(0)},,cat,", "line 2: needs either a file or a digest"),
         (",,,cat,", "line 2: needs either a file or a digest"),
         ("a.png,,train,cat,", "line 2: part = train: must be empty or test"),

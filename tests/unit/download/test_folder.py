@@ -314,6 +314,15 @@ def test_a_picture_in_two_classes_is_an_error(tmp_path: Path, skip: bool, capsys
     assert f"\n  {one}\n  {tmp_path}/cat/002.png = {tmp_path}/dog/002.png\n" in str(error.value)
 
 
+def test_a_test_picture_in_two_classes_is_named_as_such(tmp_path: Path) -> None:
+    write(tmp_path, {"train/cat": [1, 2, 3], "train/dog": [2, 4, 5], "test/cat": [6], "test/dog": [6, 7]})
+    with pytest.raises(UserError) as error:
+        load(tmp_path)
+    trained, tested = (f"{tmp_path}/{name}.png" for name in ("train/dog/002", "test/dog/006"))
+    assert f" = {trained}\n" in str(error.value)
+    assert f" = {tested} (test)\nKeep each picture" in str(error.value)
+
+
 def test_a_class_whose_training_pictures_are_all_in_the_test_set_is_an_error(tmp_path: Path) -> None:
     write(tmp_path, {"train/cat": [1], "train/dog": [2], "test/cat": [1], "test/dog": [3]})
     with pytest.raises(UserError, match="has no training pictures for: cat "):

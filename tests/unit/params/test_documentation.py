@@ -54,7 +54,7 @@ def test_committed_reference_is_current() -> None:
 
 
 def test_committed_comments_are_current() -> None:
-    """Only the comments are compared; the values are there to be edited."""
+    """Only the comments are compared; the values are there to be edited. DVC drops a comment that follows a list."""
     text = (ROOT / "params.yaml").read_text()
-    current = render_params(read_yaml(ROOT / "params.yaml"))
-    assert re.findall("^ *#.*", text, re.MULTILINE) == re.findall("^ *#.*", current, re.MULTILINE), "run `make docs`"
+    current = iter(re.findall("^ *#.*", render_params(read_yaml(ROOT / "params.yaml")), re.MULTILINE))
+    assert all(comment in current for comment in re.findall("^ *#.*", text, re.MULTILINE)), "run `make docs`"

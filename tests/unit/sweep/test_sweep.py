@@ -90,6 +90,11 @@ def test_equal_accuracies_are_no_evidence() -> None:
     assert "Not significantly better than any other setting" in sweep_markdown(sweep, {})
 
 
+def test_settings_that_share_the_highest_mean_are_counted() -> None:
+    heading = "## Highest mean validation accuracy: train.x = 1 (and 1 other setting with the same mean)"
+    assert heading in sweep_markdown(sweep_of({1: [0.9, 0.8], 2: [0.8, 0.9], 3: [0.5]}), {})
+
+
 def test_no_accuracy_above_100_percent_is_drawn() -> None:
     figure = sweep_plot(sweep_of({1: [0.999, 0.97, 0.999], 2: [0.9, 0.9, 0.9]}))
     assert figure.axes[0].get_xlim()[1] < 100.5

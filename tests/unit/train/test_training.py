@@ -204,6 +204,7 @@ def test_training_that_learns_by_heart_is_recognised() -> None:
     falling = [dataclasses.replace(epoch, train_loss=1 / epoch.epoch) for epoch in make_epochs(0.5, 0.3, 0.4, 0.5)]
     assert is_overfitting(falling)
     assert not is_overfitting(falling[:2])
+    assert not is_overfitting([dataclasses.replace(epoch, validation_accuracy=1.0) for epoch in falling])
     assert not is_overfitting(make_epochs(0.5, 0.3, 0.4, 0.5))  # the training loss has not fallen either
     assert not is_overfitting(make_epochs(*[math.nan] * 4))
 
