@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from src.common.artifacts import Environment, MetricsFile, Prediction
+from src.common.artifacts import AppliedDecision, Environment, MetricsFile, Prediction
 from src.common.dataset import Dataset, Split
 from src.common.files import md5, read_bytes, read_csv, read_json, write_bytes
 from src.common.params import PARAMS, read_yaml
@@ -37,6 +37,9 @@ def main() -> None:
         params=read_yaml(PARAMS),
         training_images=len(split.train),
         validation_images=len(split.validation),
+        changed_test_labels=sum(
+            decision.changes_test_set for decision in read_csv(Path("data/download/decisions.csv"), AppliedDecision)
+        ),
         opset=extractor.model.opset_import[0].version if extractor else OPSET,
         backbone_origin=find_origin(backbone) if backbone else "",
     )

@@ -29,6 +29,11 @@ class AppliedDecision:
     before: str
     label: str
 
+    @property
+    def changes_test_set(self) -> bool:
+        """Whether it changes the label of a test picture, or leaves it out."""
+        return self.part == "test" and self.label != self.before
+
 
 @dataclass(frozen=True)
 class EpochMetrics:

@@ -19,7 +19,10 @@ TEMPLATE = Path(__file__).parent / "model.md"
 
 
 class Facts(NamedTuple):
-    """The artifacts that the card is rendered from; params is params.yaml, backbone_origin a URL or path, if known."""
+    """The artifacts that the card is rendered from; params is params.yaml, backbone_origin a URL or path, if known.
+
+    changed_test_labels: the number of test pictures whose label labels.csv changed, or which it left out.
+    """
 
     metrics: Metrics
     predictions: Sequence[Prediction]
@@ -27,6 +30,7 @@ class Facts(NamedTuple):
     params: Mapping[str, Any]
     training_images: int
     validation_images: int
+    changed_test_labels: int
     opset: int
     backbone_origin: str = ""
 
@@ -94,6 +98,7 @@ def model_card(description: Description, facts: Facts) -> str:
         fit=LOADERS[description.preprocessing.fit].description,
         loader=loader_code(description.preprocessing, channels),
         opset=facts.opset,
+        changed_test_labels=facts.changed_test_labels,
         tolerance=TOLERANCE,
         data=_table(("part", "images"), [(name, f"{count:,}") for name, count in sizes]),
         results=_table(("on the test set", ""), results),

@@ -97,9 +97,7 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
         shown_suspects=sum(check["part"] != "test" for check in checks),
         suspect_sheet=encode(results.suspect_images),
         suspect_rows=count_rows(min(len(results.suspects), SUSPECTS_SHOWN)),
-        changed_test_labels=sum(
-            decision.part == "test" and decision.label != decision.before for decision in results.decisions
-        ),
+        changed_test_labels=sum(decision.changes_test_set for decision in results.decisions),
         copies=results.copies,
         classes=results.classes,
         actual=actual,

@@ -8,9 +8,9 @@ import pytest
 from huggingface_hub import ModelCard
 from PIL import Image
 
-from src.common.artifacts import Prediction
+from src.common.artifacts import AppliedDecision, Prediction
 from src.common.dataset import Dataset, InputFit
-from src.common.files import read_csv
+from src.common.files import read_csv, write_csv
 from src.export.loader import loader_code
 from src.export.onnx_model import to_onnx
 from src.pictures.reading import read_picture
@@ -106,6 +106,17 @@ def test_a_model_hub_can_read_the_card(reproduced: Path) -> None:
     for name, recall in metrics["recall"].items():
         assert f"\n| {name} | " in card.text
         assert f"| {recall:.2%} |" in card.text
+
+
+def test_changed_test_labels_are_counted(project: Path) -> None:
+    assert "left out by hand" not in (project / "data/export/model.md").read_text()
+    made = [("test", "1", "7"), ("test", "1", "-"), ("test", "1", "1"), ("train", "1", "7")]
+    decisions = [AppliedDecision(part, "00" * 16, before, label) for part, before, label in made]
+    write_csv(project / "data/download/decisions.csv", AppliedDecision, decisions)
+    run("python", "-m", "stages", "export", cwd=project)
+    assert "on the test images. Test labels changed or left out by hand: 2. " in " ".join(
+        (project / "data/export/model.md").read_text().split()
+    )
 
 
 def test_another_repository_fetches_the_model_the_card_and_the_parameters(project: Path, tmp_path: Path) -> None:

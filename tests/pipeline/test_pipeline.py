@@ -53,13 +53,13 @@ def test_a_report_change_reruns_only_report(project: Path) -> None:
     assert stages_run(run("dvc", "repro", cwd=project)) == ["report"]
 
 
-def test_a_confirmed_label_reruns_only_download_and_report_and_a_changed_one_everything(project: Path) -> None:
+def test_a_confirmed_label_reruns_only_what_shows_it_and_a_changed_one_everything(project: Path) -> None:
     suspect = read_csv(project / "data/train/suspects.csv", Suspect)[0]
     labels = project / "labels.csv"
     header = labels.read_text()
     labels.write_text(f"{header},{suspect.digest},,{suspect.label},\n")
     assert suspect.digest in (project / "data/report/index.html").read_text()
-    assert stages_run(run("dvc", "repro", cwd=project)) == ["download", "report"]
+    assert stages_run(run("dvc", "repro", cwd=project)) == ["download", "report", "export"]
     assert suspect.digest not in (project / "data/report/index.html").read_text()
     labels.write_text(f"{header},{suspect.digest},,{suspect.predicted},\n")
     assert stages_run(run("dvc", "repro", "train", cwd=project)) == STAGES[:3]
