@@ -6,6 +6,8 @@ from math import sqrt
 from statistics import NormalDist
 from typing import NamedTuple
 
+import numpy as np
+
 from src.common.artifacts import Error, Prediction
 
 MATRIX = 50  # classes in a confusion matrix; more could not be read, and would take minutes and gigabytes to draw
@@ -34,6 +36,15 @@ def recall_per_class(predictions: Iterable[Prediction], classes: Sequence[str]) 
         else Recall(name, 0, 0.0, 0.0, 0.0)
         for name in classes
     ]
+
+
+def confidence_bins(confidence: np.ndarray, bins: int) -> np.ndarray:
+    """Return the bin int64 (N,) of each confidence (N,) in [0, 1]; bins have equal width and include their upper edge.
+
+    Source: Guo et al., On Calibration of Modern Neural Networks, 2017.
+    """
+    places: np.ndarray = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    return places
 
 
 def wilson_interval(correct: int, images: int) -> tuple[float, float]:

@@ -143,7 +143,7 @@ def read_seeds(revision: str) -> list[Result]:
             result = read_result(name)
         except UserError:
             continue  # without a result, or from an earlier layout of the project
-        if _without_seed(result) == _without_seed(first) and not any(share_network(result, other) for other in found):
+        if without_seed(result) == without_seed(first) and not any(share_network(result, other) for other in found):
             found.append(result)
     return found
 
@@ -171,7 +171,8 @@ def _check_metrics(metrics: dict[str, Any], listed: int) -> None:
         )
 
 
-def _without_seed(result: Result) -> tuple[Any, ...]:
+def without_seed(result: Result) -> tuple[Any, ...]:
+    """Return what results must have in common to count as seeds of one setting."""
     return {key: value for key, value in result.params.items() if key != SEED}, result.inputs
 
 

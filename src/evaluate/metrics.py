@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from src.common.artifacts import Members, Metrics
+from src.common.metrics import confidence_bins
 from src.evaluate.prediction import Predictions
 
 
@@ -58,10 +59,10 @@ def measure_members(probabilities: np.ndarray, labels: np.ndarray) -> Members:
 def calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int) -> float:
     """Compute the expected calibration error: |accuracy - mean confidence| per bin, weighted by the number of images.
 
-    confidence: float (N,) in [0, 1], correct: bool (N,). Bins have equal width and include their upper edge.
+    confidence: float (N,) in [0, 1], correct: bool (N,).
     Source: Guo et al., On Calibration of Modern Neural Networks, 2017, equation 3.
     """
-    bin_of = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    bin_of = confidence_bins(confidence, bins)
     # The gap of each bin, times its number of images.
     gaps = np.bincount(bin_of, weights=correct - confidence, minlength=bins)
     return float(np.abs(gaps).sum() / len(correct))

@@ -13,7 +13,7 @@ from matplotlib.ft2font import FT2Font
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from src.common.artifacts import EpochMetrics, Error, Prediction
-from src.common.metrics import most_confused, wilson_interval
+from src.common.metrics import confidence_bins, most_confused, wilson_interval
 from src.common.text import count
 from src.report.params import ReportParams
 
@@ -162,7 +162,7 @@ def reliability_plot(predictions: Sequence[Prediction]) -> Figure:
     """Draw accuracy against confidence in equal-width bins, with 95% intervals, and the number of images per bin."""
     confidence = np.array([row.confidence for row in predictions])
     correct = np.array([row.actual == row.predicted for row in predictions])
-    bin_of = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    bin_of = confidence_bins(confidence, BINS)
     images, right = np.bincount(bin_of, minlength=BINS), np.bincount(bin_of[correct], minlength=BINS)
     filled = np.flatnonzero(images)
     x = 100 * np.bincount(bin_of, weights=confidence)[filled] / images[filled]

@@ -12,7 +12,7 @@ from src.common.errors import UsageError, UserError
 from src.common.text import listing
 from src.compare.comparison import mean_margin, welch_p_values
 from src.compare.git import Experiment, list_experiments
-from src.compare.revisions import SEED, SPLIT_SEED, Result, read_result, share_network
+from src.compare.revisions import SEED, SPLIT_SEED, Result, read_result, share_network, without_seed
 
 ALPHA = 0.05
 ACCURACY = "validation.accuracy"
@@ -71,7 +71,7 @@ def read_sweep(patterns: Sequence[str]) -> Sweep:
             reason = "no validation accuracy, as after a refit"
         elif results and result.inputs != results[0].inputs:
             reason = "run with other code or images than the newest experiment"
-        elif any(_settings_of(result) == _settings_of(other) and share_network(result, other) for other in results):
+        elif any(without_seed(result) == without_seed(other) and share_network(result, other) for other in results):
             reason = "same setting and seed as an experiment that is counted"
         else:
             results.append(result)
@@ -138,10 +138,6 @@ def _find(patterns: Sequence[str]) -> list[Experiment]:
         if not any(fnmatchcase(experiment.name, pattern) for experiment in experiments):
             raise UsageError(f"{pattern}: no experiment has this name; see `dvc exp list -A`")
     return [each for each in experiments if any(fnmatchcase(each.name, pattern) for pattern in patterns)]
-
-
-def _settings_of(result: Result) -> dict[str, Any]:
-    return {key: value for key, value in result.params.items() if key not in (SEED, SPLIT_SEED)}
 
 
 def _hashable(value: Any) -> Any:

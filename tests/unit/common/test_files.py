@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,6 +86,17 @@ def test_every_flipped_bit_is_noticed_or_harmless(tmp_path: Path) -> None:
         else:
             assert [array.tolist() for array in arrays.values()] == [[0, 1, 2], [0, 1, 2, 3, 4]]
     assert noticed > len(data)
+
+
+def test_an_array_that_is_longer_than_its_header_says_is_rejected(tmp_path: Path) -> None:
+    path = tmp_path / "split/indices.npz"
+    save_arrays(path, train=np.arange(3))
+    with zipfile.ZipFile(path) as archive:
+        member = archive.read("train.npy")
+    with zipfile.ZipFile(path, "w") as archive:  # with the right checksum
+        archive.writestr("train.npy", member.replace(b"(3,)", b"(2,)"))
+    with pytest.raises(UserError, match=r"train\.npy is longer than its header says"):
+        load_arrays(path, train=(np.int64, 1))
 
 
 def test_pickled_arrays_are_rejected(tmp_path: Path) -> None:

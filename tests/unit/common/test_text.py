@@ -1,10 +1,16 @@
 import numpy as np
 
-from src.common.text import describe_top_classes, markdown_table, show
+from src.common.text import abridge, describe_top_classes, markdown_table, show
 
 
 def test_pipes_in_table_cells_are_escaped() -> None:
     assert markdown_table(("name", "value"), [("a|b", 1)])[2] == "| a\\|b | 1 |"
+
+
+def test_long_lists_are_abridged() -> None:
+    lines = [str(number) for number in range(11)]
+    assert abridge(lines[:10]) == lines[:10]
+    assert abridge(lines) == [*lines[:10], "and 1 more"]
 
 
 def test_the_most_probable_classes_are_listed_in_order() -> None:
