@@ -15,16 +15,18 @@ from src.common.errors import UserError
 from src.compare.revisions import Result
 
 POWER = 0.8
+SAME_CLASS = 0.8  # of the images of a class that was renamed; if fewer have the new name, it was split
 Verdict = Literal["better", "worse", "no evidence either way"]
 
 
 class Comparison(NamedTuple):
     """Two results and how they differ, on the test images that both have, judged by the labels of `other`.
 
-    fixed: indices in base's test set; broken, errors_in_both: in other's. images: the number of common images, of which
-    some are relabelled. added, removed: the numbers of images that only other or only base has. renamed: for a class
-    that only base has, the class that most of its images have in other; dropped: those of base for which there is none.
-    detectable is in images.
+    fixed: indices in base's test set; broken, errors_in_both: in other's. images: the number of compared images, of
+    which some are relabelled. added, removed: the numbers of images that only other or only base has. renamed: for a
+    class that only base has, the class that nearly all of its images have in other; dropped: those of base for which
+    there is none. new: the number of common images, not compared, whose class in other is unknown to base, and so
+    could not be right there. detectable is in images.
     """
 
     base: Result
@@ -38,6 +40,7 @@ class Comparison(NamedTuple):
     relabelled: int
     renamed: dict[str, str]
     dropped: list[str]
+    new: int
     p_value: float
     verdict: Verdict
     detectable: int
@@ -75,6 +78,7 @@ class Comparison(NamedTuple):
             "images_relabelled": self.relabelled,
             "classes_renamed": self.renamed,
             "classes_dropped": self.dropped,
+            "images_of_new_classes": self.new,
             "fixed": self.fixed,
             "broken": self.broken,
             "errors_in_both": self.errors_in_both,
@@ -88,7 +92,7 @@ class Comparison(NamedTuple):
 
 
 def compare(base: Result, other: Result, alpha: float) -> Comparison:
-    """Compare two results; raise UserError if no picture is in the test sets of both.
+    """Compare two results; raise UserError if no picture of a class that both know is in the test sets of both.
 
     A picture that occurs more than once counts once.
     """
@@ -96,12 +100,14 @@ def compare(base: Result, other: Result, alpha: float) -> Comparison:
     index_before, index_after = (
         {image.digest: index for index, image in reversed([*enumerate(images)])} for images in (before, after)
     )
-    pairs = [(index_before[digest], index) for digest, index in index_after.items() if digest in index_before]
-    if not pairs:
-        raise UserError(f"{base.name} and {other.name} have no test image in common and cannot be compared")
-
+    common = [(index_before[digest], index) for digest, index in index_after.items() if digest in index_before]
     classes = {image.label for image in after}
-    renamed = find_renamed([(before[one].label, after[two].label) for one, two in pairs], classes)
+    renamed = find_renamed([(before[one].label, after[two].label) for one, two in common], classes)
+    known = {renamed.get(image.label, image.label) for image in before}
+    pairs = [(one, two) for one, two in common if after[two].label in known]
+    if not pairs:
+        reason = "no class" if common else "no test image"
+        raise UserError(f"{base.name} and {other.name} have {reason} in common and cannot be compared")
 
     def predicted(result: Result, index: int, images: Sequence[TestImage]) -> str:
         return result.errors[index].predicted if index in result.errors else images[index].label
@@ -127,11 +133,12 @@ def compare(base: Result, other: Result, alpha: float) -> Comparison:
         broken,
         errors_in_both=sorted(two for (_, two), wrong in outcomes.items() if wrong == (True, True)),
         images=len(pairs),
-        added=len(index_after) - len(pairs),
-        removed=len(index_before) - len(pairs),
+        added=len(index_after) - len(common),
+        removed=len(index_before) - len(common),
         relabelled=sum(in_other(before[one].label) != after[two].label for one, two in pairs),
         renamed=renamed,
         dropped=sorted({image.label for image in before} - classes - renamed.keys()),
+        new=len(common) - len(pairs),
         p_value=p_value,
         verdict=direction if p_value < alpha else "no evidence either way",
         detectable=smallest_detectable(len(fixed) + len(broken), alpha),
@@ -140,14 +147,14 @@ def compare(base: Result, other: Result, alpha: float) -> Comparison:
 
 
 def find_renamed(labels: Sequence[tuple[str, str]], classes: Collection[str]) -> dict[str, str]:
-    """Return the class, in the second of two test sets, of most images of each class that is only in the first.
+    """Return the class, in the second of two test sets, of nearly all images of each class that is only in the first.
 
     labels: the labels of every common image in both test sets; classes: those of the second.
     """
     renamed = {}
     for name in sorted({label for label, _ in labels} - {*classes}):
         likeliest, count = Counter(new for old, new in labels if old == name).most_common(1)[0]
-        if 2 * count > sum(old == name for old, _ in labels):
+        if count >= SAME_CLASS * sum(old == name for old, _ in labels):
             renamed[name] = likeliest
     return renamed
 

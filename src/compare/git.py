@@ -40,21 +40,33 @@ def list_experiments() -> list[Experiment]:
 
 @functools.cache
 def find_commit(revision: str) -> str:
-    """Find the commit of a revision or experiment; of several experiments with one name, the one based on HEAD."""
+    """Find the commit of a revision or experiment; of several experiments with one name, the one based on HEAD.
+
+    Raise UsageError if there is none, or if the name is also that of a branch or tag with another commit.
+    """
     experiments = [experiment for experiment in list_experiments() if experiment.name == revision]
     if len(experiments) > 1:
         experiments = [experiment for experiment in experiments if experiment.baseline == find_commit("HEAD")]
         if not experiments:
             raise UsageError(f"{revision}: several experiments have this name; use a hash from `dvc exp list -A`")
-    ref = experiments[0].ref if experiments else revision
-    found = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
-    if found.returncode == 0:
-        return found.stdout.decode().strip()
+    found = [commit for ref in (*(each.ref for each in experiments), revision) if (commit := _parse(ref))]
+    if len({*found}) > 1:
+        raise UsageError(
+            f"{revision} is an experiment, and also a branch or tag; use {experiments[0].ref} for the experiment, and"
+            f" refs/heads/{revision} or refs/tags/{revision} for the other"
+        )
+    if found:
+        return found[0]
     shallow = _git("rev-parse", "--is-shallow-repository").stdout.strip() == b"true"
     advice = (
         "this clone is shallow, run `git fetch --unshallow`" if shallow else "see `git branch -a` and `dvc exp list`"
     )
     raise UsageError(f"{revision}: no such revision or experiment here; {advice}")
+
+
+def _parse(ref: str) -> str:
+    """Return the commit of a ref or revision, or an empty string."""
+    return _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}").stdout.decode().strip()
 
 
 def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:

@@ -4,7 +4,7 @@ import re
 from statistics import mean, stdev
 from typing import Any
 
-from src.common.text import markdown_table, markdown_text
+from src.common.text import count, markdown_table, markdown_text
 from src.compare.comparison import Comparison, SeedComparison
 from src.compare.revisions import SEED, Result
 
@@ -60,7 +60,7 @@ def data_sentences(comparison: Comparison, quote: str = "") -> list[str]:
         sentences.append(
             f"Code or data that differs: {', '.join(f'{quote}{path}{quote}' for path in comparison.changed_inputs)}."
         )
-    if comparison.added or comparison.removed or comparison.relabelled:
+    if comparison.added or comparison.removed or comparison.relabelled or comparison.new:
         before, after = comparison.accuracies
         sentences.append(
             f"The test sets differ: {comparison.added:,} images added, {comparison.removed:,} removed,"
@@ -68,6 +68,9 @@ def data_sentences(comparison: Comparison, quote: str = "") -> list[str]:
             f" the labels of {comparison.other.name}: accuracy {before:.2%} before, {after:.2%} after. The metrics"
             " below are of each side's whole test set."
         )
+    if comparison.new:
+        new = f"{count('image', comparison.new)} whose class {comparison.base.name} does not know"
+        sentences.append(f"Not compared: {new}, so that it could not be right.")
     if comparison.renamed:
         renamed = ", ".join(f"{old} is {new}" for old, new in comparison.renamed.items())
         sentences.append(f"Classes renamed or merged: {renamed}.")

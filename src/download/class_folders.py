@@ -68,7 +68,7 @@ def list_class_folders(folder: Path) -> ClassFolders:
                 names[entry.name] = {one.path: _reject(one, folder) for one in _list_entries(Path(entry.path))}
             elif entry.is_dir():
                 rejected[entry.path] = "a link to a folder; only links to files are followed"
-    classes = sorted(set().union(*found.values()), key=_natural_order)
+    classes = sorted(set().union(*found.values()), key=lambda name: (_natural_order(name), name))  # 7 and 007
     _check_classes(folder, classes, found)
     files = []
     for label, name in enumerate(classes):

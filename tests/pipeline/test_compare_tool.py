@@ -102,6 +102,19 @@ def compare(call: Compare) -> Compare:
     return compare
 
 
+def test_a_name_with_two_meanings_is_an_error(repository: Path, compare: Compare) -> None:
+    head = run("git", "rev-parse", "HEAD", cwd=repository).strip()
+    run("git", "update-ref", f"refs/exps/{head[:2]}/{head[2:]}/base", "base", cwd=repository)
+    assert compare("base")[0] == 0  # the same commit
+    commit(repository)
+    run("git", "branch", "main2", cwd=repository)
+    run("git", "update-ref", f"refs/exps/{head[:2]}/{head[2:]}/main2", head, cwd=repository)
+    code, output = compare("main2")
+    assert code == 2
+    assert f"main2 is an experiment, and also a branch or tag; use refs/exps/{head[:2]}/{head[2:]}/main2 for" in output
+    assert compare("base", "refs/heads/main2")[0] == 0
+
+
 def test_the_workspace_is_compared_with_a_revision(repository: Path) -> None:
     text = run(sys.executable, "-m", "tools.compare", "base", cwd=repository, PYTHONPATH=str(ROOT))
     assert "## workspace against base: better" in text

@@ -37,7 +37,8 @@ def test_test_sets_that_differ_are_compared_on_the_images_that_both_have() -> No
 
 
 def test_relabelled_images_are_judged_by_the_newer_label_on_both_sides() -> None:
-    base = make_result("a", {0, 1}, test_set=[10, 11, 12, 13])  # predicts 9, 9, 4 and 4
+    # Predicts 9, 9, 4 and 4, and knows 7 and 9.
+    base = make_result("a", {0, 1}, test_set=[10, 11, 12, 13, 14, 15], labels={4: "7", 5: "9"})
     other = make_result("b", {2}, test_set=[10, 11, 12, 13], labels={0: "9", 2: "7", 3: "7"})  # and this 9, 4, 9 and 7
     comparison = compare(base, other, 0.05)
     assert comparison.relabelled == 3
@@ -72,10 +73,20 @@ def test_merged_classes_change_no_verdict(new: str, renamed: dict[str, str]) -> 
 
 def test_a_class_that_is_split_is_not_renamed() -> None:
     base = make_result("a", set(), test_set=range(10))
-    other = make_result(
-        "b", set(), test_set=range(10), labels={index: "41" if index < 5 else "42" for index in range(10)}
-    )
-    assert compare(base, other, 0.05).dropped == ["4"]
+    halves = {index: "41" if index < 5 else "42" for index in range(10)}
+    with pytest.raises(UserError, match="a and b have no class in common"):
+        compare(base, make_result("b", set(), test_set=range(10), labels=halves), 0.05)
+
+
+def test_images_of_a_class_that_is_new_are_not_compared() -> None:
+    """The base could not be right on them, so a worse network would seem better."""
+    base = make_result("a", set(), test_set=range(40), labels=dict.fromkeys(range(20, 40), "7"))
+    labels = dict.fromkeys(range(15), "new") | dict.fromkeys(range(20, 40), "7")
+    comparison = compare(base, make_result("b", {1, *range(20, 30)}, test_set=range(40), labels=labels), 0.05)
+    assert (comparison.verdict, comparison.fixed, comparison.broken) == ("worse", [], [*range(20, 30)])
+    assert (comparison.images, comparison.new, comparison.renamed, comparison.dropped) == (25, 15, {}, [])
+    text = comparison_markdown(comparison)
+    assert "\nNot compared: 15 images whose class a does not know, so that it could not be right.\n" in text
 
 
 def test_a_picture_that_occurs_more_than_once_counts_once() -> None:

@@ -51,7 +51,7 @@ def test_names_of_classes_are_escaped() -> None:
 
 
 def test_test_sets_that_differ_are_stated() -> None:
-    base = make_result("main", {1}, test_set=range(10))
+    base = make_result("main", {1}, test_set=range(10), labels={0: "7"})
     other = make_result("mine", set(), test_set=range(1, 12), labels={1: "7", 4: "7"})
     text = comparison_markdown(compare(base, other, 0.05))
     assert "The test sets differ: 2 images added, 1 removed, 2 relabelled." in text
