@@ -35,10 +35,10 @@ def main() -> int:
         comparison = compare(read_result(base), read_result(other), arguments.alpha)
         accuracy, verdict = comparison.other.accuracy, comparison.verdict
         missing = missing_metrics(comparison)
+        print(json.dumps(comparison.to_json(), indent=2) if arguments.json else comparison_markdown(comparison))
         if arguments.html:
             page = comparison_page(comparison, read_images(comparison.base), read_images(comparison.other))
             write_bytes(arguments.html, page.encode())
-        print(json.dumps(comparison.to_json(), indent=2) if arguments.json else comparison_markdown(comparison))
     failures = []
     if verdict == "worse":
         failures.append(f"{other} is significantly worse than {base}")

@@ -1,6 +1,7 @@
 """Sprite sheets: many small images of one size in a single PNG, and back."""
 
 import io
+from math import isqrt
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -8,6 +9,8 @@ from PIL import Image, UnidentifiedImageError
 from src.common.errors import UserError, recreate
 
 COLUMNS = 20
+MAX_SIDE = 96  # pixels of an image; larger ones would make sheets too large for Git and for pages
+MAX_PIXELS = 150_000_000  # of a sheet; Pillow refuses to read more than 179 million
 
 
 def count_rows(images: int) -> int:
@@ -16,9 +19,13 @@ def count_rows(images: int) -> int:
 
 
 def make_sprite_sheet(images: np.ndarray) -> bytes:
-    """Encode uint8 images (N, C, H, W), C 1 or 3, as one PNG with 20 per row; one black row if N is 0."""
+    """Encode uint8 images (N, C, H, W), C 1 or 3, as one PNG with 20 per row; one black row if N is 0.
+
+    Images of more than 96 pixels are reduced, and smaller ones, too, if the sheet would have too many pixels.
+    """
+    rows = count_rows(len(images))
+    images = resize(images, min(MAX_SIDE, isqrt(MAX_PIXELS // (rows * COLUMNS))))
     count, channels, height, width = images.shape
-    rows = count_rows(count)
     sprites = np.zeros((rows * COLUMNS, channels, height, width), np.uint8)
     sprites[:count] = images
     grid = sprites.reshape(rows, COLUMNS, channels, height, width).transpose(0, 3, 1, 4, 2)
@@ -26,6 +33,17 @@ def make_sprite_sheet(images: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels if channels == 3 else pixels[:, :, 0]).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
+
+
+def resize(images: np.ndarray, longest: int) -> np.ndarray:
+    """Reduce uint8 images (N, C, H, W) so that no side is longer, in pixels."""
+    scale = longest / max(images.shape[2:])
+    if scale >= 1:
+        return images
+    height, width = (max(1, int(side * scale)) for side in images.shape[2:])
+    channels = images.reshape(-1, *images.shape[2:])
+    reduced = [np.asarray(Image.fromarray(channel).resize((width, height))) for channel in channels]
+    return np.array(reduced, np.uint8).reshape(*images.shape[:2], height, width)
 
 
 def split_sprite_sheet(sheet: bytes, count: int, name: str = "errors", stage: str = "evaluate") -> np.ndarray:

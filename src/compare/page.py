@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from src.common.sprites import make_sprite_sheet
 from src.compare.comparison import Comparison
 from src.compare.markdown import SAME_METRICS, SAME_PARAMETERS, data_sentences, metric_rows, parameter_rows
 from src.compare.revisions import Result
+from src.pictures.fitting import fit_picture
 from src.report.html import encode, render, sprite_position, sprite_size
 
 TEMPLATE = Path(__file__).parent / "comparison.html"
@@ -19,8 +21,8 @@ def comparison_page(comparison: Comparison, base_images: np.ndarray, other_image
     """Render the page; images: uint8 (E, C, H, W), each side's misclassified images, in the order of its `errors`."""
     base, other = comparison.base, comparison.other
     shown = [index for index in comparison.fixed if index in base.errors]  # no picture of those that are relabelled
-    fixed = base_images[_places(base, shown)]
     broken = other_images[_places(other, comparison.broken)]
+    fixed = _like(broken, base_images[_places(base, shown)])
     images = np.concatenate([fixed, broken])
     count, _, height, width = images.shape
 
@@ -52,6 +54,16 @@ def comparison_page(comparison: Comparison, base_images: np.ndarray, other_image
         broken=describe(other, comparison.broken, len(fixed)),
         sheet=encode(make_sprite_sheet(images)),
         tile=sprite_size(count, height, width),
+    )
+
+
+def _like(images: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return others with the channels and the size of images, both uint8 (N, C, H, W)."""
+    if images.shape[1:] == others.shape[1:]:
+        return others
+    pictures = (Image.fromarray(other.transpose(1, 2, 0).squeeze()) for other in others)
+    return np.array([fit_picture(picture, "pad", images.shape[1:]) for picture in pictures], np.uint8).reshape(
+        -1, *images.shape[1:]
     )
 
 

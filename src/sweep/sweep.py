@@ -63,7 +63,7 @@ def read_sweep(patterns: Sequence[str]) -> Sweep:
     left_out: dict[str, list[str]] = {}
     for experiment in _find(patterns):
         try:
-            result = read_result(experiment.ref)
+            result = _without_evaluation(read_result(experiment.ref))
         except UserError as error:
             left_out[str(error).replace(experiment.ref, experiment.name)] = []
             continue
@@ -138,6 +138,12 @@ def _find(patterns: Sequence[str]) -> list[Experiment]:
         if not any(fnmatchcase(experiment.name, pattern) for experiment in experiments):
             raise UsageError(f"{pattern}: no experiment has this name; see `dvc exp list -A`")
     return [each for each in experiments if any(fnmatchcase(each.name, pattern) for pattern in patterns)]
+
+
+def _without_evaluation(result: Result) -> Result:
+    """Leave out the parameters that cannot change the validation accuracy."""
+    params = {key: value for key, value in result.params.items() if not key.startswith("evaluate.")}
+    return result._replace(params=params)
 
 
 def _hashable(value: Any) -> Any:

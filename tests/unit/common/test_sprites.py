@@ -17,6 +17,19 @@ def test_images_are_read_back_from_their_sprite_sheet(count: int, channels: int)
     assert np.array_equal(split_sprite_sheet(sheet, count), images)
 
 
+@pytest.mark.parametrize(("size", "expected"), [((300, 200), (96, 64)), ((96, 7), (96, 7)), ((1000, 1), (96, 1))])
+def test_large_images_are_reduced(size: tuple[int, int], expected: tuple[int, int]) -> None:
+    images = np.random.default_rng(0).integers(100, 103, (3, 3, *size), np.uint8)
+    found = split_sprite_sheet(make_sprite_sheet(images), 3)
+    assert found.shape == (3, 3, *expected)
+    assert abs(found.astype(float) - 101).max() <= 2
+
+
+def test_a_sheet_of_many_images_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("src.common.sprites.MAX_PIXELS", 1000)
+    assert split_sprite_sheet(make_sprite_sheet(np.zeros((21, 1, 28, 28), np.uint8)), 21).shape == (21, 1, 5, 5)
+
+
 def png(mode: str, width: int, height: int) -> bytes:
     buffer = io.BytesIO()
     Image.new(mode, (width, height)).save(buffer, "PNG")

@@ -2,6 +2,7 @@ import base64
 import re
 
 import numpy as np
+import pytest
 
 from src.common.sprites import split_sprite_sheet
 from src.compare.comparison import compare
@@ -25,3 +26,14 @@ def test_the_sheet_holds_the_fixed_and_then_the_broken_images() -> None:
     assert "No parameter that can change the metrics differs." in page
     positions = [sprite_position(place, 3) for place in range(3)]
     assert re.findall(r"background-position: ([^\"]+)\"", page) == positions
+
+
+@pytest.mark.parametrize("fixed", [[], [3, 7]])
+def test_images_of_another_size_are_fitted_to_those_of_the_newer_side(fixed: list[int]) -> None:
+    comparison = compare(make_result("main", {*fixed, 5}), make_result("mine", {5, 90}), 0.05)
+    images = make_images([5, 90]).repeat(3, 1).repeat(2, 3)  # RGB, twice as wide
+    page = comparison_page(comparison, make_images(sorted({*fixed, 5})), images)
+    (sheet,) = re.findall(r"data:image/png;base64,([^\"]+)", page)
+    sprites = split_sprite_sheet(base64.b64decode(sheet), len(fixed) + 1)
+    assert sprites.shape[1:] == (3, 5, 10)
+    assert sprites[:, 0, 0, 0].tolist() == [*fixed, 90]

@@ -177,3 +177,10 @@ def test_the_rows_of_the_picture_neither_overlap_nor_hide_equal_seeds() -> None:
     assert all(upper.y0 > lower.y1 for upper, lower in pairwise(boxes))
     assert min(box.x0 for box in boxes) > 0
     assert len(np.unique(axes.lines[0].get_ydata())) == 3
+
+
+def test_parameters_of_the_evaluation_are_not_swept(read: Any) -> None:
+    first, second = make_experiment(0.9, x=1), make_experiment(0.8, x=2)
+    shifted = first._replace(params={**first.params, "evaluate.shift": 1})
+    sweep = read([first, shifted, second])
+    assert (sweep.swept, sweep.left_out) == (["train.x"], ["b: same setting and seed as an experiment that is counted"])
