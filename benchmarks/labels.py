@@ -95,7 +95,7 @@ def main() -> None:
                         searches.append(score(*find_by_cleanlab(noisy, split, seed), wrong))
                     else:
                         ensemble = train(noisy, split, WAYS[way], seed)
-                        listed, _ = find_suspects(noisy, noisy.images, split, ensemble.doubts, ensemble.networks)
+                        listed = find_suspects(noisy, noisy.images, split, ensemble.doubts, ensemble.networks)
                         ranking = rank(split, ensemble.doubts).rows
                         searches.append(score([suspect.index for suspect in listed], ranking, wrong))
                         trainings.append(summarize(ensemble, test))

@@ -16,7 +16,8 @@ from src.common.artifacts import (
     Suspect,
     TestImage,
 )
-from src.common.files import load_arrays, md5, read_bytes, read_csv, read_json, write_bytes
+from src.common.dataset import Dataset
+from src.common.files import md5, read_bytes, read_csv, read_json, write_bytes
 from src.common.params import PARAMS, read_yaml
 from src.common.text import count
 from src.params.params import read_params
@@ -31,7 +32,8 @@ def main() -> None:
     params = read_params().report
     pictures = read_csv(Path("data/download/files.csv"), PictureName)
     files = {(row.part, row.index): row.file for row in reversed(pictures)}  # the first file of each image
-    labels, classes = load_arrays(Path("data/download/train.npz"), labels=(np.int64, 1), classes=(np.str_, 1)).values()
+    trained = Dataset.load(Path("data/download/train.npz"))
+    images = np.bincount(trained.labels, minlength=len(trained.classes)).tolist()
     results = Results(
         errors=read_csv(Path("data/evaluate/errors.csv"), Error),
         error_images=read_bytes(Path("data/evaluate/errors.png")),
@@ -42,11 +44,11 @@ def main() -> None:
         augmented=read_bytes(Path("data/train/augmented.png")),
         environment=read_json(Path("data/train/environment.json"), Environment),
         params=read_yaml(PARAMS),
-        training_images=dict(zip(classes.tolist(), np.bincount(labels, minlength=len(classes)).tolist(), strict=True)),
+        training_images=dict(zip(trained.classes, images, strict=True)),
         files=files,
         copies=len(pictures) - len(files),
         suspects=read_csv(Path("data/train/suspects.csv"), Suspect),
-        suspect_images=read_bytes(Path("data/train/suspects.png")),
+        images=trained.images,
         test_set=read_csv(Path("data/evaluate/test_set.csv"), TestImage),
         decisions=read_csv(Path("data/download/decisions.csv"), AppliedDecision),
         result_id=md5(read_bytes(PREDICTIONS))[:8],

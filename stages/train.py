@@ -25,7 +25,7 @@ IMAGES, SPLIT = Path("data/download/train.npz"), Path("data/split/indices.npz")
 MODEL, METRICS = Path("data/train/model.safetensors"), Path("data/train/metrics.json")
 HISTORY, LAYERS = Path("data/train/history.csv"), Path("data/train/layers.csv")
 AUGMENTED, ENVIRONMENT = Path("data/train/augmented.png"), Path("data/train/environment.json")
-SUSPECTS, SUSPECT_IMAGES = Path("data/train/suspects.csv"), Path("data/train/suspects.png")
+SUSPECTS = Path("data/train/suspects.csv")
 
 
 def main() -> None:
@@ -79,9 +79,8 @@ def train(params: TrainSections, group: Group) -> None:
     write_csv(LAYERS, LayerSize, ensemble.networks[0].layer_sizes())
     write_bytes(AUGMENTED, draw_examples(data.images, params.augment, params.train.seed))
     taken = features.values if features else data.images
-    suspects, suspect_images = find_suspects(data, taken, split, ensemble.doubts, ensemble.networks)
+    suspects = find_suspects(data, taken, split, ensemble.doubts, ensemble.networks)
     write_csv(SUSPECTS, Suspect, suspects, ".6f")
-    write_bytes(SUSPECT_IMAGES, suspect_images)
     write_json(ENVIRONMENT, runtime.environment.model_dump(exclude_none=True))
     weak = suspects and ensemble.best.validation_accuracy < RELIABLE_ACCURACY
     doubt = ", but as the network is often wrong, many of the labels may be right" if weak else ""

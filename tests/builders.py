@@ -216,7 +216,7 @@ def make_report_results(count: int, classes: list[str], members: int = 1) -> Res
             Suspect("train", 7, classes[0], classes[-1], 0.99, "ab" * 16),
             Suspect("validation", 8, classes[-1], classes[1], 0.8, "cd" * 16),
         ],
-        suspect_images=make_sprite_sheet(np.zeros((2, 1, 28, 28), np.uint8)),
+        images=np.zeros((9, 1, 28, 28), np.uint8),
         test_set=[
             TestImage(f"{index:032x}", "4") for index in range(1 + max([error.index for error in errors], default=0))
         ],

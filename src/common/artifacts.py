@@ -62,7 +62,6 @@ class LayerSize:
     parameters: int
 
 
-SUSPECTS_SHOWN = 200  # on the sprite sheet suspects.png, at most
 RELIABLE_ACCURACY = 0.9  # of a network; below, many of the labels that it doubts may be right
 
 

@@ -46,11 +46,8 @@ def resize(images: np.ndarray, longest: int) -> np.ndarray:
     return np.array(reduced, np.uint8).reshape(*images.shape[:2], height, width)
 
 
-def split_sprite_sheet(sheet: bytes, count: int, name: str = "errors", stage: str = "evaluate") -> np.ndarray:
-    """Decode the first count images of a sprite sheet, uint8 (N, C, H, W); raise UserError if it cannot hold them.
-
-    name: that of the sheet, and of the table of its images, which the stage writes.
-    """
+def split_sprite_sheet(sheet: bytes, count: int) -> np.ndarray:
+    """Decode the first count images of errors.png, uint8 (N, C, H, W); raise UserError if it cannot hold them."""
     rows = count_rows(count)
     try:
         with Image.open(io.BytesIO(sheet), formats=["PNG"]) as picture:
@@ -61,7 +58,7 @@ def split_sprite_sheet(sheet: bytes, count: int, name: str = "errors", stage: st
     except (OSError, SyntaxError, ValueError, UserError, Image.DecompressionBombError) as error:
         reason = "not a PNG" if isinstance(error, UnidentifiedImageError) else error  # Pillow's names a memory address
         raise UserError(
-            f"{name}.png is damaged or does not belong to {name}.csv ({reason}); {recreate(stage)}"
+            f"errors.png is damaged or does not belong to errors.csv ({reason}); {recreate('evaluate')}"
         ) from None
     height, width, channels = pixels.shape[0] // rows, pixels.shape[1] // COLUMNS, pixels.shape[2]
     sprites = pixels.reshape(rows, height, COLUMNS, width, channels).transpose(0, 2, 4, 1, 3)

@@ -3,15 +3,15 @@
 import math
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from matplotlib import rc_context
 
-from src.common.artifacts import RELIABLE_ACCURACY, SUSPECTS_SHOWN, Error
+from src.common.artifacts import RELIABLE_ACCURACY, Error, Suspect
 from src.common.metrics import Recall, most_confused, recall_per_class, wilson_interval
-from src.common.sprites import count_rows
+from src.common.sprites import count_rows, make_sprite_sheet
 from src.common.text import dataset_name
 from src.report.html import HERE, encode, render, sprite_position, sprite_size
 from src.report.params import ReportParams
@@ -26,7 +26,7 @@ from src.report.plots import (
 )
 from src.report.results import Results
 
-TESTED = 100  # test images whose labels are to be checked, at most
+SUSPECTS, TESTED = 200, 100  # the most training and validation images, and test images, whose labels are to be checked
 DOUBTFUL_LOSS = -math.log(0.4)  # a test label is doubtful if the network gives it less than 40%
 
 
@@ -73,7 +73,10 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
         }
         for place, error in enumerate(results.errors)
     ]
-    checks = _labels_to_check(results)
+    decided = {(decision.digest, decision.label) for decision in results.decisions}
+    suspects = [suspect for suspect in results.suspects if (suspect.digest, suspect.label) not in decided]
+    shown_suspects = suspects[:SUSPECTS]
+    checks = [*_describe_suspects(results, shown_suspects), *_find_doubtful_test_labels(results, decided)]
     low, high = wilson_interval(metrics.images - metrics.errors, metrics.images)
     recall = recall_per_class(results.predictions, results.classes)
     actual, predicted = (
@@ -93,10 +96,10 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
         errors=errors,
         checks=checks,
         reliable_accuracy=RELIABLE_ACCURACY,
-        suspect_count=len(results.suspects),
-        shown_suspects=sum(check["part"] != "test" for check in checks),
-        suspect_sheet=encode(results.suspect_images),
-        suspect_rows=count_rows(min(len(results.suspects), SUSPECTS_SHOWN)),
+        suspect_count=len(suspects),
+        shown_suspects=len(shown_suspects),
+        suspect_sheet=encode(make_sprite_sheet(results.images[[suspect.index for suspect in shown_suspects]])),
+        suspect_rows=count_rows(len(shown_suspects)),
         changed_test_labels=sum(decision.changes_test_set for decision in results.decisions),
         copies=results.copies,
         classes=results.classes,
@@ -137,33 +140,36 @@ def _worst_class(errors: Sequence[Error], recall: Sequence[Recall]) -> dict[str,
     return {**worst._asdict(), "errors": predicted.total(), "confused": confused, "count": count}
 
 
-def _labels_to_check(results: Results) -> list[dict[str, Any]]:
-    """Return suspects on the sprite sheet, and test images with a high loss, unless labels.csv decided on them."""
-    decided = {(decision.digest, decision.label) for decision in results.decisions}
-    shown = results.suspects[:SUSPECTS_SHOWN]
-    found = [
+def _describe_suspects(results: Results, suspects: Sequence[Suspect]) -> list[dict[str, Any]]:
+    """Describe suspects, with their places on a sprite sheet of their own."""
+    return [
         {
             **asdict(suspect),
-            "position": sprite_position(place, len(shown)),
+            "position": sprite_position(place, len(suspects)),
             "name": _name(results, "train", suspect.index),
         }
-        for place, suspect in enumerate(shown)
+        for place, suspect in enumerate(suspects)
     ]
-    tested: list[dict[str, Any]] = [
+
+
+def _find_doubtful_test_labels(results: Results, decided: Collection[tuple[str, str]]) -> list[dict[str, Any]]:
+    """Describe the test images with the highest losses, except those whose digest and label are decided."""
+    found: list[dict[str, Any]] = [
         {
             "part": "test",
             "label": error.actual,
             "predicted": error.predicted,
             "score": 1 - math.exp(-error.loss),
-            "digest": results.test_set[error.index].digest,
+            "digest": digest,
             "position": sprite_position(place, len(results.errors)),
             "name": _name(results, "test", error.index),
         }
         for place, error in enumerate(results.errors)
         if error.loss > DOUBTFUL_LOSS
+        and ((digest := results.test_set[error.index].digest), error.actual) not in decided
     ]
-    tested.sort(key=lambda item: -item["score"])
-    return [item for item in [*found, *tested[:TESTED]] if (item["digest"], item["label"]) not in decided]
+    found.sort(key=lambda item: -item["score"])
+    return found[:TESTED]
 
 
 def _name(results: Results, part: str, index: int) -> str:

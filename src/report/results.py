@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from src.common.artifacts import (
-    SUSPECTS_SHOWN,
     AppliedDecision,
     Environment,
     EpochMetrics,
@@ -22,11 +21,11 @@ from src.common.sprites import split_sprite_sheet
 
 
 class Results(NamedTuple):
-    """The contents of the artifacts; *_images and augmented are sprite sheets, params is params.yaml.
+    """The contents of the artifacts; error_images and augmented are sprite sheets, params is params.yaml.
 
-    training_images: the number of training and validation images of each class. files: the file of each image that
-    has one, by its part, train or test, and index. copies: how many further files these images have. result_id: the
-    first digits of the MD5 of predictions.csv, which is in dvc.lock.
+    training_images: the number of training and validation images of each class. images: all of them, uint8
+    (N, C, H, W). files: the file of each image that has one, by its part, train or test, and index. copies: how many
+    further files these images have. result_id: the first digits of the MD5 of predictions.csv, which is in dvc.lock.
     """
 
     errors: Sequence[Error]
@@ -42,7 +41,7 @@ class Results(NamedTuple):
     files: Mapping[tuple[str, int], str]
     copies: int
     suspects: Sequence[Suspect]
-    suspect_images: bytes
+    images: np.ndarray
     test_set: Sequence[TestImage]
     decisions: Sequence[AppliedDecision]
     result_id: str
@@ -62,7 +61,8 @@ class Results(NamedTuple):
         if [*self.training_images] != self.classes:
             expected, found = (", ".join(names) for names in (self.training_images, self.classes))
             raise UserError(f"the data has the classes {expected}, but metrics.json has {found}; run `dvc repro`")
-        split_sprite_sheet(self.suspect_images, min(len(self.suspects), SUSPECTS_SHOWN), "suspects", "train")
+        if any(suspect.index >= len(self.images) for suspect in self.suspects):
+            raise UserError(f"suspects.csv has images that train.npz does not have; {recreate('train')}")
         unknown = {name for error in self.errors for name in (error.actual, error.predicted)} - {*self.classes}
         if unknown or len(self.errors) != self.metrics.errors:
             found = f"unknown class {min(unknown)!r}" if unknown else f"{len(self.errors)} rows"

@@ -12,9 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from src.common.artifacts import SUSPECTS_SHOWN, Suspect
+from src.common.artifacts import Suspect
 from src.common.dataset import Dataset, Split
-from src.common.sprites import make_sprite_sheet
 from src.network.convnet import ConvNet, to_input
 from src.train.training import Doubts
 
@@ -37,8 +36,8 @@ class Ranking(NamedTuple):
 
 def find_suspects(
     data: Dataset, inputs: np.ndarray, split: Split, doubts: Doubts, networks: Sequence[ConvNet]
-) -> tuple[list[Suspect], bytes]:
-    """Return the suspects, the most suspicious first, and a sprite sheet of the first 200.
+) -> list[Suspect]:
+    """Return the suspects, the most suspicious first.
 
     inputs: what the networks take, the images or their features (N, F). doubts: of the training and validation images;
     after a refit, of all images, as training images.
@@ -59,8 +58,7 @@ def find_suspects(
         scores.tolist(),
         [digest.tobytes().hex() for digest in data.digests[rows]],
     )
-    suspects = [Suspect(*row) for row in zip(*columns, strict=True)]
-    return suspects, make_sprite_sheet(data.images[rows[:SUSPECTS_SHOWN]])
+    return [Suspect(*row) for row in zip(*columns, strict=True)]
 
 
 def rank(split: Split, doubts: Doubts) -> Ranking:

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from src.common.artifacts import AppliedDecision, Error, Prediction
-from src.report.page import Chart, build_report, report_page
+from src.report.page import DOUBTFUL_LOSS, Chart, build_report, report_page
 from src.report.params import ReportParams
 from tests.builders import make_report_results
 
@@ -64,6 +64,22 @@ def test_confirmed_labels_are_not_shown_again_and_changed_test_labels_are_counte
     assert "changed or left out" not in report_page(results, (28, 28), [])
 
 
+def test_the_next_suspects_are_shown_when_the_first_are_decided() -> None:
+    results = make_report_results(150, ["cat", "dog"])
+    suspects = [replace(results.suspects[0], digest=f"{number:032x}") for number in range(500, 725)]
+    doubtful = [results.test_set[error.index].digest for error in results.errors if error.loss > DOUBTFUL_LOSS]
+    page = report_page(results._replace(suspects=suspects), (28, 28), [])
+    assert "200 training or validation images, of the 225 in data/train/suspects.csv that are not" in page
+    assert ", then 100 misclassified test images." in page
+    confirmed = [
+        *(AppliedDecision("train", suspect.digest, suspect.label, suspect.label) for suspect in suspects[:200]),
+        *(AppliedDecision("test", image, name, name) for image in doubtful[:100] for name in ("cat", "dog")),
+    ]
+    page = report_page(results._replace(suspects=suspects, decisions=confirmed), (28, 28), [])
+    assert "25 training or validation images, then 43 misclassified test images." in page
+    assert suspects[224].digest in page
+
+
 def test_the_labels_that_a_weak_network_doubts_may_be_right() -> None:
     results = make_report_results(2, ["cat", "dog"])
     weak = results._replace(metrics=results.metrics.model_copy(update={"accuracy": 0.63}))
@@ -76,7 +92,7 @@ def test_only_images_with_a_high_loss_are_to_be_checked() -> None:
     results = make_report_results(2, ["cat", "dog"])
     certain = [replace(error, loss=0.9) for error in results.errors]
     page = report_page(results._replace(errors=certain, suspects=[]), (28, 28), [])
-    assert "No label looks wrong." in page
+    assert "No label is left to check." in page
 
 
 def test_augmented_images_are_shown_only_if_training_used_augmentation() -> None:

@@ -34,9 +34,9 @@ def test_errors_must_fit_the_metrics(rows: slice, found: str) -> None:
         changed.split_error_images()
 
 
-def test_a_damaged_sheet_of_suspects_is_named() -> None:
-    changed = make_report_results(7, CLASSES)._replace(suspect_images=b"GIF89a")
-    with pytest.raises(UserError, match=r"suspects.png is damaged or .* suspects.csv .*`dvc repro train"):
+def test_suspects_of_other_data_are_rejected() -> None:
+    changed = make_report_results(7, CLASSES)._replace(images=np.zeros((8, 1, 28, 28), np.uint8))
+    with pytest.raises(UserError, match=r"suspects.csv has images that train.npz does not have; run `dvc repro train`"):
         changed.split_error_images()
 
 

@@ -2,9 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from src.common.artifacts import SUSPECTS_SHOWN
 from src.common.dataset import Split
-from src.common.sprites import split_sprite_sheet
 from src.train.suspects import find_suspects, match_distribution
 from src.train.training import Doubts
 from tests.builders import make_dataset, make_tiny_network
@@ -25,7 +23,7 @@ def test_training_and_validation_images_are_ranked_together() -> None:
     split = Split(np.array([1, 3, 5, 6, 8, 9]), np.array([0, 2, 4, 7]))
     # Held-out images are doubted more, but the ranks count: only the highest of these is suspicious.
     found = Doubts(doubts(0.1, 0.95, 0.2, 0.55, 0.9, 0.1), doubts(0.7, 0.6, 0.99, 0.65))
-    suspects, _ = find_suspects(DATA, DATA.images, split, found, [NETWORK])
+    suspects = find_suspects(DATA, DATA.images, split, found, [NETWORK])
     assert [(row.part, row.index) for row in suspects] == [("train", 3), ("validation", 4), ("train", 8)]
     assert suspects[0].label == DATA.classes[DATA.labels[3]]
     assert suspects[0].score == pytest.approx(0.95)
@@ -38,10 +36,10 @@ def test_the_scores_of_rejected_labels_decide_how_many_are_suspicious(monkeypatc
     data = make_dataset(IMAGES, labels, ["cat", "dog"])
     scores = torch.tensor([0.71, 0.9, 0.69, 0.1, 0.1, 0.66, 0.65, 0.5, 0.1, 0.1])
     monkeypatch.setattr("src.train.suspects.FEW", [])
-    suspects, _ = find_suspects(data, data.images, split, Doubts(scores, NONE), [NETWORK])
+    suspects = find_suspects(data, data.images, split, Doubts(scores, NONE), [NETWORK])
     assert [row.index for row in suspects] == [1, 0, 2, 5]  # median 0.71: limits 0.605 and 0.6575
     scores[6] = 0.99  # a fifth of all are doubted and learned: the network knew too little
-    suspects, _ = find_suspects(data, data.images, split, Doubts(scores, NONE), [NETWORK])
+    suspects = find_suspects(data, data.images, split, Doubts(scores, NONE), [NETWORK])
     assert [row.index for row in suspects] == [1, 0, 2]
 
 
@@ -49,13 +47,13 @@ def test_a_single_rejected_label_does_not_decide() -> None:
     split = Split(np.arange(10), np.arange(0))
     data = make_dataset(IMAGES, np.where(np.arange(10) == 0, 1 - PREDICTED, PREDICTED), ["cat", "dog"])
     scores = torch.tensor([0.55, 0.7, *[0.1] * 8])  # the limits are 0.75 and 0.875
-    assert find_suspects(data, data.images, split, Doubts(scores, NONE), [NETWORK])[0] == []
+    assert find_suspects(data, data.images, split, Doubts(scores, NONE), [NETWORK]) == []
 
 
 def test_after_a_refit_all_images_are_training_images() -> None:
     split = Split(np.array([1, 3, 5, 6, 8, 9]), np.array([0, 2, 4, 7]))
     found = Doubts(doubts(*[0.1] * 4, 0.9, *[0.1] * 5), NONE)
-    (suspect,), _ = find_suspects(DATA, DATA.images, split, found, [NETWORK])
+    (suspect,) = find_suspects(DATA, DATA.images, split, found, [NETWORK])
     assert (suspect.part, suspect.index) == ("train", 4)
 
 
@@ -63,7 +61,7 @@ def test_the_most_probable_other_class_is_that_of_the_ensemble() -> None:
     networks = [make_tiny_network(classes=3, seed=seed) for seed in range(3)]
     data = make_dataset(IMAGES, np.array([0, 1, 2, 0, 1] * 2), ["cat", "dog", "owl"])
     found = Doubts(torch.tensor([0.6] + [0.9] * 9), NONE)
-    suspects, _ = find_suspects(data, data.images, Split(np.arange(10), np.arange(0)), found, networks)
+    suspects = find_suspects(data, data.images, Split(np.arange(10), np.arange(0)), found, networks)
     with torch.inference_mode():
         images = torch.from_numpy(IMAGES) / 255
         probabilities = torch.stack([network.eval()(images).exp() for network in networks]).mean(0).numpy()
@@ -72,24 +70,9 @@ def test_the_most_probable_other_class_is_that_of_the_ensemble() -> None:
     assert all(row.predicted == data.classes[probabilities[row.index].argmax()] for row in suspects)
 
 
-def test_the_sheet_has_the_first_images() -> None:
-    count = SUSPECTS_SHOWN + 3
-    images = np.arange(count + 1, dtype=np.uint8)[:, None, None, None] * np.ones((1, 1, 8, 8), np.uint8)
-    with torch.inference_mode():
-        labels = 1 - NETWORK(torch.from_numpy(images) / 255).argmax(1).numpy()
-    data = make_dataset(images, labels, ["cat", "dog"])
-    values = torch.tensor([0.51, *torch.linspace(0.95, 0.99, count)])
-    split = Split(np.arange(count + 1), np.arange(0))
-    suspects, sheet = find_suspects(data, data.images, split, Doubts(values, NONE), [NETWORK])
-    assert len(suspects) == count
-    assert np.array_equal(split_sprite_sheet(sheet, SUSPECTS_SHOWN), images[::-1][:SUSPECTS_SHOWN])
-
-
 def test_nothing_suspicious() -> None:
     split = Split(np.arange(10), np.arange(0))
-    suspects, sheet = find_suspects(DATA, DATA.images, split, Doubts(torch.zeros(10), NONE), [NETWORK])
-    assert suspects == []
-    assert split_sprite_sheet(sheet, 0).shape == (0, 1, 8, 8)
+    assert find_suspects(DATA, DATA.images, split, Doubts(torch.zeros(10), NONE), [NETWORK]) == []
 
 
 def test_distributions_are_matched_by_rank() -> None:
