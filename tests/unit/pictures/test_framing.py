@@ -7,6 +7,7 @@ import pytest
 from PIL import Image, ImageChops, ImageDraw, ImageFont
 from scipy.ndimage import center_of_mass, gaussian_filter
 
+from benchmarks.drawings import KINDS, Artist, to_image
 from src.common.errors import UserError
 from src.pictures.character import erase_lines
 from src.pictures.framing import frame_character
@@ -77,10 +78,14 @@ def test_a_thin_pen_looks_like_a_thick_one() -> None:
     assert ink_distance(thin, thick) < 0.3
 
 
-def test_specks_are_removed() -> None:
+def test_specks_and_distant_blots_are_removed() -> None:
     speckled = draw_seven()
     ImageDraw.Draw(speckled).ellipse((270, 230, 276, 236), fill=0)
     assert ink_distance(draw_seven(), speckled) < 0.05
+    plain = put(draw_seven(), (500, 500), 255, (0, 0))
+    blotted = plain.copy()
+    ImageDraw.Draw(blotted).ellipse((400, 400, 440, 440), fill=0)
+    assert ink_distance(plain, blotted) < 0.05
 
 
 def test_objects_that_reach_in_from_outside_are_removed() -> None:
@@ -211,6 +216,13 @@ def test_pictures_without_a_single_character_are_refused() -> None:
     for picture in (lined, squared, empty, solid, several):
         with pytest.raises(UserError, match="the picture must show one"):
             frame_character(picture, SHAPE)
+
+
+@pytest.mark.parametrize("seed", [11, 25])
+def test_the_edge_of_a_desk_is_no_shadow(seed: int) -> None:
+    page = KINDS["empty sheet on a desk"](Artist(np.random.default_rng(seed), iter(())))
+    with pytest.raises(UserError, match="no ink stands out from the paper"):
+        frame_character(to_image(page), SHAPE)
 
 
 @pytest.mark.parametrize("brightness", [0, 20, 255])
