@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from src.common.artifacts import (
     AppliedDecision,
     Environment,
@@ -32,8 +30,6 @@ def main() -> None:
     params = read_params().report
     pictures = read_csv(Path("data/download/files.csv"), PictureName)
     files = {(row.part, row.index): row.file for row in reversed(pictures)}  # the first file of each image
-    trained = Dataset.load(Path("data/download/train.npz"))
-    images = np.bincount(trained.labels, minlength=len(trained.classes)).tolist()
     results = Results(
         errors=read_csv(Path("data/evaluate/errors.csv"), Error),
         error_images=read_bytes(Path("data/evaluate/errors.png")),
@@ -44,11 +40,10 @@ def main() -> None:
         augmented=read_bytes(Path("data/train/augmented.png")),
         environment=read_json(Path("data/train/environment.json"), Environment),
         params=read_yaml(PARAMS),
-        training_images=dict(zip(trained.classes, images, strict=True)),
+        trained=Dataset.load(Path("data/download/train.npz")),
         files=files,
         copies=len(pictures) - len(files),
         suspects=read_csv(Path("data/train/suspects.csv"), Suspect),
-        images=trained.images,
         test_set=read_csv(Path("data/evaluate/test_set.csv"), TestImage),
         decisions=read_csv(Path("data/download/decisions.csv"), AppliedDecision),
         result_id=md5(read_bytes(PREDICTIONS))[:8],

@@ -82,7 +82,10 @@ def train(params: TrainSections, group: Group) -> None:
     suspects = find_suspects(data, taken, split, ensemble.doubts, ensemble.networks)
     write_csv(SUSPECTS, Suspect, suspects, ".6f")
     write_json(ENVIRONMENT, runtime.environment.model_dump(exclude_none=True))
-    weak = suspects and ensemble.best.validation_accuracy < RELIABLE_ACCURACY
-    doubt = ", but as the network is often wrong, many of the labels may be right" if weak else ""
+    accuracy = ensemble.best.validation_accuracy
+    weak = suspects and accuracy < RELIABLE_ACCURACY
+    doubt = (
+        f" (as the network contradicts {1 - accuracy:.0%} of the validation labels, many may be right)" if weak else ""
+    )
     print(f"train: {count('image', len(suspects))} may have a wrong label{doubt}; see the report, or {SUSPECTS}")
     ensemble.remove_checkpoints()

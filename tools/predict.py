@@ -123,7 +123,10 @@ def parse_arguments() -> argparse.Namespace:
         "--top", type=count, metavar="N", help="show the N most probable classes (default: 3; JSON: all)"
     )
     parser.add_argument(
-        "--seen", type=Path, metavar="PATH", help="also write a PNG of the network's inputs, 20 per row"
+        "--seen",
+        type=Path,
+        metavar="PATH",
+        help="also write a PNG of the network's inputs, 20 per row",
     )
     return parser.parse_args()
 

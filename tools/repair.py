@@ -20,11 +20,17 @@ from src.common.cli import run_cli
 from src.common.errors import UserError
 from src.common.files import write_bytes
 
+CONFLICT = "<<<<<<< "
 LOCK, RWLOCK = Path("dvc.lock"), Path(".dvc/tmp/rwlock")
 
 
 def main() -> None:
     argparse.ArgumentParser(prog="python -m tools.repair", description=__doc__).parse_args()
+    for record in Path().glob("*.dvc"):
+        if record.is_file() and CONFLICT in record.read_text(encoding="utf-8"):
+            raise UserError(
+                f"{record} has conflict markers; docs/sharing.md says how to keep the pictures of both sides"
+            )
     broken = [path for path, parse in ((LOCK, parse_lock), (RWLOCK, json.loads)) if is_broken(path, parse)]
     if not broken:
         return
@@ -48,7 +54,7 @@ def is_broken(path: Path, parse: Callable[[str], Any]) -> bool:
     """Return whether a file exists and cannot be parsed; raise UserError if that is because of a merge."""
     try:
         text = path.read_text(encoding="utf-8")
-        if "<<<<<<< " in text:
+        if CONFLICT in text:
             raise UserError(
                 f"{path} has conflict markers; `git checkout --ours {path}`, then `dvc repro`, resolves them"
             )

@@ -1,7 +1,7 @@
 """Say which setting of a sweep has the highest validation accuracy over seeds, and whether that is more than noise.
 
-PATTERN selects experiments by name, for example 'grid-*'. Experiments that differ only in train.seed and split.seed are
-results of one setting. Nothing is run: DVC runs the experiments.
+PATTERN selects experiments by name, for example 'grid-*'. Experiments that differ only in train.seed, split.seed and
+the section evaluate are results of one setting. Nothing is run: DVC runs the experiments.
 Exit code: 1 if there are no results, 2 for usage errors, otherwise 0.
 """
 

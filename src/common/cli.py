@@ -15,8 +15,9 @@ from typing import NoReturn
 from src.common.errors import UsageError, UserError
 
 INTERRUPTED = 130  # the exit code of a shell
-# How PyTorch words an out-of-memory RuntimeError, on the CPU, in oneDNN and on CUDA.
-OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "could not create a primitive", "out of memory")
+# How PyTorch words an out-of-memory RuntimeError, on the CPU and on CUDA; and how oneDNN does, without a further word.
+OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
+NO_PRIMITIVE = "could not create a primitive"
 
 
 def run_cli(main: Callable[[], int | None], program: str | None = None) -> NoReturn:
@@ -43,9 +44,10 @@ def run_cli(main: Callable[[], int | None], program: str | None = None) -> NoRet
         print(f"{program}: {error}", file=sys.stderr)
         sys.exit(2 if isinstance(error, UsageError) else 1)
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and not any(words in str(error) for words in OUT_OF_MEMORY):
+        text = str(error)
+        if isinstance(error, RuntimeError) and text != NO_PRIMITIVE and not any(map(text.__contains__, OUT_OF_MEMORY)):
             raise
-        sys.exit(f"{program}: out of memory: {error}")
+        sys.exit(f"{program}: out of memory: {text}")
     sys.exit(code)
 
 

@@ -10,7 +10,7 @@ from src.common.errors import UserError, recreate
 
 COLUMNS = 20
 MAX_SIDE = 96  # pixels of an image; larger ones would make sheets too large for Git and for pages
-MAX_PIXELS = 150_000_000  # of a sheet; Pillow refuses to read more than 179 million
+MAX_PIXELS = 89_000_000  # of a sheet; Pillow warns from 89.5 million on
 
 
 def count_rows(images: int) -> int:
@@ -21,10 +21,10 @@ def count_rows(images: int) -> int:
 def make_sprite_sheet(images: np.ndarray) -> bytes:
     """Encode uint8 images (N, C, H, W), C 1 or 3, as one PNG with 20 per row; one black row if N is 0.
 
-    Images of more than 96 pixels are reduced, and smaller ones, too, if the sheet would have too many pixels.
+    Images of more than 96 pixels a side are reduced, and smaller ones, too, if the sheet would have too many pixels.
     """
     rows = count_rows(len(images))
-    images = resize(images, min(MAX_SIDE, isqrt(MAX_PIXELS // (rows * COLUMNS))))
+    images = _reduce(images, min(MAX_SIDE, isqrt(MAX_PIXELS // (rows * COLUMNS))))
     count, channels, height, width = images.shape
     sprites = np.zeros((rows * COLUMNS, channels, height, width), np.uint8)
     sprites[:count] = images
@@ -35,8 +35,8 @@ def make_sprite_sheet(images: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def resize(images: np.ndarray, longest: int) -> np.ndarray:
-    """Reduce uint8 images (N, C, H, W) so that no side is longer, in pixels."""
+def _reduce(images: np.ndarray, longest: int) -> np.ndarray:
+    """Reduce uint8 images (N, C, H, W) so that no side is longer than this, in pixels."""
     scale = longest / max(images.shape[2:])
     if scale >= 1:
         return images

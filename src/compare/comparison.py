@@ -20,12 +20,12 @@ Verdict = Literal["better", "worse", "no evidence either way"]
 
 
 class Comparison(NamedTuple):
-    """Two results and how they differ, on the test images that both have, judged by the labels of `other`.
+    """Two results and how they differ, on test images that both have, judged by the labels of `other`.
 
-    fixed: indices in base's test set; broken, errors_in_both: in other's. images: the number of compared images, of
-    which some are relabelled. added, removed: the numbers of images that only other or only base has. renamed: for a
-    class that only base has, the class that nearly all of its images have in other; dropped: those of base for which
-    there is none. new: the number of common images, not compared, whose class in other is unknown to base, and so
+    fixed: indices in base's test set; broken, errors_in_both: in other's. images: the number of compared images.
+    added, removed: the numbers of images that only other or only base has. relabelled: of the common images. renamed:
+    for a class that only base has, the class that nearly all of its images have in other; dropped: those of base for
+    which there is none. new: the number of common images, not compared, whose class in other is unknown to base, which
     could not be right there. detectable is in images.
     """
 
@@ -48,7 +48,7 @@ class Comparison(NamedTuple):
 
     @property
     def accuracies(self) -> tuple[float, float]:
-        """The accuracies of both sides on the common images."""
+        """The accuracies of both sides on the compared images."""
         both = len(self.errors_in_both)
         return 1 - (len(self.fixed) + both) / self.images, 1 - (len(self.broken) + both) / self.images
 
@@ -135,7 +135,7 @@ def compare(base: Result, other: Result, alpha: float) -> Comparison:
         images=len(pairs),
         added=len(index_after) - len(common),
         removed=len(index_before) - len(common),
-        relabelled=sum(in_other(before[one].label) != after[two].label for one, two in pairs),
+        relabelled=sum(in_other(before[one].label) != after[two].label for one, two in common),
         renamed=renamed,
         dropped=sorted({image.label for image in before} - classes - renamed.keys()),
         new=len(common) - len(pairs),

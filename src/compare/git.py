@@ -42,7 +42,7 @@ def list_experiments() -> list[Experiment]:
 def find_commit(revision: str) -> str:
     """Find the commit of a revision or experiment; of several experiments with one name, the one based on HEAD.
 
-    Raise UsageError if there is none, or if the name is also that of a branch or tag with another commit.
+    Raise UsageError if there is none, or if the name is also that of another revision.
     """
     experiments = [experiment for experiment in list_experiments() if experiment.name == revision]
     if len(experiments) > 1:
@@ -52,8 +52,8 @@ def find_commit(revision: str) -> str:
     found = [commit for ref in (*(each.ref for each in experiments), revision) if (commit := _parse(ref))]
     if len({*found}) > 1:
         raise UsageError(
-            f"{revision} is an experiment, and also a branch or tag; use {experiments[0].ref} for the experiment, and"
-            f" refs/heads/{revision} or refs/tags/{revision} for the other"
+            f"{revision} is an experiment, and also another revision; use {experiments[0].ref} for the experiment, and"
+            f" {found[-1]} for the other"
         )
     if found:
         return found[0]

@@ -4,7 +4,7 @@ import re
 from statistics import mean, stdev
 from typing import Any
 
-from src.common.text import count, markdown_table, markdown_text
+from src.common.text import markdown_table, markdown_text
 from src.compare.comparison import Comparison, SeedComparison
 from src.compare.revisions import SEED, Result
 
@@ -60,17 +60,15 @@ def data_sentences(comparison: Comparison, quote: str = "") -> list[str]:
         sentences.append(
             f"Code or data that differs: {', '.join(f'{quote}{path}{quote}' for path in comparison.changed_inputs)}."
         )
-    if comparison.added or comparison.removed or comparison.relabelled or comparison.new:
+    if comparison.added or comparison.removed or comparison.relabelled:
         before, after = comparison.accuracies
+        known = f", except for {comparison.new:,} of classes that {comparison.base.name} does not know"
         sentences.append(
             f"The test sets differ: {comparison.added:,} images added, {comparison.removed:,} removed,"
-            f" {comparison.relabelled:,} relabelled. Compared are the {comparison.images:,} images that both have, with"
-            f" the labels of {comparison.other.name}: accuracy {before:.2%} before, {after:.2%} after. The metrics"
-            " below are of each side's whole test set."
+            f" {comparison.relabelled:,} relabelled. Compared are the {comparison.images:,} images that both"
+            f" have{known if comparison.new else ''}, with the labels of {comparison.other.name}: accuracy"
+            f" {before:.2%} before, {after:.2%} after. The metrics below are of each side's whole test set."
         )
-    if comparison.new:
-        new = f"{count('image', comparison.new)} whose class {comparison.base.name} does not know"
-        sentences.append(f"Not compared: {new}, so that it could not be right.")
     if comparison.renamed:
         renamed = ", ".join(f"{old} is {new}" for old, new in comparison.renamed.items())
         sentences.append(f"Classes renamed or merged: {renamed}.")
@@ -106,9 +104,9 @@ def seeds_markdown(base: list[Result], other: list[Result], comparison: SeedComp
         [
             f"## {other[0].name} against {base[0].name}, over seeds: {comparison.verdict}",
             "",
-            f"Difference in mean accuracy: {difference:+.3f} percentage points{evidence}",
+            f"Difference in mean test accuracy: {difference:+.3f} percentage points{evidence}",
             "",
-            *markdown_table(("", "seeds", "mean accuracy", "standard deviation", "results counted"), rows),
+            *markdown_table(("", "seeds", "mean test accuracy", "standard deviation", "results counted"), rows),
             *_not_run_lines([*base, *other]),
         ]
     )

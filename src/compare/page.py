@@ -18,7 +18,10 @@ TEMPLATE = Path(__file__).parent / "comparison.html"
 
 
 def comparison_page(comparison: Comparison, base_images: np.ndarray, other_images: np.ndarray) -> str:
-    """Render the page; images: uint8 (E, C, H, W), each side's misclassified images, in the order of its `errors`."""
+    """Render the page; images: uint8 (E, C, H, W), each side's misclassified images, in the order of its `errors`.
+
+    Those of base are fitted to the shape of those of other.
+    """
     base, other = comparison.base, comparison.other
     shown = [index for index in comparison.fixed if index in base.errors]  # no picture of those that are relabelled
     broken = other_images[_places(other, comparison.broken)]

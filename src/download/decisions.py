@@ -78,7 +78,7 @@ class Decisions:
         """
         index_of = {name: index for index, name in enumerate(classes)}
         corrected, kept, decided = labels.copy(), np.ones(len(labels), bool), np.zeros(len(labels), bool)
-        applied, used, unknown = [], set(), []
+        applied, used, unknown = [], set(), set()
         for row, (digest, names) in enumerate(zip(digests, files, strict=True)):
             keys = {digest.hex(), *names, *map(show, names)}  # files.csv has names as show returns them
             found = [decision for key in sorted(keys) for decision in self.by_picture.get(key, ())]
@@ -93,7 +93,7 @@ class Decisions:
                         f" one and {show(other.label)} in the other"
                     )
             if first.label not in (*index_of, LEAVE_OUT):
-                unknown.append(first)
+                unknown |= {*found}
                 continue
             used |= {decision.line for decision in found}
             decided[row] = True
@@ -105,8 +105,8 @@ class Decisions:
                 corrected[row] = index_of[first.label]
         if unknown:
             known = f"known are {', '.join(map(show, classes))}, and {LEAVE_OUT} to leave a picture out"
-            unknown.sort(key=lambda decision: decision.line)
-            lines = abridge([f"line {decision.line}: {show(decision.label)}" for decision in unknown])
+            ordered = sorted(unknown, key=lambda decision: decision.line)
+            lines = abridge([f"line {decision.line}: {show(decision.label)}" for decision in ordered])
             raise UserError(listing(f"{self.path} has unknown classes; {known}:", lines))
         self._report(applied, used)
         return Corrections(corrected, kept, decided, applied)
@@ -151,8 +151,10 @@ def read_decisions(path: Path) -> Decisions:
                 values |= {name: values[name].strip() for name in ("digest", "part", "label")}
                 decisions.append(_check_line(path, reader.line_num, values, delimiter))
     except csv.Error as error:
-        reason = "a double quote is never closed" if "end of data" in str(error) else error
-        raise UserError(f"{path}, after line {reader.line_num}: {reason}") from None
+        unclosed = any(words in str(error) for words in ("end of data", "larger than field limit"))
+        reason = "a double quote is never closed" if unclosed else error
+        place = f", after line {reader.line_num}" if reader.line_num else ""
+        raise UserError(f"{path}{place}: {reason}") from None
     return Decisions(decisions, path)
 
 

@@ -78,6 +78,7 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
     shown_suspects = suspects[:SUSPECTS]
     checks = [*_describe_suspects(results, shown_suspects), *_find_doubtful_test_labels(results, decided)]
     low, high = wilson_interval(metrics.images - metrics.errors, metrics.images)
+    trained = Counter(results.trained.classes[label] for label in results.trained.labels)
     recall = recall_per_class(results.predictions, results.classes)
     actual, predicted = (
         [name for name in results.classes if any(error[key] == name for error in errors)]
@@ -98,7 +99,7 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
         reliable_accuracy=RELIABLE_ACCURACY,
         suspect_count=len(suspects),
         shown_suspects=len(shown_suspects),
-        suspect_sheet=encode(make_sprite_sheet(results.images[[suspect.index for suspect in shown_suspects]])),
+        suspect_sheet=encode(make_sprite_sheet(results.trained.images[[suspect.index for suspect in shown_suspects]])),
         suspect_rows=count_rows(len(shown_suspects)),
         changed_test_labels=sum(decision.changes_test_set for decision in results.decisions),
         copies=results.copies,
@@ -112,11 +113,11 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
         tile=sprite_size(count, *image_size),
         charts=charts,
         augmented=encode(results.augmented) if _is_augmented(results.params) else None,
-        recall=[{**row._asdict(), "bar": _bar(row), "trained": results.training_images[row.name]} for row in recall],
+        recall=[{**row._asdict(), "bar": _bar(row), "trained": trained[row.name]} for row in recall],
         worst=_worst_class(results.errors, recall),
         layers=results.layers,
         params=_flatten(results.params),
-        environment=results.environment.model_dump(),
+        environment=results.environment.model_dump(exclude_none=True),
     )
 
 

@@ -16,6 +16,7 @@ from src.common.artifacts import (
     Suspect,
     TestImage,
 )
+from src.common.dataset import Dataset
 from src.common.errors import UserError, recreate
 from src.common.sprites import split_sprite_sheet
 
@@ -23,9 +24,9 @@ from src.common.sprites import split_sprite_sheet
 class Results(NamedTuple):
     """The contents of the artifacts; error_images and augmented are sprite sheets, params is params.yaml.
 
-    training_images: the number of training and validation images of each class. images: all of them, uint8
-    (N, C, H, W). files: the file of each image that has one, by its part, train or test, and index. copies: how many
-    further files these images have. result_id: the first digits of the MD5 of predictions.csv, which is in dvc.lock.
+    trained: the training and validation images. files: the file of each image that has one, by its part, train or
+    test, and index. copies: how many further files these images have. result_id: the first digits of the MD5 of
+    predictions.csv, which is in dvc.lock.
     """
 
     errors: Sequence[Error]
@@ -37,11 +38,10 @@ class Results(NamedTuple):
     augmented: bytes
     environment: Environment
     params: Mapping[str, Any]
-    training_images: Mapping[str, int]
+    trained: Dataset
     files: Mapping[tuple[str, int], str]
     copies: int
     suspects: Sequence[Suspect]
-    images: np.ndarray
     test_set: Sequence[TestImage]
     decisions: Sequence[AppliedDecision]
     result_id: str
@@ -58,10 +58,11 @@ class Results(NamedTuple):
 
     def split_error_images(self) -> np.ndarray:
         """Return the misclassified images, uint8 (E, C, H, W); raise UserError if the artifacts are inconsistent."""
-        if [*self.training_images] != self.classes:
-            expected, found = (", ".join(names) for names in (self.training_images, self.classes))
+        if self.trained.classes != self.classes:
+            expected, found = (", ".join(names) for names in (self.trained.classes, self.classes))
             raise UserError(f"the data has the classes {expected}, but metrics.json has {found}; run `dvc repro`")
-        if any(suspect.index >= len(self.images) for suspect in self.suspects):
+        digests = dict(enumerate(digest.tobytes().hex() for digest in self.trained.digests))
+        if any(digests.get(suspect.index) != suspect.digest for suspect in self.suspects):
             raise UserError(f"suspects.csv has images that train.npz does not have; {recreate('train')}")
         unknown = {name for error in self.errors for name in (error.actual, error.predicted)} - {*self.classes}
         if unknown or len(self.errors) != self.metrics.errors:

@@ -19,7 +19,7 @@ def sweep_markdown(sweep: Sweep, unfinished: dict[str, int]) -> str:
         f"{_verdict(sweep)} ({experiments} experiments)",
         "",
         *markdown_table(
-            (*sweep.swept, "seeds", "mean accuracy", f"{1 - ALPHA:.0%} interval", "difference", "p-value"),
+            (*sweep.swept, "seeds", "mean validation accuracy", f"{1 - ALPHA:.0%} interval", "difference", "p-value"),
             [_row(setting, best, p_value) for setting, p_value in zip(sweep.settings, sweep.p_values, strict=True)],
         ),
         *(f"Not counted: {reason}." for reason in sweep.left_out),

@@ -22,6 +22,7 @@ from src.train.processes import ALONE, Group
 from src.train.validation import apply_temperature, recompute_statistics, validate
 
 ADVICE = "more pictures, augmentation or pretrained features can help, see docs/own-images.md"
+SOLVED = 0.99  # validation accuracy, from which on no advice is needed
 DECISIVE = range(3, 11)  # epochs: the network tells the classes apart, and has not memorised wrong labels
 BACKBONE_ADVICE = "more pictures, a lower train.learning_rate or more model.dropout can help"
 
@@ -121,10 +122,10 @@ def is_out_of_patience(history: list[EpochMetrics], patience: int) -> bool:
 def is_overfitting(history: list[EpochMetrics]) -> bool:
     """Return whether the training loss has fallen, but not the validation loss, for at least a third of the epochs.
 
-    Return False if the best epoch makes no validation error.
+    Return False if the best epoch has a validation accuracy that leaves little to gain.
     """
     best, last = best_epoch(history), history[-1]
-    if best.validation_accuracy == 1:
+    if best.validation_accuracy >= SOLVED:
         return False
     return 3 * (last.epoch - best.epoch) >= last.epoch and last.train_loss < best.train_loss
 

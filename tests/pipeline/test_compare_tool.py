@@ -102,6 +102,14 @@ def compare(call: Compare) -> Compare:
     return compare
 
 
+def test_conflict_markers_are_named(repository: Path, compare: Compare) -> None:
+    lock = repository / "dvc.lock"
+    lock.write_text(f"<<<<<<< HEAD\n{lock.read_text()}")
+    message = "the result of workspace cannot be read: dvc.lock or params.yaml is not valid YAML, as during a merge"
+    code, output = compare("base")
+    assert (code, message in output) == (1, True)
+
+
 def test_a_name_with_two_meanings_is_an_error(repository: Path, compare: Compare) -> None:
     head = run("git", "rev-parse", "HEAD", cwd=repository).strip()
     run("git", "update-ref", f"refs/exps/{head[:2]}/{head[2:]}/base", "base", cwd=repository)
@@ -111,7 +119,7 @@ def test_a_name_with_two_meanings_is_an_error(repository: Path, compare: Compare
     run("git", "update-ref", f"refs/exps/{head[:2]}/{head[2:]}/main2", head, cwd=repository)
     code, output = compare("main2")
     assert code == 2
-    assert f"main2 is an experiment, and also a branch or tag; use refs/exps/{head[:2]}/{head[2:]}/main2 for" in output
+    assert f"main2 is an experiment, and also another revision; use refs/exps/{head[:2]}/{head[2:]}/main2 for" in output
     assert compare("base", "refs/heads/main2")[0] == 0
 
 
@@ -317,7 +325,7 @@ def test_experiments_and_seeds(repository: Path, compare: Compare) -> None:
     assert code == 0
     assert "## better-1 against plain-1, over seeds: better" in text
     assert "| plain-1 | 3 | 96.900% | 0.100 |" in text  # the third is the commit that they started from
-    assert "Difference in mean accuracy: +2.000 percentage points" in text
+    assert "Difference in mean test accuracy: +2.000 percentage points" in text
     assert "| pair-0 | 2 |" in compare("plain-1", "pair-0", "--seeds")[1]  # pair-1 shares its networks
     assert compare("better-0", "base", "--seeds", "--gate")[0] == 1
     run("git", "checkout", "--quiet", "-B", "main", baseline, cwd=repository)

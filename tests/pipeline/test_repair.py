@@ -68,6 +68,8 @@ def test_a_merge_is_left_to_the_user(project: Path) -> None:
     assert result.returncode == 1
     assert result.stdout.startswith("repair: dvc.lock has conflict markers; `git checkout --ours dvc.lock`")
     assert (project / "dvc.lock").read_text() == merged
+    (project / "photos.dvc").write_text("<<<<<<< HEAD\nouts:\n")
+    assert attempt(*REPAIR, cwd=project).stdout.startswith("repair: photos.dvc has conflict markers; docs/sharing.md")
 
 
 @pytest.mark.parametrize("end", ["", "schema: '2.0'\nstages:\n  download:", "    size: "])

@@ -65,7 +65,7 @@ def test_a_comparison_over_seeds_states_means_and_interval() -> None:
     other = [make_result("mine", set(), {"train.seed": 0}), make_result("0123456789" * 4, set(), {"train.seed": 4})]
     text = seeds_markdown(base, other, compare_seeds([0.990, 0.991], [0.995, 0.996], 0.05))
     assert text.startswith("## mine against main, over seeds: better")
-    assert "Difference in mean accuracy: +0.500 percentage points, 95% confidence interval" in text
+    assert "Difference in mean test accuracy: +0.500 percentage points, 95% confidence interval" in text
     assert "| main | 2 | 99.050% | 0.071 | main (seed 0), wide (seed 1) |" in text
     assert "| mine (seed 0), 0123456 (seed 4) |" in text
 
