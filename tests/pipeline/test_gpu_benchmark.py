@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from benchmarks import gpu
+from src.common.artifacts import AppliedDecision
 from src.common.dataset import Split
+from src.common.files import write_csv
 from src.params.params import default_values
 from tests.builders import TINY_MODEL, make_dataset
 from tests.forking import forking_commands
@@ -33,6 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = make_dataset(images, np.arange(120) % 10, [str(digit) for digit in range(10)])
     for name in ("train", "test"):
         dataset.save(tmp_path / f"data/download/{name}.npz")
+    write_csv(tmp_path / "data/download/decisions.csv", AppliedDecision, [])
     Split(np.arange(100), np.arange(100, 120)).save(tmp_path / "data/split/indices.npz")
     monkeypatch.setattr(gpu, "recipe_values", small)
     monkeypatch.setattr(sys, "executable", f"{forking_commands() / 'python'}")
