@@ -45,7 +45,8 @@ def run_cli(main: Callable[[], int | None], program: str | None = None) -> NoRet
         sys.exit(2 if isinstance(error, UsageError) else 1)
     except (MemoryError, RuntimeError) as error:
         text = str(error)
-        if isinstance(error, RuntimeError) and text != NO_PRIMITIVE and not any(map(text.__contains__, OUT_OF_MEMORY)):
+        is_known = text == NO_PRIMITIVE or any(words in text for words in OUT_OF_MEMORY)
+        if isinstance(error, RuntimeError) and not is_known:
             raise
         sys.exit(f"{program}: out of memory: {text}")
     sys.exit(code)

@@ -188,8 +188,8 @@ def _find_unusable(found: ClassFolders, params: DownloadParams) -> list[str]:
     if params.skip_unreadable:
         print(listing(f"download: {title} and {'is' if len(lines) == 1 else 'are'} left out:", lines))
         return []
-    other = ", or choose another download.fit if they are not of single characters"
-    other *= params.fit == "character"
+    is_character = params.fit == "character"
+    other = ", or choose another download.fit if they are not of single characters" if is_character else ""
     advice = f"Remove or replace them{other}, or set download.skip_unreadable to true to leave them out."
     return [listing(f"{title}:", abridge(lines)) + f"\n{advice}"]
 
@@ -203,7 +203,7 @@ def _find_conflicts(
     test pictures.
     """
     groups = (group for group in undecided if len({found.files[row].label for row in group}) > 1)
-    conflicts = [_name_copies(found.files, group) + " (test)" * (group[0] in in_test) for group in groups]
+    conflicts = [f"{_name_copies(found.files, group)}{' (test)' if group[0] in in_test else ''}" for group in groups]
     if not conflicts:
         return []
     return [
