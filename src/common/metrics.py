@@ -1,4 +1,4 @@
-"""The recall of every class, confidence intervals, and the classes that are confused most."""
+"""The recall of every class, bins of confidences, confidence intervals, and the classes that are confused most."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence

@@ -96,9 +96,10 @@ def read_result(revision: str) -> Result:
         if (backbone := params.get(BACKBONE, NO_BACKBONE)) != NO_BACKBONE:  # another file of this name is another value
             params[BACKBONE] = f"{backbone}, MD5 {trained.get(Path(backbone).as_posix(), 'unknown')[:7]}"
         return Result(revision, params, not_run, metrics, errors, contents[TEST_IMAGES], inputs, outputs[IMAGES])
-    except (UserError, AttributeError, KeyError, TypeError, ValueError, YAMLError, RecursionError) as error:
-        if isinstance(error, YAMLError):
-            error = UserError(f"{LOCK} or {PARAMS} is not valid YAML, as during a merge")
+    except YAMLError:
+        reason = f"{LOCK} or {PARAMS} is not valid YAML, as during a merge"
+        raise UserError(f"the result of {revision} cannot be read: {reason}") from None
+    except (UserError, AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         reason = error if isinstance(error, UserError) else repr(error)
         raise UserError(f"the result of {revision} cannot be read: {reason}") from None
 

@@ -28,8 +28,8 @@ def load_idx_folder(params: DownloadParams) -> tuple[Dataset, Dataset]:
     """Load the four IDX files, plain or compressed as .gz, in download.folder.
 
     Line n of classes.txt, counted from 0, names label n; without the file, its number does. Labels that do not occur
-    are left out, as some data sets count from 1. Raise UserError if a file is missing or wrong, or there are not at
-    least two classes, the same in training and test, or one is negative.
+    are left out, as some data sets count from 1. Raise UserError if a file is missing or wrong, a label is
+    negative, or there are not at least two classes, the same in training and test.
     """
     folder = Path(params.folder)
     files = {file: _read_file(folder, name) for name, file in FILES.items()}
