@@ -97,8 +97,8 @@ def read_result(revision: str) -> Result:
             params[BACKBONE] = f"{backbone}, MD5 {trained.get(Path(backbone).as_posix(), 'unknown')[:7]}"
         return Result(revision, params, not_run, metrics, errors, contents[TEST_IMAGES], inputs, outputs[IMAGES])
     except YAMLError:
-        reason = f"{LOCK} or {PARAMS} is not valid YAML, as during a merge"
-        raise UserError(f"the result of {revision} cannot be read: {reason}") from None
+        message = f"the result of {revision} cannot be read: {LOCK} or {PARAMS} is not valid YAML, as during a merge"
+        raise UserError(message) from None
     except (UserError, AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         reason = error if isinstance(error, UserError) else repr(error)
         raise UserError(f"the result of {revision} cannot be read: {reason}") from None

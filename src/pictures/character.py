@@ -70,7 +70,7 @@ FRAMES = "only frames, sheets or blots stand out from the paper; the picture mus
 
 
 def find_character(picture: Image.Image) -> np.ndarray:
-    """Return the amount of ink (H, W) in [0, 1], cropped to the character; raise UserError unless there is exactly one."""
+    """Return the ink (H, W) in [0, 1], cropped to the character; raise UserError unless there is exactly one."""
     scale = max(MIN_SIDE, min(SIDE, max(picture.size))) / max(picture.size)
     small = picture.resize([max(1, round(length * scale)) for length in picture.size])
     grey = lift_shadow(erase_lines(np.asarray(small) / 255))
