@@ -3,10 +3,13 @@
 import json
 import math
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -14,12 +17,13 @@ from src.common.artifacts import Error, TestImage
 from src.common.errors import UserError, recreate
 from src.common.files import md5, parse_csv
 from src.common.sprites import split_sprite_sheet
-from src.compare.git import list_experiments, read_file
+from src.compare.git import WORKSPACE, find_commit, list_experiments, read_file
 from src.network.params import NO_BACKBONE
 
 LOCK, PARAMS, LABELS = "dvc.lock", "params.yaml", "labels.csv"
 MEASURED = ("download", "split", "train", "evaluate")  # the stages that the metrics depend on
-INPUTS = ("src/", "stages/", "data/download/")  # the dependencies of these stages that count as their inputs
+CODE = ("src/", "stages/")
+INPUTS = (*CODE, "data/download/")  # the dependencies of these stages that count as their inputs
 METRICS = ("data/train/metrics.json", "data/evaluate/metrics.json")
 ERRORS = "data/evaluate/errors.csv"
 TEST_IMAGES = "data/evaluate/test_set.csv"
@@ -38,7 +42,8 @@ class Result(NamedTuple):
     """What one revision recorded: parameters and metrics by dotted name, errors by image index, and hashes.
 
     params: those that can change the metrics; that of a backbone has the MD5 of its file.
-    not_run: those of them whose values in params.yaml are not the ones of the run, and the data that has changed since.
+    not_run: those of them whose values in params.yaml are not the ones of the run, and the data and the code that have
+    changed since.
     test_set: the contents of test_set.csv.
     inputs: the hashes of the code and the images that can change the metrics, by stage and path.
     """
@@ -92,7 +97,7 @@ def read_result(revision: str) -> Result:
         current = _flatten({section: current.get(section, {}) for section in sections})
         not_run = sorted(key for key in params | current if params.get(key) != current.get(key))
         trained = _hashes(stages["train"], "deps")
-        not_run += _changed_data(revision, _hashes(stages["download"], "deps") | trained)
+        not_run += _changed_data(revision, _hashes(stages["download"], "deps") | trained) + _changed_code(revision)
         if (backbone := params.get(BACKBONE, NO_BACKBONE)) != NO_BACKBONE:  # another file of this name is another value
             params[BACKBONE] = f"{backbone}, MD5 {trained.get(Path(backbone).as_posix(), 'unknown')[:7]}"
         return Result(revision, params, not_run, metrics, errors, contents[TEST_IMAGES], inputs, outputs[IMAGES])
@@ -120,6 +125,20 @@ def _changed_data(revision: str, hashes: Mapping[str, str]) -> list[str]:
         if current not in (recorded, ""):  # without a hash, as of a versioned cloud remote
             changed.append(path)
     return changed
+
+
+def _changed_code(revision: str) -> list[str]:
+    """Return the code that the measured stages depend on and that has changed; `dvc exp run` leaves none such."""
+    if revision.startswith("refs/exps/"):
+        return []
+    try:
+        repo = Repo()
+        with nullcontext() if revision == WORKSPACE else repo.switch(find_commit(revision)):
+            stages = [stage for stage in repo.index.stages if getattr(stage, "name", None) in MEASURED]
+            code = [dep for stage in stages for dep in stage.deps if dep.def_path.startswith(CODE)]
+            return sorted({dep.def_path for dep in code if dep.workspace_status()})
+    except DvcException as error:
+        raise UserError(str(error)) from None
 
 
 def read_images(result: Result) -> np.ndarray:

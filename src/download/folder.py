@@ -39,7 +39,8 @@ def load_folder(params: DownloadParams, decisions: Decisions = NO_DECISIONS) -> 
     A picture that occurs more than once is used once: for testing if a copy is there, or else for validation.
     Decisions change labels, but move no picture to another part. Raise UserError if the folder is not laid out as
     list_class_folders expects, the images do not fit in memory, a file is not a picture (unless
-    params.skip_unreadable), one picture has two labels, or a class is left without training or test pictures.
+    params.skip_unreadable), one picture has two labels, a class is left without training or test pictures, or a folder
+    for validation without any.
     """
     folder = Path(params.folder)
     found = list_class_folders(folder)
@@ -64,6 +65,11 @@ def load_folder(params: DownloadParams, decisions: Decisions = NO_DECISIONS) -> 
         raise UserError("\n".join(unusable + conflicts))
     _report_copies(found.files, copies.values())
     missing = _find_missing_classes(found, params.folder, {"training": labels[train], "test": labels[test]})
+    validation = np.flatnonzero([found.files[row].part == "validation" for row in train])
+    if not len(validation) and any(file.part == "validation" for file in found.files):
+        missing.append(
+            f"{params.folder} has a folder for validation, and none of its pictures is used; add some or remove it"
+        )
     if problems := unusable + missing:
         raise UserError("\n".join(problems))
     test_images = images[test]
@@ -77,7 +83,6 @@ def load_folder(params: DownloadParams, decisions: Decisions = NO_DECISIONS) -> 
     ]
     stored = np.frombuffer(b"".join(digest or bytes(DIGEST_SIZE) for digest in digests), np.uint8)
     stored = stored.reshape(-1, DIGEST_SIZE)
-    validation = np.flatnonzero([found.files[row].part == "validation" for row in train])
     return Downloaded(
         Dataset(images[: len(train)], labels[train], found.classes, preprocessing, stored[train], validation),
         Dataset(test_images, labels[test], found.classes, preprocessing, stored[test]),

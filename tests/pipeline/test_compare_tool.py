@@ -84,6 +84,8 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     project.mkdir()
     monkeypatch.chdir(project)
     run("git", "init", "--quiet", "--initial-branch=main", cwd=project)
+    (project / ".dvc").mkdir()
+    (project / ".dvc/config").touch()
     write_result(project, range(30))
     commit(project)
     run("git", "tag", "base", cwd=project)
@@ -216,7 +218,7 @@ def test_parameters_that_were_edited_but_not_run_are_named(repository: Path, com
 
 
 def test_data_that_was_changed_but_not_run_is_named(repository: Path, compare: Compare) -> None:
-    for name, contents in (("labels.csv", "file,digest\n"), ("photos.dvc", "outs:\n- md5: a.dir\n")):
+    for name, contents in (("labels.csv", "file,digest\n"), ("photos.dvc", "outs:\n- md5: a.dir\n  path: photos\n")):
         (repository / name).write_text(contents)
     lock = YAML(typ="safe").load(repository / "dvc.lock")
     labels = {"path": "labels.csv", "md5": hashlib.md5(b"file,digest\n").hexdigest()}
@@ -224,7 +226,7 @@ def test_data_that_was_changed_but_not_run_is_named(repository: Path, compare: C
     YAML().dump(lock, repository / "dvc.lock")
     assert "since its run" not in compare("base")[1]
     (repository / "labels.csv").write_text("file,digest\nphotos/1.png,\n")
-    (repository / "photos.dvc").write_text("outs:\n- md5: b.dir\n")
+    (repository / "photos.dvc").write_text("outs:\n- md5: b.dir\n  path: photos\n")
     assert "workspace has changed since its run: labels.csv, photos." in compare("base")[1]
 
 

@@ -3,11 +3,15 @@
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from ruamel.yaml import YAML
 
+from src.compare.git import find_commit
 from tests.helpers import ROOT, STAGES, attempt, commit, link_environment, run, set_params, stages_run
+from tools import compare
 
 
 def read_accuracy(project: Path) -> float:
@@ -15,7 +19,9 @@ def read_accuracy(project: Path) -> float:
     return accuracy
 
 
-def test_experiments_in_the_workspace_and_in_a_copy_appear_in_diffs_and_tables(project: Path) -> None:
+def test_experiments_in_the_workspace_and_in_a_copy_appear_in_diffs_and_tables(
+    project: Path, monkeypatch: pytest.MonkeyPatch, call: Callable[..., tuple[int, str]]
+) -> None:
     output = run(
         "dvc", "exp", "run", "--name", "mine", "-S", "model.dropout=0.3", "-S", "model.conv_channels=[[16],[32]]",
         "-S", "model.hidden_units=[64]", "-S", "train.epochs=8", cwd=project,
@@ -31,6 +37,7 @@ def test_experiments_in_the_workspace_and_in_a_copy_appear_in_diffs_and_tables(p
     assert after.children_user + after.children_system - before.children_user - before.children_system < 4  # seconds
     assert "## mine against HEAD: better" in comparison
     assert "| model.dropout | 0.25 | 0.3 |" in comparison
+    assert "since its run" not in comparison
 
     train = project / "stages/train.py"
     train.write_text(train.read_text().replace("def main() -> None:\n", 'def main() -> None:\n    print("changed")\n'))
@@ -39,6 +46,14 @@ def test_experiments_in_the_workspace_and_in_a_copy_appear_in_diffs_and_tables(p
     assert stages_run(output) == ["train", "evaluate"]
     assert "\nchanged\n" in output
     assert read_accuracy(project) == accuracy
+    monkeypatch.chdir(project)
+    assert "workspace has changed since its run: stages/train.py." in call(compare.main, "HEAD")[1]
+    run("git", "stash", cwd=project)
+    train.write_text(f"{train.read_text()}\n")
+    run("git", "commit", "--quiet", "--message=edit", "stages/train.py", cwd=project)
+    find_commit.cache_clear()
+    assert "HEAD has changed since its run: stages/train.py." in call(compare.main, "HEAD~1", "HEAD")[1]
+    run("git", "reset", "--quiet", "--hard", "HEAD~1", cwd=project)
     link_environment(project)
     table = run("make", "experiments", cwd=project, COLUMNS="100")
     assert table.index("mine") < table.index("worse")  # by validation accuracy

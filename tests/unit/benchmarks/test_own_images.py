@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks import own_images
@@ -22,8 +23,10 @@ def test_no_family_of_fonts_is_in_training_and_test() -> None:
     assert not families(TRAIN_FONTS) & families(TEST_FONTS)
 
 
-def test_the_digits_survive_being_written_as_pictures(tmp_path: Path) -> None:
-    for written, original in zip(load(DATA_SETS["digits"], tmp_path), load_small_digits(), strict=True):
+def test_digits_survive_being_written_as_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    some = [data.select(np.arange(100)) for data in load_small_digits()]
+    monkeypatch.setattr(own_images, "load_small_digits", lambda: some)
+    for written, original in zip(load(DATA_SETS["digits"], tmp_path), some, strict=True):
         one, other = (sorted(image.tobytes() for image in data.images) for data in (written, original))
         assert one == other
     assert [path.name for path in tmp_path.iterdir()] == ["digits"]

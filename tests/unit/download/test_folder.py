@@ -129,6 +129,12 @@ def test_the_layouts_of_other_tools_are_read(tmp_path: Path, names: tuple[str, s
     assert 5 in seeds_of(data.train.images)
 
 
+def test_without_a_picture_for_validation_its_folder_is_an_error(tmp_path: Path) -> None:
+    write(tmp_path, {"train/cat": [1, 2], "train/dog": [3, 4], "val/cat": [5], "test/cat": [5, 6], "test/dog": [7]})
+    with pytest.raises(UserError, match="has a folder for validation, and none of its pictures is used"):
+        load(tmp_path)
+
+
 def test_a_class_may_have_the_name_of_a_part(tmp_path: Path) -> None:
     data = load(write(tmp_path, {"train": range(10), "bus": range(20, 30)}))
     assert data.train.classes == ["bus", "train"]
