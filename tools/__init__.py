@@ -1,7 +1,14 @@
 """Command-line tools for people and continuous integration: python -m tools.<name>."""
 
 import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from types import TracebackType
+
+
+def make_parser(tool: str, description: str | None) -> ArgumentParser:
+    """Return a parser of the arguments of `python -m tools.<tool>`; its help shows the description as it is."""
+    prog = f"python -m tools.{tool}"
+    return ArgumentParser(prog=prog, description=description, formatter_class=RawDescriptionHelpFormatter)
 
 
 def _report_exception(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:

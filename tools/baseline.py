@@ -4,7 +4,6 @@ They are trained on as many of the network's training images as fit in about hal
 pixels. Prints a table in Markdown, and judges each difference with McNemar's exact test.
 """
 
-import argparse
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -27,6 +26,7 @@ from src.compare.comparison import mcnemar
 from src.params.params import read_params
 from stages.evaluate import PREDICTIONS, TEST
 from stages.split import SPLIT, TRAIN
+from tools import make_parser
 
 SIDE = 32  # pixels
 BUDGET = 8_000_000  # pixels of all training images together
@@ -34,7 +34,7 @@ ALPHA = 0.05
 
 
 def main() -> None:
-    argparse.ArgumentParser(prog="python -m tools.baseline", description=__doc__).parse_args()
+    make_parser("baseline", __doc__).parse_args()
     train, test, split = Dataset.load(TRAIN), Dataset.load(TEST), Split.load(SPLIT)
     names = np.array(test.classes)[test.labels].tolist()
     predictions = read_csv(PREDICTIONS, Prediction)

@@ -18,6 +18,7 @@ from src.compare.git import WORKSPACE
 from src.compare.markdown import comparison_markdown, seeds_markdown, short_name
 from src.compare.page import comparison_page
 from src.compare.revisions import read_images, read_result, read_seeds
+from tools import make_parser
 
 
 def main() -> int:
@@ -72,9 +73,7 @@ def probability(text: str) -> float:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.compare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("compare", __doc__)
     parser.add_argument("base", metavar="BASE")
     parser.add_argument("revision", metavar="REV", nargs="?", default=WORKSPACE, help="default: the workspace")
     parser.add_argument("--alpha", type=probability, default=0.05, help="significance level; default: 0.05")

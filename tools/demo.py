@@ -1,6 +1,5 @@
 """Serve a page, to this computer only, on which the exported model classifies drawings, photos and picture files."""
 
-import argparse
 import base64
 import io
 import os
@@ -21,6 +20,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from src.common.errors import UserError
 from src.export.classifier import Classifier, load_classifier
 from src.pictures.reading import read_picture
+from tools import make_parser
 from tools.predict import MODEL
 
 HOSTS = ["127.0.0.1", "localhost"]
@@ -39,7 +39,7 @@ FONTS = ["system-ui", "sans-serif"]  # those of the default theme are loaded fro
 
 
 def main() -> None:
-    argparse.ArgumentParser(prog="python -m tools.demo", description=__doc__).parse_args()
+    make_parser("demo", __doc__).parse_args()
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow refuses pictures with twice as many
     exit_on_interrupt(quiet=True)
     with TemporaryDirectory(prefix="demo-") as uploads:  # only for this user, and deleted at the end

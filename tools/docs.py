@@ -1,6 +1,5 @@
 """Write docs/parameters.md, and the comments and missing parameters in params.yaml, from the parameter models."""
 
-import argparse
 from pathlib import Path
 
 from src.common.cli import run_cli
@@ -8,12 +7,13 @@ from src.common.files import write_bytes
 from src.common.params import PARAMS, read_yaml
 from src.params.documentation import render_params, render_reference
 from src.params.params import fill_in_defaults
+from tools import make_parser
 
 REFERENCE = Path("docs/parameters.md")
 
 
 def main() -> None:
-    argparse.ArgumentParser(prog="python -m tools.docs", description=__doc__).parse_args()
+    make_parser("docs", __doc__).parse_args()
     write_bytes(PARAMS, render_params(fill_in_defaults(read_yaml(PARAMS), PARAMS)).encode())
     write_bytes(REFERENCE, render_reference().encode())
     print(f"docs: wrote {REFERENCE} and the comments in {PARAMS}")

@@ -1,6 +1,5 @@
 """Print the loss curves and the confusion matrix as Markdown that GitHub renders."""
 
-import argparse
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -11,10 +10,11 @@ from src.common.cli import run_cli
 from src.common.files import read_csv
 from src.common.metrics import most_confused
 from src.common.text import count, markdown_table
+from tools import make_parser
 
 
 def main() -> None:
-    argparse.ArgumentParser(prog="python -m tools.plots", description=__doc__).parse_args()
+    make_parser("plots", __doc__).parse_args()
     print(curves_markdown(read_csv(Path("data/train/history.csv"), EpochMetrics)))
     print(confusion_markdown(read_csv(Path("data/evaluate/errors.csv"), Error)))
 

@@ -23,6 +23,7 @@ from src.common.sprites import make_sprite_sheet
 from src.common.text import describe_top_classes, show
 from src.export.classifier import load_classifier
 from src.pictures.reading import is_ignored, read_picture
+from tools import make_parser
 
 MODEL = Path("data/export/model.onnx")
 # On MNIST's test images, most errors of the default network are among the few that it predicts with less confidence.
@@ -107,9 +108,7 @@ def print_results(
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.predict", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("predict", __doc__)
     parser.add_argument(
         "pictures",
         metavar="PICTURE",

@@ -4,7 +4,6 @@ A recipe sets every parameter outside the download section: to the value in reci
 to the default. Comments in params.yaml are kept.
 """
 
-import argparse
 import io
 from itertools import zip_longest
 from pathlib import Path
@@ -18,14 +17,13 @@ from src.common.files import write_bytes
 from src.common.params import PARAMS, read_yaml
 from src.params.documentation import render_params
 from src.params.params import fill_in_defaults, read_recipe
+from tools import make_parser
 
 RECIPES = Path("recipes")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.recipe", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("recipe", __doc__)
     parser.add_argument("name", metavar="NAME", nargs="?", help="the recipe to write; if omitted, list the recipes")
     name: str | None = parser.parse_args().name
     print(apply_recipe(name) if name else list_recipes())

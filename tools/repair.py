@@ -4,7 +4,6 @@ A broken dvc.lock is replaced by Git's version and a broken .dvc/tmp/rwlock is r
 from the run cache what the former had recorded since. The broken files are kept beside them as *.broken.
 """
 
-import argparse
 import json
 import subprocess
 from collections.abc import Callable
@@ -19,13 +18,14 @@ from voluptuous import Invalid
 from src.common.cli import run_cli
 from src.common.errors import UserError
 from src.common.files import write_bytes
+from tools import make_parser
 
 CONFLICT = "<<<<<<< "
 LOCK, RWLOCK = Path("dvc.lock"), Path(".dvc/tmp/rwlock")
 
 
 def main() -> None:
-    argparse.ArgumentParser(prog="python -m tools.repair", description=__doc__).parse_args()
+    make_parser("repair", __doc__).parse_args()
     for record in Path().glob("*.dvc"):
         if record.is_file() and CONFLICT in record.read_text(encoding="utf-8"):
             raise UserError(

@@ -5,18 +5,15 @@ that are in Git, such as the metrics. Without them, no colleague's `dvc repro --
 Exit code: 1 if something cannot be pushed, 2 for usage errors, otherwise 0.
 """
 
-import argparse
-
 from dvc.repo import Repo
 
 from src.common.cli import run_cli
 from src.common.errors import UserError
+from tools import make_parser
 
 
 def main() -> None:
-    argparse.ArgumentParser(
-        prog="python -m tools.share", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    ).parse_args()
+    make_parser("share", __doc__).parse_args()
     try:
         with Repo() as repo, repo.lock:
             remote = repo.cloud.get_remote_odb(None, "push", hash_name="md5-dos2unix")

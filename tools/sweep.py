@@ -5,7 +5,6 @@ the section evaluate are results of one setting. Nothing is run: DVC runs the ex
 Exit code: 1 if there are no results, 2 for usage errors, otherwise 0.
 """
 
-import argparse
 from pathlib import Path
 
 from src.common.cli import run_cli
@@ -14,12 +13,11 @@ from src.report.plots import to_png
 from src.sweep.markdown import sweep_markdown
 from src.sweep.plot import sweep_plot
 from src.sweep.sweep import count_unfinished, read_sweep
+from tools import make_parser
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.sweep", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("sweep", __doc__)
     parser.add_argument("patterns", metavar="PATTERN", nargs="*", help="default: all experiments")
     parser.add_argument("--plot", type=Path, metavar="PATH", help="also write a PNG of the settings and their seeds")
     arguments = parser.parse_args()
