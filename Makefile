@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 # The revision that `compare`, `summary` and `gate` compare the workspace with.
 BASE ?= main
-export BASE # which recipes quote, because a branch can have any name
+export BASE # the commands below quote it, because a branch can have any name
 
 # The accuracy that `gate` requires.
 MIN_ACCURACY ?= 0.99
