@@ -1,9 +1,10 @@
 """Measure the default recipe on people's own images, and what they might use instead, on several folders of pictures.
 
 `python -m benchmarks.own_images` writes the data sets as PNG files to a temporary folder, or to --folder, where a later
-run finds them again. It needs Debian's packages PACKAGES. On the test sets, it measures each of --recipes over seeds,
-and an SVC and a logistic regression from scikit-learn on the pixels, and prints a table. To choose parameters, which -S
-sets, use --validation: it measures on the validation images instead, and leaves out scikit-learn.
+run finds them again. It needs the Debian packages in PACKAGES. On the test sets, it measures each of --recipes over
+seeds, and a random forest, an SVC and a logistic regression from scikit-learn on the pixels, and prints a table. To
+choose parameters, which -S sets, use --validation: it measures on the validation images instead, and leaves out
+scikit-learn.
 """
 
 import stages  # noqa: F401, I001  # before PyTorch is imported, it sets how PyTorch's threads wait for each other

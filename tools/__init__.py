@@ -17,5 +17,5 @@ def _report_exception(kind: type[BaseException], error: BaseException, traceback
         sys.__excepthook__(kind, error, traceback)
 
 
-# Here, because it must also hold while a tool imports its modules, which takes most of the time of some.
+# Set here so that it also applies while a tool imports its modules, which takes most of the time of some.
 sys.excepthook = _report_exception

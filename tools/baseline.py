@@ -1,7 +1,7 @@
 """Compare the network with a random forest and logistic regression on the pixels of the same images.
 
-They are trained on as many of the network's training images as fit in about half a minute, reduced to at most 32x32
-pixels. Prints a table in Markdown, and judges each difference with McNemar's exact test.
+They are trained on as many of the network's training images as they can learn from in about half a minute, reduced to
+at most 32x32 pixels. Prints a table in Markdown, and judges each difference with McNemar's exact test.
 """
 
 import warnings
@@ -56,7 +56,14 @@ def main() -> None:
         table.append((name, f"{len(used):,}", f"{theirs.mean():.2%}", gained, lost, f"{p_value:.2g}"))
         better = "better" if gained > lost else "worse"
         verdicts.append(f"{better} than the {name}" if p_value < ALPHA else f"not clearly different from the {name}")
-    header = ("classifier", "training images", "test accuracy", "only the network is right", "only it is right", "p")
+    header = (
+        "classifier",
+        "training images",
+        "test accuracy",
+        "only the network is right",
+        "only the baseline is right",
+        "p",
+    )
     print("\n".join(markdown_table(header, table)))
     print(f"On {count('test image', len(ours))}, the network is {' and '.join(verdicts)} (McNemar's exact test).")
 

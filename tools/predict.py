@@ -1,6 +1,6 @@
 """Classify pictures with the exported model.
 
-A picture becomes an image for the network in the same way as those that it was trained on; for handwriting, it must be
+A picture becomes an image for the network in the same way as the training pictures did; for handwriting, it must be
 a photo, scan or drawing of one character. Exit code: 1 if there is no model or a picture cannot be read (the others are
 still classified), 2 for usage errors, otherwise 0.
 """
@@ -119,7 +119,7 @@ def parse_arguments() -> argparse.Namespace:
     formats.add_argument("--json", action="store_true", help="print JSON, with the probabilities of all classes")
     formats.add_argument("--csv", action="store_true", help="print CSV")
     parser.add_argument(
-        "--top", type=count, metavar="N", help="show the N most probable classes (default: 3; JSON: all)"
+        "--top", type=positive_number, metavar="N", help="show the N most probable classes (default: 3; JSON: all)"
     )
     parser.add_argument(
         "--seen",
@@ -130,7 +130,7 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def count(text: str) -> int:
+def positive_number(text: str) -> int:
     """Convert an argument to a number of at least 1, for argparse."""
     if (number := int(text)) < 1:
         raise ValueError

@@ -1,7 +1,8 @@
 """Repair DVC's lock files if a kill has left them empty or cut off, as DVC rewrites them in place.
 
 A broken dvc.lock is replaced by Git's version and a broken .dvc/tmp/rwlock is removed; the next `dvc repro` restores
-from the run cache what the former had recorded since. The broken files are kept beside them as *.broken.
+from the run cache what the broken dvc.lock had recorded since that commit. The broken files are kept beside the others
+as *.broken.
 """
 
 import json

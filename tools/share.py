@@ -22,7 +22,8 @@ def main() -> None:
             # DVC does not say which records could not be pushed.
             records = {remote.fs.name(path) for path in remote.fs.find(remote.fs.join(remote.path, "runs"))}
     except Exception as error:
-        # Every kind of remote has a library, and errors, of its own. Python's are bugs, or changes in DVC.
+        # Every kind of remote has a library with its own errors. Built-in exceptions other than OSError point to a bug
+        # here, or to a change of DVC's API.
         if type(error).__module__ == "builtins" and not isinstance(error, OSError):
             raise
         raise UserError(str(error)) from None

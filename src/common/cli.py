@@ -53,7 +53,7 @@ def run_cli(main: Callable[[], int | None], program: str | None = None) -> NoRet
 
 
 def signal_when_ended(pid: int, number: int) -> None:
-    """Send this process a signal within a second of another one ending, even by SIGKILL."""
+    """Send this process a signal within a second after another process ends, even if it is killed."""
     import psutil  # not above, so that a stage can say that packages are missing
 
     def wait() -> None:

@@ -82,7 +82,7 @@ def md5(data: bytes) -> str:
 def save_arrays(path: Path, **arrays: np.ndarray) -> None:
     """Write an uncompressed .npz file whose bytes depend on the arrays alone, without a copy of them in memory.
 
-    np.savez writes members whose size it does not announce, for which Python versions write different zip headers.
+    np.savez does not state the sizes in advance, for which Python versions write different zip headers.
     """
     with open_atomically(path) as file, zipfile.ZipFile(file, "w") as archive:
         for name, array in arrays.items():
@@ -119,7 +119,7 @@ def load_arrays(path: Path, **layouts: tuple[type[np.generic], int]) -> dict[str
 def _load_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
     with archive.open(name) as member:
         array = np.lib.format.read_array(member, allow_pickle=False)
-        if member.read():  # and only at its end is the member's checksum compared
+        if member.read():  # zipfile compares the checksum only at the end
             raise ValueError(f"{name} is longer than its header says")
     return array
 

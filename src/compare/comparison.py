@@ -22,11 +22,12 @@ Verdict = Literal["better", "worse", "no evidence either way"]
 class Comparison(NamedTuple):
     """Two results and how they differ, on test images that both have, judged by the labels of `other`.
 
-    fixed: indices in base's test set; broken, errors_in_both: in other's. images: the number of compared images.
-    added, removed: the numbers of images that only other or only base has. relabelled: of the common images. renamed:
-    for a class that only base has, the class that nearly all of its images have in other; dropped: those of base for
-    which there is none. new: the number of common images, not compared, whose class in other is unknown to base, which
-    could not be right there. detectable is in images.
+    fixed: indices in base's test set. broken, errors_in_both: indices in other's.
+    images: the number of compared images. detectable: the smallest net change, in images, that is likely to be noticed.
+    added, removed: the numbers of images that only other or only base has. relabelled: of the common images.
+    renamed: for a class that only base has, the class that nearly all of its images have in other.
+    dropped: the classes of base without a counterpart in other.
+    new: the number of common images, not compared, whose class in other is unknown to base.
     """
 
     base: Result

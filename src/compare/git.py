@@ -52,8 +52,8 @@ def find_commit(revision: str) -> str:
     found = [commit for ref in (*(each.ref for each in experiments), revision) if (commit := _parse(ref))]
     if len({*found}) > 1:
         raise UsageError(
-            f"{revision} is an experiment, and also another revision; use {experiments[0].ref} for the experiment, and"
-            f" {found[-1]} for the other"
+            f"{revision} names both an experiment and another Git revision; use {experiments[0].ref} for the"
+            f" experiment, or {found[-1]} for the revision"
         )
     if found:
         return found[0]

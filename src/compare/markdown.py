@@ -25,7 +25,7 @@ def comparison_markdown(comparison: Comparison) -> str:
             " percentage points) would be detected four times out of five; smaller changes are detected less often."
         )
     elif fixed + broken == 0:
-        power = "No image is right on one side only."
+        power = "No image was classified correctly by only one of the two."
     else:
         power = (
             f"Too few images differ for a verdict: at least {comparison.detectable} would have to differ, all in the"
@@ -65,9 +65,9 @@ def data_sentences(comparison: Comparison, quote: str = "") -> list[str]:
         known = f", except for {comparison.new:,} of classes that {comparison.base.name} does not know"
         sentences.append(
             f"The test sets differ: {comparison.added:,} images added, {comparison.removed:,} removed,"
-            f" {comparison.relabelled:,} relabelled. Compared are the {comparison.images:,} images that both"
-            f" have{known if comparison.new else ''}, with the labels of {comparison.other.name}: accuracy"
-            f" {before:.2%} before, {after:.2%} after. The metrics below are of each side's whole test set."
+            f" {comparison.relabelled:,} relabelled. The comparison covers the {comparison.images:,} images that"
+            f" both have{known if comparison.new else ''}, with the labels of {comparison.other.name}; accuracy on"
+            f" them: {before:.2%} before, {after:.2%} after. The metrics below are of each side's whole test set."
         )
     if comparison.renamed:
         renamed = ", ".join(f"{old} is {new}" for old, new in comparison.renamed.items())

@@ -16,6 +16,7 @@ from ruamel.yaml.error import YAMLError
 from src.common.artifacts import Error, TestImage
 from src.common.errors import UserError, recreate
 from src.common.files import md5, parse_csv
+from src.common.params import flatten
 from src.common.sprites import split_sprite_sheet
 from src.compare.git import WORKSPACE, find_commit, list_experiments, read_file
 from src.network.params import NO_BACKBONE
@@ -77,29 +78,27 @@ def read_result(revision: str) -> Result:
     try:
         stages = YAML(typ="safe").load(contents[LOCK])["stages"]
         sections: dict[str, Any] = {}
+        deps = {name: _hashes(stages[name], "deps") for name in MEASURED}
         inputs: dict[tuple[str, str], str] = {}
         outputs: dict[str, str] = {}
         for name in MEASURED:
             sections |= stages[name].get("params", {}).get("params.yaml", {})
-            dependencies = _hashes(stages[name], "deps")
-            inputs |= {(name, path): recorded for path, recorded in dependencies.items() if path.startswith(INPUTS)}
+            inputs |= {(name, path): recorded for path, recorded in deps[name].items() if path.startswith(INPUTS)}
             outputs |= _hashes(stages[name], "outs")
-        evaluated = _hashes(stages["evaluate"], "deps")
-        if evaluated[MODEL] != outputs[MODEL]:
+        if deps["evaluate"][MODEL] != outputs[MODEL]:
             raise UserError("the model was trained again after its evaluation; run `dvc repro` there")
         for path in (*METRICS, ERRORS, TEST_IMAGES):
             _check_hash(path, contents[path], outputs[path])
         train_metrics, test_metrics = (json.loads(contents[path]) for path in METRICS)
-        metrics = _flatten(train_metrics | test_metrics)
+        metrics = flatten(train_metrics | test_metrics)
         errors = {error.index: error for error in parse_csv(contents[ERRORS], Error, Path(ERRORS))}
         _check_metrics(metrics, len(errors))
-        params, current = _flatten(sections), YAML(typ="safe").load(contents[PARAMS])
-        current = _flatten({section: current.get(section, {}) for section in sections})
+        params, current = flatten(sections), YAML(typ="safe").load(contents[PARAMS])
+        current = flatten({section: current.get(section, {}) for section in sections})
         not_run = sorted(key for key in params | current if params.get(key) != current.get(key))
-        trained = _hashes(stages["train"], "deps")
-        not_run += _changed_data(revision, _hashes(stages["download"], "deps") | trained) + _changed_code(revision)
+        not_run += _changed_data(revision, deps["download"] | deps["train"]) + _changed_code(revision)
         if (backbone := params.get(BACKBONE, NO_BACKBONE)) != NO_BACKBONE:  # another file of this name is another value
-            params[BACKBONE] = f"{backbone}, MD5 {trained.get(Path(backbone).as_posix(), 'unknown')[:7]}"
+            params[BACKBONE] = f"{backbone}, MD5 {deps['train'].get(Path(backbone).as_posix(), 'unknown')[:7]}"
         return Result(revision, params, not_run, metrics, errors, contents[TEST_IMAGES], inputs, outputs[IMAGES])
     except YAMLError:
         message = f"the result of {revision} cannot be read: {LOCK} or {PARAMS} is not valid YAML, as during a merge"
@@ -205,10 +204,3 @@ def _check_hash(path: str, contents: bytes, recorded: str) -> None:
 
 def _hashes(stage: dict[str, Any], kind: str) -> dict[str, str]:
     return {entry["path"]: entry.get("md5", "") for entry in stage.get(kind, [])}
-
-
-def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        flat |= _flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat

@@ -38,7 +38,7 @@ class PictureFile(NamedTuple):
 
 
 class ClassFolders(NamedTuple):
-    """The sorted class names, the files by class and name, and what else was found, with the reason to reject it."""
+    """The sorted class names, the files by class and name, and the rejected paths, each with the reason."""
 
     classes: list[str]
     files: list[PictureFile]
@@ -49,7 +49,7 @@ def list_class_folders(folder: Path) -> ClassFolders:
     """List `train/<class>/*` and, if they exist, `test/<class>/*` and `val/<class>/*`, or else `<class>/*`.
 
     Hidden files, leftovers of programs and README.md at the top are left out. Raise UserError if the folder is missing
-    or not laid out like this, or there are not at least two classes with pictures, the same in both parts.
+    or not laid out like this, or if there are not at least two classes with pictures, the same in training and test.
     """
     if not folder.is_dir():
         problem = "is not a folder" if folder.exists() else "does not exist"
@@ -82,7 +82,10 @@ def list_class_folders(folder: Path) -> ClassFolders:
 
 
 def _find_parts(folder: Path) -> dict[str, Path]:
-    """Return the folders of the parts; without one for testing, that of train is the part with an empty name."""
+    """Return the folders of the parts; without one for testing, the part of train has an empty name.
+
+    From that part, test pictures are still to be chosen.
+    """
     parts: dict[str, Path] = {}
     for entry in _list_entries(folder):
         part = PARTS.get(entry.name.casefold())
@@ -155,7 +158,9 @@ def _check_classes(folder: Path, classes: Sequence[str], found: dict[str, dict[s
         # Only the pictures for validation may lack classes.
         if in_part.keys() - trained or (part == "test" and trained - in_part.keys()):
             listed = "".join(f"\n  {name or 'train'}: {_join(sorted(one))}" for name, one in found.items())
-            raise UserError(f"{folder}: all parts must have the same classes, but they have{listed}")
+            raise UserError(
+                f"{folder}: training and test must have the same classes, and validation no others; found:{listed}"
+            )
     if len(classes) < 2:
         only = f"only the class {show(classes[0])}" if classes else "no folder of a class"
         raise UserError(f"{folder} has {only}, and at least two classes are needed; {_advice(folder)}")

@@ -104,10 +104,10 @@ class Decisions:
             else:
                 corrected[row] = index_of[first.label]
         if unknown:
-            known = f"known are {', '.join(map(show, classes))}, and {LEAVE_OUT} to leave a picture out"
+            known = f"the classes are {', '.join(map(show, classes))}; use {LEAVE_OUT} to leave a picture out"
             ordered = sorted(unknown, key=lambda decision: decision.line)
             lines = abridge([f"line {decision.line}: {show(decision.label)}" for decision in ordered])
-            raise UserError(listing(f"{self.path} has unknown classes; {known}:", lines))
+            raise UserError(listing(f"{self.path} has unknown classes ({known}):", lines))
         self._report(applied, used)
         return Corrections(corrected, kept, decided, applied)
 
@@ -124,7 +124,7 @@ class Decisions:
             lines = abridge([f"line {decision.line}: {show(decision.picture)}" for decision in unused])
             title = (
                 f"download: {self.path}: lines without effect: {len(unused):,}; they match no picture of this dataset,"
-                " or the part does not match, which is test for test pictures and empty for all others:"
+                " or have the wrong part, which is test for a test picture and empty for any other:"
             )
             print(listing(title, lines))
 
@@ -163,7 +163,7 @@ def _check_line(path: Path, line: int, values: dict[str, str], delimiter: str) -
     if None in values:
         problem = "has more values than there are columns; a name with a comma must be in double quotes"
     elif delimiter == ";" and not values["label"] and "," in values["file"]:
-        problem = "has no ; between its values, but the first line has"
+        problem = "is not separated by ;, unlike the first line"
     elif bool(values["file"]) == bool(values["digest"]):
         problem = "needs either a file or a digest"
     elif values["part"] not in ("", "test"):

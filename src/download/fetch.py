@@ -41,7 +41,10 @@ def fetch_url(url: str, timeout: float) -> bytes:
 def _fetch_url(url: str, timeout: float) -> bytes:
     request = Request(url, headers={"User-Agent": "python"})
     try:
-        response = _with_timeout(timeout, lambda: urlopen(request, timeout=timeout))
+        opening = _start(lambda: urlopen(request, timeout=timeout))  # whose timeout does not cover DNS lookups
+        if not wait([opening], timeout).done:
+            raise TimeoutError(f"no response within {timeout:g} s")
+        response = opening.result()
     except URLError as error:
         if getattr(error, "code", None) == 404 or isinstance(error.reason, FileNotFoundError):
             raise FileNotFoundError("not found") from None
@@ -84,14 +87,6 @@ def _start(call: Callable[[], Any]) -> Future[Any]:
 
     threading.Thread(target=run, daemon=True).start()
     return future
-
-
-def _with_timeout(seconds: float, call: Callable[[], Any]) -> Any:
-    """Return call's result; raise TimeoutError if it takes too long. urlopen's timeout does not cover DNS lookups."""
-    future = _start(call)
-    if not wait([future], seconds).done:
-        raise TimeoutError(f"no response within {seconds:g} s")
-    return future.result()
 
 
 def fetch_npm(package: str, folder: str) -> dict[str, bytes]:

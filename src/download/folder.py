@@ -28,7 +28,7 @@ from src.pictures.fitting import make_input
 from src.pictures.reading import DIGEST_SIZE, read_picture
 
 MEMORY_FACTOR = 2  # peak memory relative to the images: measured 1.92 for 28x28 pixels by benchmarks/folder.py
-PRIORITY = {"test": 0, "validation": 1}  # of the parts that keep a picture of which there are copies
+PRIORITY = {"test": 0, "validation": 1}  # which part keeps a picture that has copies; the lowest wins
 SMALL_CLASS = 25  # pictures; with fewer, chance could leave too few on one side
 CHUNK = 64  # pictures that a worker process decodes at a time, at most
 
@@ -47,9 +47,9 @@ def load_folder(params: DownloadParams, decisions: Decisions = NO_DECISIONS) -> 
     preprocessing = params.preprocessing()
     images, digests = _decode(found, params, preprocessing)
     copies = _find_copies(found.files, digests)
-    in_test = _choose_test(found, list(copies), digests, params.test_fraction)
-    labels = np.array([file.label for file in found.files], np.int64)
     pictures = list(copies)
+    in_test = _choose_test(found, pictures, digests, params.test_fraction)
+    labels = np.array([file.label for file in found.files], np.int64)
     labels[pictures], kept, decided, applied = decisions.apply(
         found.classes,
         labels[pictures],
@@ -68,7 +68,8 @@ def load_folder(params: DownloadParams, decisions: Decisions = NO_DECISIONS) -> 
     validation = np.flatnonzero([found.files[row].part == "validation" for row in train])
     if not len(validation) and any(file.part == "validation" for file in found.files):
         missing.append(
-            f"{params.folder} has a folder for validation, and none of its pictures is used; add some or remove it"
+            f"no picture in the validation folder of {params.folder} is used: they are copies of test pictures, or left"
+            " out by labels.csv; add others, or remove that folder"
         )
     if problems := unusable + missing:
         raise UserError("\n".join(problems))
@@ -249,7 +250,7 @@ def _report_copies(files: Sequence[PictureFile], groups: Collection[Sequence[int
     if lines:
         left_out = sum(len(group) - 1 for group in groups)
         copies = "copy" if left_out == 1 else "copies"
-        print(listing(f"download: {left_out:,} {copies} left out; of each line, only the first file is used:", lines))
+        print(listing(f"download: {left_out:,} {copies} left out; only the first file on each line is used:", lines))
 
 
 def _name_copies(files: Sequence[PictureFile], group: Sequence[int]) -> str:

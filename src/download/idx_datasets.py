@@ -65,7 +65,7 @@ def fetch_idx_dataset(params: DownloadParams) -> tuple[Dataset, Dataset]:
 
 
 def import_torchvision() -> Any:
-    """Import torchvision, which takes seconds, also beside a PyTorch without CUDA.
+    """Import torchvision, which takes seconds, even with a PyTorch without CUDA.
 
     torchvision's published wheel is built for CUDA. Without CUDA, its compiled part does not load, and the import fails
     on two operators ("operator torchvision::nms does not exist") that this part would have registered. For what is

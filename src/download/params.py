@@ -49,21 +49,22 @@ class DownloadParams(Section):
     channels: Auto | Literal[1, 3] = parameter(
         "auto",
         "Channels of the images made from a folder's pictures: 1 is grey, 3 is RGB; auto is RGB if more than 1% of the"
-        " pictures have colour. With fit: character, auto is grey, and 28 pixels.",
+        " pictures have colour. With fit: character, auto means grey here, and 28 pixels for image_size.",
     )
     fit: InputFit = parameter(
         "crop",
         "How your own pictures become images of the right shape: crop keeps the centre, pad adds a border, stretch"
-        " distorts; character isolates and frames one character, as MNIST does. For folder; for idx when predicting,"
-        " and character also at download.",
+        " distorts; character isolates and frames one character, as MNIST does. Applies to folder; to idx only when"
+        " predicting, except that character also applies at download.",
     )
     background: Literal["white", "black"] = parameter(
-        "white", "What is behind the transparent pixels of your own pictures. For folder and, when predicting, idx."
+        "white",
+        "What is behind the transparent pixels of your own pictures. Applies to folder and, when predicting, to idx.",
     )
     bits: int = parameter(
         16,
-        "Significant bits of integer samples of more than 8 bits: 12 for many cameras and microscopes. The upper 8 of"
-        " these are kept. For folder and, when predicting, idx.",
+        "How many bits of an integer sample wider than 8 bits are used: 12 for many cameras and microscopes; the upper"
+        " 8 of these bits are kept. Applies to folder and, when predicting, to idx.",
         "bits",
         ge=8,
         le=16,

@@ -60,11 +60,10 @@ class Classifier(NamedTuple):
     def compare_with_training(self, image: np.ndarray) -> str:
         """Say how an image (C, H, W) differs from all training images, or return an empty string."""
         differences = []
-        for (name, largest), (low, high), value in zip(
-            (("brightness", 255), ("contrast", 127.5)),
-            (self.description.brightness, self.description.contrast),
-            measure_images(image[None])[0],
-            strict=True,
+        brightness, contrast = measure_images(image[None])[0]
+        for name, value, (low, high), largest in (
+            ("brightness", brightness, self.description.brightness, 255),
+            ("contrast", contrast, self.description.contrast, 127.5),
         ):
             margin = 1 + (high - low) / 10  # but not so much that nothing could be outside
             if not low - min(margin, low / 2) <= value <= high + min(margin, (largest - high) / 2):

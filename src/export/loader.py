@@ -53,8 +53,8 @@ picture = picture.resize(size)
 
 def loader_code(preprocessing: Preprocessing, channels: int) -> str:
     """Return Python code, at most 25 lines, that classifies the picture named on the command line."""
-    mode, axes = ("RGB", ".transpose(2, 0, 1)[None]") if channels == 3 else ("L", "[None, None]")
-    # A character of the dataset's size has no transparency.
+    to_grey, axes = ("", ".transpose(2, 0, 1)[None]") if channels == 3 else ('.convert("L")', "[None, None]")
+    # Images like those of the dataset have no transparency, so any colour will do.
     background = preprocessing.background.replace("paper", "black")
     return f"""\
 import json
@@ -72,7 +72,7 @@ if picture.mode.startswith("I"):  # more than 8 bits
 if picture.has_transparency_data:
     background = Image.new("RGBA", picture.size, "{background}")
     picture = Image.alpha_composite(background, picture.convert("RGBA"))
-picture = picture.convert("RGB"){'.convert("L")' if mode == "L" else ""}
+picture = picture.convert("RGB"){to_grey}
 {LOADERS[preprocessing.fit].code}\
 [probabilities] = session.run(None, {{"images": np.asarray(picture){axes}}})[0]
 print(f"{{model['classes'][probabilities.argmax()]}}: {{probabilities.max():.1%}}")

@@ -61,7 +61,7 @@ class Extractor:
     Grey images are repeated over the channels; then they are scaled to the size that the backbone takes, and normalised
     with ImageNet's mean and standard deviation, or those in the file's metadata. Of features (N, F, h, w), the mean is
     taken. path: of an ONNX file, or of a folder with one and the files that hold its weights. Raise UserError if that
-    is no such network, or needs custom operators.
+    is not such a network, or needs custom operators.
     """
 
     def __init__(self, path: Path, image_shape: tuple[int, int, int], threads: int = 0) -> None:
@@ -86,17 +86,16 @@ class Extractor:
         except Exception as error:  # ONNX's and ONNX Runtime's exceptions have no common base class
             raise UserError(f"model.backbone = {path} cannot be used: {str(error).splitlines()[0]}") from None
         _check_features(together, np.concatenate(alone), path)
-        self.version = onnxruntime.__version__
+        self.options = f"{onnxruntime.__version__} {threads}"
         self.backbone = Backbone(file=file.name, md5=md5, size=size, mean=mean, std=std, features=together.shape[1])
 
     def extract(self, images: np.ndarray) -> np.ndarray:
-        """Compute the features float32 (N, F) of images uint8 (N, C, H, W), or read those of the last time.
+        """Compute the features float32 (N, F) of images uint8 (N, C, H, W), or read them from .features.
 
-        They are kept in the folder .features. Raise UserError if a feature is too large, or not finite.
+        Raise UserError if a feature is too large, or not finite.
         """
         folder = shared_folder(FEATURES)
-        options = f"{self.version} {self.session.get_session_options().intra_op_num_threads}"
-        digest = hashlib.sha256(f"{options} {images.shape}".encode())
+        digest = hashlib.sha256(f"{self.options} {images.shape}".encode())
         digest.update(self.model.SerializeToString(deterministic=True))
         digest.update(np.ascontiguousarray(images).data)
         path = folder / f"{digest.hexdigest()[:16]}.npz"
@@ -221,7 +220,7 @@ def _connect(backbone: Any, image_shape: tuple[int, int, int], size: int, mean: 
     backbone = compose.add_prefix(backbone, PREFIX)
     weights = {tensor.name for tensor in backbone.graph.initializer}
     (taken,) = [entry for entry in backbone.graph.input if entry.name not in weights]
-    taken.type.tensor_type.shape.dim[0].dim_param = "N"  # one picture at a time, in many files
+    taken.type.tensor_type.shape.dim[0].dim_param = "N"  # many files declare a batch of one
     given, *_ = backbone.graph.output
     rank = len(given.type.tensor_type.shape.dim)
     if rank not in (2, 4):

@@ -40,7 +40,7 @@ class ConvNet(nn.Module):
     Max pooling follows the last convolution of a block or, without pool_first, the normalisation after it.
     Maps float images (N, C, H, W) in [0, 1] to float32 log-probabilities (N, K). Raise UserError if the images are
     not larger than the crop, or a block has fewer than 2x2 pixels left to pool. With a backbone, features (N, F) take
-    the place of images, and dropout that of the blocks.
+    the place of images, and a single dropout layer that of the blocks.
     """
 
     def __init__(self, architecture: Architecture) -> None:

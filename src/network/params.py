@@ -18,8 +18,8 @@ class ModelParams(Section):
     backbone: str = parameter(
         NO_BACKBONE,
         "ONNX file of a pretrained network, or a folder with one and its weights, whose features replace the"
-        " convolutions; the folder backbone means none."
-        " With a backbone, of the other parameters only hidden_units, dropout and negative_slope have an effect.",
+        " convolutions; the default, the folder named backbone, means no pretrained network. With one, hidden_units,"
+        " dropout and negative_slope are the only other parameters of model that have an effect.",
         min_length=1,
     )
     crop: NonNegativeInt = parameter(
@@ -31,8 +31,8 @@ class ModelParams(Section):
     conv_channels: Auto | Annotated[list[Annotated[list[Width], Field(min_length=1)]], Field(min_length=1)] = parameter(
         "auto",
         "Output channels of the 3x3 convolutions, one list per block; every block has 2x2 max pooling. auto is [[32,"
-        " 32], [64, 64], [128]], after as many blocks [16] as reduce the shorter side to at most 32 pixels; small"
-        " images have only the blocks that fit.",
+        " 32], [64, 64], [128]], preceded by as many blocks [16] as are needed to reduce the shorter side to at most 32"
+        " pixels; blocks too deep for small images are dropped.",
     )
     pool_first: bool = parameter(
         True,
@@ -52,4 +52,4 @@ class ModelParams(Section):
         while side > LARGEST_SIDE:
             first.append(FIRST_BLOCK)
             side //= 2
-        return first + BLOCKS[: max(1, side.bit_length() - 1)]  # no more than there are pixels to pool for
+        return first + BLOCKS[: max(1, side.bit_length() - 1)]  # without blocks that would have nothing left to pool

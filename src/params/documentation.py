@@ -5,8 +5,6 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic.fields import FieldInfo
-
 from src.params.params import SECTIONS
 
 COMMENT_WIDTH = 118  # characters
@@ -36,8 +34,8 @@ def render_params(values: Mapping[str, Mapping[str, Any]]) -> str:
     lines = [PARAMS_HEADER.rstrip()]
     for section, model in SECTIONS.items():
         lines += ["", f"{section}:"]
-        for key, field in model.model_fields.items():
-            lines += [*_comment_lines(section, key, field), f"  {key}: {format_value(values[section][key])}"]
+        for key, schema in model.model_json_schema()["properties"].items():
+            lines += [*_comment_lines(schema), f"  {key}: {format_value(values[section][key])}"]
     return "\n".join([*lines, ""])
 
 
@@ -47,10 +45,10 @@ def render_reference() -> str:
     for section, model in SECTIONS.items():
         lines += [f"## {section}", "", READERS.get(section, f"Read by `{section}`."), ""]
         lines += ["| parameter | type | range | unit | default | meaning |", "|---|---|---|---|---|---|"]
-        for key, field in model.model_fields.items():
-            type_name, allowed = _describe_type(_schema(section, key))
-            cells = [f"`{key}`", type_name, allowed, _unit(field), f"`{format_value(field.default)}`"]
-            lines.append(f"| {' | '.join([*cells, field.description or ''])} |")
+        for key, schema in model.model_json_schema()["properties"].items():
+            default = f"`{format_value(schema['default'])}`"
+            cells = [f"`{key}`", *_describe_type(schema), schema["unit"], default, schema["description"]]
+            lines.append(f"| {' | '.join(cells)} |")
         lines.append("")
     return "\n".join(lines)
 
@@ -61,24 +59,14 @@ def format_value(value: Any) -> str:
     return value if is_word else json.dumps(value, ensure_ascii=False)
 
 
-def _comment_lines(section: str, key: str, field: FieldInfo) -> list[str]:
-    """Build the comment above a key in params.yaml."""
-    name, allowed = _describe_type(_schema(section, key))
+def _comment_lines(schema: Mapping[str, Any]) -> list[str]:
+    """Build the comment above a key in params.yaml from its JSON schema."""
+    name, allowed = _describe_type(schema)
     if name.startswith("auto or "):
-        allowed = f"auto or {allowed}"
-    details = ", ".join(filter(None, (_unit(field), allowed)))
-    text = f"{field.description} [{details}]" if details else f"{field.description}"
+        allowed = f"auto{',' if ' or ' in allowed else ' or'} {allowed}"
+    details = ", ".join(filter(None, (schema["unit"], allowed)))
+    text = f"{schema['description']} [{details}]" if details else schema["description"]
     return textwrap.wrap(text, COMMENT_WIDTH, initial_indent="  # ", subsequent_indent="  # ")
-
-
-def _unit(field: FieldInfo) -> str:
-    assert isinstance(field.json_schema_extra, dict)
-    return str(field.json_schema_extra["unit"])
-
-
-def _schema(section: str, key: str) -> dict[str, Any]:
-    schema: dict[str, Any] = SECTIONS[section].model_json_schema()["properties"][key]
-    return schema
 
 
 def _describe_type(schema: Mapping[str, Any]) -> tuple[str, str]:

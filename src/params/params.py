@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from src.common.errors import UserError
 from src.common.params import PARAMS, Section, read_yaml
-from src.common.text import listing
+from src.common.text import count, listing
 from src.download.params import DownloadParams
 from src.evaluate.params import EvaluateParams
 from src.network.params import NO_BACKBONE, ModelParams
@@ -62,7 +62,7 @@ def read_params() -> Params:
 
 
 def check_params(document: dict[str, Any], path: Path) -> Params:
-    """Convert the parsed contents of a file, in which no key may be missing, so that the file shows what DVC tracks.
+    """Check the parsed contents of a file. No key may be missing, so that the file shows what DVC tracks.
 
     Raise UserError naming the file, and each invalid key with its value and what is allowed.
     """
@@ -77,8 +77,7 @@ def check_params(document: dict[str, Any], path: Path) -> Params:
             if details["type"] != "missing" and details["loc"][-1:] != ("literal['auto']",)
         ]
     if errors:
-        title = f"{path} has {len(errors)} invalid parameter{'s' if len(errors) > 1 else ''}:"
-        raise UserError(listing(title, errors))
+        raise UserError(listing(f"{path} has {count('invalid parameter', len(errors))}:", errors))
     return params
 
 
@@ -122,7 +121,9 @@ def _describe(details: Any) -> str:
     """Describe one of pydantic's errors."""
     section, *keys = details["loc"] or [""]
     message = details["msg"].removeprefix("Value error, ")
-    types = [key for key in keys[1:] if isinstance(key, str)]  # as pydantic names them, of a value that may be auto
+    types = [
+        key for key in keys[1:] if isinstance(key, str)
+    ]  # pydantic appends the type's name if the value may also be auto
     if types and keys[-1] == types[-1]:
         message += ", or auto"
     keys = [key for key in keys if key not in types]

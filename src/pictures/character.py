@@ -29,42 +29,46 @@ from skimage.filters import gaussian, threshold_otsu
 from src.common.errors import UserError
 
 SIDE, MIN_SIDE = 256, 128  # pixels, to which larger pictures are reduced, and smaller ones enlarged
-MAX_LINE = 0.02  # of the longer side: the width of a printed line
-MIN_RUN, MAX_GAP = 0.2, 0.5  # of the longer side: the length of its straight pieces, and of what is between them
-MIN_LINE, MIN_COVER = 0.9, 0.5  # of the picture's length along it: what it spans, and where it shows
+# Without another unit, lengths are fractions of the picture's longer side.
+MAX_LINE = 0.02  # the width of a printed line
+MIN_RUN, MAX_GAP = 0.2, 0.5  # the length of its straight pieces, and of what is between them
+MIN_LINE, MIN_COVER = 0.9, 0.5  # fractions of the picture along a line: what it spans, and where it shows
 MAX_SLOPE = 5  # pixels, within a piece
 INK = 1.4  # times the darkness of the lines; darker strokes are not erased
 MIN_LINES = 4  # in the same direction; fewer may be strokes or the box of a form
-PAPER = 0.2  # of the longer side; wider than a stroke
-MIN_SHADOW, MAX_SHADOW = 0.4, 0.9  # of the lit paper's brightness
+PAPER = 0.2  # wider than a stroke
+MIN_SHADOW, MAX_SHADOW = 0.4, 0.9  # fractions of the lit paper's brightness
 SHADOW_EDGE = 10  # pixels: how far a shadow's edge is measured on both sides of it
-MIN_SHADOW_EDGE = 0.2  # of the longer side: the length of the edge
+MIN_SHADOW_EDGE = 0.2  # the length of the edge
 FITS = 3  # of a line to the edge; each drops the points far from the last line, as where ink crosses it
-MIN_STRAIGHT = 0.97  # of the pixels: those that are on the right side of the line
-MIN_LIFTED = 0.8  # of the brightest of the picture's four sides, after the shadow is gone; a desk remains darker
-MIN_EDGE = 0.015  # of the brightness per pixel; less is uniform
+MIN_STRAIGHT = 0.97  # fraction of the pixels that are on the right side of the line
+MIN_LIFTED = 0.8  # fraction of the brightest of the four sides, after the shadow is gone; a desk remains darker
+MIN_EDGE = 0.015  # change of brightness per pixel; less is uniform
 MIN_EDGE_ON_FOLDS = 0.06  # folds divide a sheet, and so do hard shadows
-MIN_SHEET = 0.04  # of the picture's area
-MIN_RECTANGLE = 0.9  # of the smallest rectangle around a sheet
-MIN_FRAME = 0.96  # of that around a frame; a D is nearly a rectangle, too
-MIN_SOLID = 0.8  # of a sheet's convex hull, with what lies on it
+MIN_SHEET = 0.04  # fraction of the picture's area
+MIN_RECTANGLE = 0.9  # fraction that a sheet fills of the smallest rectangle around it
+MIN_FRAME = 0.96  # the same for a frame; a D is nearly a rectangle, too
+MIN_SOLID = 0.8  # fraction that a sheet, with what lies on it, fills of its convex hull
 MIN_SOLID_CROPPED = 0.95  # a thick character that fills the picture is more solid than one on paper
-MAX_ASPECT = 2.5  # of a sheet; a straight stroke is longer
-PAPER_BLUR = 1 / 20  # of the longer side: over which the paper below strokes is estimated from its surroundings
-SHADOW_BLUR = 1 / 100  # of the longer side: over which visible paper is averaged, so that edges of shadows stay
+MAX_ASPECT = 2.5  # ratio of a sheet's sides; a straight stroke is longer
+PAPER_BLUR = 1 / 20  # over which the paper below strokes is estimated from its surroundings
+SHADOW_BLUR = 1 / 100  # over which visible paper is averaged, so that edges of shadows stay
 MIN_CONTRAST = 0.1  # between ink and paper (black against white is 1)
 NOISE = 5  # times the noise of the paper: less is no ink
-MIN_COMPONENT = 0.1  # of the largest component's size; smaller components are specks
-MIN_CHARACTER = 0.015  # of the picture's longer side
-MAX_SPECK = 0.1  # of the picture's longer side, where nothing else stands out
-MIN_ON_PIECE = 0.05  # of the picture's longer side, on paper that covers less than half of it
+MIN_COMPONENT = 0.1  # fraction of the largest component's size; smaller components are specks
+MIN_CHARACTER = 0.015
+MAX_SPECK = 0.1  # where nothing else stands out
+MIN_ON_PIECE = 0.05  # on paper that covers less than half of the picture
 MAX_COMPONENTS = 4  # of a character
 NEIGHBOURS = np.ones((3, 3))  # diagonal ones, too
-MIN_HOLE, MIN_CONVEX = 0.25, 0.9  # of a sheet's area, and of its own hull: the hole of a 0 that looks like a sheet
-MAX_UNDERLINE, MIN_UNDERLINED = 0.2, 0.5  # of its length: the height of a line below a character, and of the character
-MAX_CIRCLE = 1.25  # the longer side to the shorter one of a circle around a character; a 0 is longer
-MIN_ENCLOSED = 0.3  # of a circle's height: the height of a character in it
-MIN_GAP = 0.1  # of the height of two characters above each other, between them
+MIN_HOLE, MIN_CONVEX = (
+    0.25,
+    0.9,
+)  # the hole of a 0 that looks like a sheet: fractions of a sheet's area, and of its hull
+MAX_UNDERLINE, MIN_UNDERLINED = 0.2, 0.5  # fractions of a line's length: its height, and that of a character above it
+MAX_CIRCLE = 1.25  # ratio of the sides of a circle around a character; a 0 is longer
+MIN_ENCLOSED = 0.3  # fraction of a circle's height: the height of a character in it
+MIN_GAP = 0.1  # between two characters above each other, as a fraction of their height
 NOTHING = "no ink stands out from the paper; the picture must show one character, darker or lighter than the rest"
 FRAMES = "only frames, sheets or blots stand out from the paper; the picture must show one character"
 
@@ -120,9 +124,11 @@ def erase_lines(grey: np.ndarray) -> np.ndarray:
             if box and box[along].stop - box[along].start >= MIN_LINE * grey.shape[along]:
                 piece = pieces[box] == index
                 if piece.any(across).mean() >= MIN_COVER:
-                    lines.append(np.percentile(darkness[box][piece], 90))  # not of its blurred edges
+                    lines.append(
+                        np.percentile(darkness[box][piece], 90)
+                    )  # the 90th percentile, because edges are blurred
         if len(lines) >= MIN_LINES:
-            line, ink = np.median(lines), np.percentile(darkness, 99.7)  # even of a small character
+            line, ink = np.median(lines), np.percentile(darkness, 99.7)  # high enough to include a small character
             if ink > INK * line:
                 thin &= darkness < (line + ink) / 2
             grey = np.where(thin, grey_opening(np.where(thin, paper, grey), width), grey)
@@ -130,7 +136,7 @@ def erase_lines(grey: np.ndarray) -> np.ndarray:
 
 
 def lift_shadow(grey: np.ndarray) -> np.ndarray:
-    """Brighten the part of the paper that a straight edge, which reaches across the picture, divides from the rest."""
+    """Brighten the part of the paper that a straight edge across the picture cuts off."""
     size = round(PAPER * max(grey.shape)) | 1
     paper = grey_closing(grey, [size] * 2)
     shadow = paper < threshold_otsu(paper)
@@ -172,7 +178,7 @@ def find_sheets(grey: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def is_sheet(region: np.ndarray, solid: float = MIN_SOLID, rectangle: float = MIN_RECTANGLE) -> bool:
-    """Return whether a region is a rectangle, with whatever inside, or solid: strokes of a pen are neither."""
+    """Return whether a region is a rectangle, whatever it contains, or solid: strokes of a pen are neither."""
     corners, area = hull_of(region)
     if area < MIN_SHEET * region.size:
         return False

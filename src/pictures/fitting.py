@@ -28,7 +28,9 @@ def fit_picture(picture: Image.Image, fit: Fit, image_shape: tuple[int, int, int
     """
     channels, height, width = image_shape
     size = width, height
-    picture = _convert(picture, "RGB" if channels == 3 else "L")
+    mode = "RGB" if channels == 3 else "L"
+    if picture.mode != mode:  # convert would copy it
+        picture = picture.convert(mode)
     if fit == "crop":
         picture = ImageOps.fit(picture, size)
     elif fit == "pad":
@@ -51,7 +53,3 @@ def _pad(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
 def _to_array(picture: Image.Image) -> np.ndarray:
     """Return the pixels uint8 (H, W, C) of a picture in mode L or RGB."""
     return np.atleast_3d(np.asarray(picture))
-
-
-def _convert(picture: Image.Image, mode: str) -> Image.Image:
-    return picture if picture.mode == mode else picture.convert(mode)  # convert would copy it

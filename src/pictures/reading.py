@@ -81,7 +81,7 @@ class Picture(NamedTuple):
     samples: np.ndarray
 
     def digest(self) -> bytes:
-        """Hash the samples into 16 bytes; grey as RGB, and opaque pictures as those without transparency.
+        """Hash the samples into 16 bytes; grey counts as RGB, and an opaque alpha channel as none.
 
         This identifies a picture everywhere. No parameter changes it, because it is taken before anything is converted.
         """

@@ -11,7 +11,8 @@ from matplotlib import rc_context
 
 from src.common.artifacts import RELIABLE_ACCURACY, Error, Suspect
 from src.common.metrics import Recall, most_confused, recall_per_class, wilson_interval
-from src.common.sprites import count_rows, make_sprite_sheet
+from src.common.params import flatten
+from src.common.sprites import count_rows, make_sprite_sheet, split_sprite_sheet
 from src.common.text import dataset_name
 from src.report.html import HERE, encode, render, sprite_position, sprite_size
 from src.report.params import ReportParams
@@ -39,7 +40,8 @@ class Chart(NamedTuple):
 
 def build_report(results: Results, params: ReportParams) -> dict[str, bytes]:
     """Draw the plots and render the page; return the file contents by name."""
-    images = results.split_error_images()
+    results.check()
+    images = split_sprite_sheet(results.error_images, len(results.errors))
     validated = not math.isnan(results.history[-1].validation_loss)
     curves = f"{'Losses and validation accuracy' if validated else 'Training loss'} over {len(results.history)} epochs"
     mean = f", mean of {results.members} networks" if results.members > 1 else ""
@@ -65,18 +67,11 @@ def build_report(results: Results, params: ReportParams) -> dict[str, bytes]:
 def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[Chart]) -> str:
     """Render the page; image_size: height and width of an image in pixels."""
     metrics, count = results.metrics, len(results.errors)
-    errors = [
-        {
-            **asdict(error),
-            "position": sprite_position(place, count),
-            "name": _name(results, "test", error.index),
-        }
-        for place, error in enumerate(results.errors)
-    ]
+    errors = _describe(results, "test", results.errors)
     decided = {(decision.digest, decision.label) for decision in results.decisions}
     suspects = [suspect for suspect in results.suspects if (suspect.digest, suspect.label) not in decided]
     shown_suspects = suspects[:SUSPECTS]
-    checks = [*_describe_suspects(results, shown_suspects), *_find_doubtful_test_labels(results, decided)]
+    checks = [*_describe(results, "train", shown_suspects), *_find_doubtful_test_labels(results, decided)]
     low, high = wilson_interval(metrics.images - metrics.errors, metrics.images)
     trained = Counter(results.trained.classes[label] for label in results.trained.labels)
     recall = recall_per_class(results.predictions, results.classes)
@@ -116,7 +111,7 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
         recall=[{**row._asdict(), "bar": _bar(row), "trained": trained[row.name]} for row in recall],
         worst=_worst_class(results.errors, recall),
         layers=results.layers,
-        params=_flatten(results.params),
+        params=flatten(results.params),
         environment=results.environment.model_dump(exclude_none=True),
     )
 
@@ -141,15 +136,15 @@ def _worst_class(errors: Sequence[Error], recall: Sequence[Recall]) -> dict[str,
     return {**worst._asdict(), "errors": predicted.total(), "confused": confused, "count": count}
 
 
-def _describe_suspects(results: Results, suspects: Sequence[Suspect]) -> list[dict[str, Any]]:
-    """Describe suspects, with their places on a sprite sheet of their own."""
+def _describe(results: Results, part: str, rows: Sequence[Error | Suspect]) -> list[dict[str, Any]]:
+    """Describe images of the part train or test, which are on a sprite sheet in this order."""
     return [
         {
-            **asdict(suspect),
-            "position": sprite_position(place, len(suspects)),
-            "name": _name(results, "train", suspect.index),
+            **asdict(row),
+            "position": sprite_position(place, len(rows)),
+            "name": _name(results, part, row.index),
         }
-        for place, suspect in enumerate(suspects)
+        for place, row in enumerate(rows)
     ]
 
 
@@ -197,7 +192,3 @@ def _confusion(errors: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> d
 
 def _is_augmented(params: Mapping[str, Any]) -> bool:
     return any(value for key, value in params.get("augment", {}).items() if key != "clean_epochs")
-
-
-def _flatten(params: Mapping[str, Any]) -> dict[str, Any]:
-    return {f"{section}.{key}": value for section, keys in params.items() for key, value in keys.items()}

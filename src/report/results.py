@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from src.common.artifacts import (
     AppliedDecision,
     Environment,
@@ -18,7 +16,6 @@ from src.common.artifacts import (
 )
 from src.common.dataset import Dataset
 from src.common.errors import UserError, recreate
-from src.common.sprites import split_sprite_sheet
 
 
 class Results(NamedTuple):
@@ -56,8 +53,8 @@ class Results(NamedTuple):
         """The number of networks in the ensemble."""
         return len(self.metrics.members.accuracy) if self.metrics.members else 1
 
-    def split_error_images(self) -> np.ndarray:
-        """Return the misclassified images, uint8 (E, C, H, W); raise UserError if the artifacts are inconsistent."""
+    def check(self) -> None:
+        """Raise UserError if the artifacts do not fit each other."""
         if self.trained.classes != self.classes:
             expected, found = (", ".join(names) for names in (self.trained.classes, self.classes))
             raise UserError(f"the data has the classes {expected}, but metrics.json has {found}; run `dvc repro`")
@@ -69,4 +66,3 @@ class Results(NamedTuple):
             found = f"unknown class {min(unknown)!r}" if unknown else f"{len(self.errors)} rows"
             expected = f"{self.metrics.errors} errors in the classes {', '.join(self.classes)}"
             raise UserError(f"errors.csv has {found}, but metrics.json has {expected}; {recreate('evaluate')}")
-        return split_sprite_sheet(self.error_images, len(self.errors))

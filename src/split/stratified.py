@@ -9,13 +9,13 @@ from src.common.dataset import Dataset, Split
 from src.common.errors import UserError
 from src.split.params import SplitParams
 
-IMBALANCE = 0.1  # images of the smallest class to those of the largest, below which describe_imbalance advises weights
+IMBALANCE = 0.1  # ratio of the smallest class to the largest, below which describe_imbalance advises weights
 
 
 def split_rows(data: Dataset, params: SplitParams) -> Split:
     """Split the rows of the training set, stratified by label, unless the dataset says which ones are for validation.
 
-    In both parts there is an image of every class, if need be in spite of the fraction. Raise UserError if a class has
+    Both parts get an image of every class, even if the fraction has to give way. Raise UserError if a class has
     no image to train on or, where the rows are chosen here, only one.
     """
     labels, needed = data.labels, 1 if len(data.validation) else 2

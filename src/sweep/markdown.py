@@ -44,7 +44,7 @@ def _verdict(sweep: Sweep) -> str:
         return "There is only one setting, so there is nothing to compare."
     tested = [p_value for p_value in sweep.p_values if p_value is not None]
     if not tested:
-        return "No test is possible: the best setting and another one need at least two seeds each."
+        return "No test is possible: the best setting and at least one other need two seeds each."
     method = f"Welch's t-test at alpha = {ALPHA:g}, with Holm's correction for all pairs of settings"
     worse = sum(p_value < ALPHA for p_value in tested)
     if worse == 0:

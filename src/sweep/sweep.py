@@ -70,7 +70,7 @@ def read_sweep(patterns: Sequence[str]) -> Sweep:
         if ACCURACY not in result.metrics:
             reason = "no validation accuracy, as after a refit"
         elif results and result.inputs != results[0].inputs:
-            reason = "run with other code or images than the newest experiment"
+            reason = "run with code or images that differ from the newest experiment's"
         elif any(without_seed(result) == without_seed(other) and share_network(result, other) for other in results):
             reason = "the same training as in an experiment that is counted"
         else:

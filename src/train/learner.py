@@ -64,7 +64,7 @@ class Learner:
         Return the loss of each image, float32 (N,), detached.
         """
         losses = self.image_losses(self.predict(images), labels)
-        # Divided by the number of images and not by the sum of their weights, which is large where rare images are.
+        # Divided by the number of images and not by the sum of their weights, which is large where rare classes occur.
         (losses.sum() / batch).backward()
         return losses.detach()
 

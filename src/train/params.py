@@ -50,7 +50,9 @@ class AugmentParams(Section):
 
 class TrainParams(Section):
     epochs: Auto | Annotated[int, Field(ge=1)] = parameter(
-        "auto", "Maximum number of epochs; auto is as many as make 1,500 steps, but from 8 to 40.", "epochs"
+        "auto",
+        "Maximum number of epochs; auto is the number that gives 1,500 steps, but at least 8 and at most 40.",
+        "epochs",
     )
     batch_size: Auto | Annotated[int, Field(ge=2, le=10**6)] = parameter(
         "auto", "Images per optimizer step; auto is 128, or 32 for fewer than 12,800 training images.", "images"
@@ -62,7 +64,7 @@ class TrainParams(Section):
     weight_decay: float = parameter(0.0, "Weight decay of AdamW; with 0, AdamW is identical to Adam.", ge=0, lt=1)
     shards: int = parameter(
         1,
-        "Number of shards that every batch is cut into, so that as many processes can share the work. Each shard has"
+        "Number of shards that every batch is cut into; at most that many processes can share the work. Each shard has"
         " its own random numbers and BatchNorm statistics, so that this changes the results; the number of"
         " processes does not.",
         ge=1,
@@ -70,22 +72,22 @@ class TrainParams(Section):
     )
     class_weights: Literal["none", "balanced"] = parameter(
         "none",
-        "Weights of the classes in the training and validation loss; balanced weights each class in inverse proportion"
-        " to its number of training images, so that rare classes count as much as common ones.",
+        "Weights of the classes in the training and validation loss; with balanced, each class is weighted in inverse"
+        " proportion to its number of training images, so that rare classes count as much as common ones.",
     )
     skip_easy: float = parameter(
         0.9,
         "Probability of leaving out an easy image, one whose last training loss was below the mean, from the second"
-        " epoch on. From the third, images whose label gets less than 5% are left out as easily, and do not count in"
-        " the mean, if they are more than 4% of all. 0 uses every image; so do fewer than 12,800 training images,"
-        " because that costs little time.",
+        " epoch on. From the third, images to whose label the network gives a probability below 5% are left out with"
+        " the same probability, and do not count in the mean, if they are more than 4% of all. With 0, or with fewer"
+        " than 12,800 training images, every image is used.",
         ge=0,
         lt=1,
     )
     patience: Auto | NonNegativeInt = parameter(
         "auto",
         "Stop early after this many epochs in a row without a lower validation loss; auto is three eighths of the"
-        " epochs, 0 disables it.",
+        " epochs; 0 disables it.",
         "epochs",
     )
     refit: bool = parameter(

@@ -61,7 +61,7 @@ def check_process_count(count: int, params: TrainParams) -> None:
 def launch(count: int, module: str, *arguments: str) -> None:
     """Run `python -m module arguments` in this many processes until all have succeeded.
 
-    If one fails, which then reports why, end the others and this process; raise UserError if one is killed.
+    A process that fails reports why; then end the others and this one. Raise UserError if one is killed.
     """
     # Only needed here, and takes a tenth of a second to import.
     from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
@@ -132,7 +132,7 @@ class Group:
         return items[start:stop]
 
     def gather(self, rows: Tensor) -> Tensor:
-        """Concatenate the rows (M, P) of all processes, as many from each, to (N * M, P)."""
+        """Concatenate the rows (M, P), M the same in each of the N processes, to (N * M, P)."""
         if self.size == 1:
             return rows
         gathered = [torch.empty_like(rows) for _ in range(self.size)]
@@ -162,8 +162,8 @@ class Group:
         for rank, other in enumerate(others, start=1):
             for name in (name for name in first if other[name] != first[name]):
                 raise UserError(
-                    f"{name}: {first[name]} in process 0, but {other[name]} in process {rank}; all processes must be"
-                    " identical in this"
+                    f"{name}: {first[name]} in process 0, but {other[name]} in process {rank}; all processes must"
+                    " agree on this"
                 )
 
     def barrier(self) -> None:
@@ -195,7 +195,7 @@ ALONE = Group()
 def join_group() -> Iterator[Group]:
     """Join the other processes that torchrun has started; only process 0 prints, and only one reports an error."""
     timeout = _read_timeout()
-    # If its launcher is killed, this must not train on beside one that resumes.
+    # If its launcher is killed, this must not train on alongside one that resumes.
     signal_when_ended(os.getppid(), signal.SIGKILL)
     try:
         store, rank, size = next(rendezvous("env://", timeout=timedelta(seconds=timeout)))
@@ -212,7 +212,7 @@ def join_group() -> Iterator[Group]:
                 yield Group(rank, size, timeout)
         dist.destroy_process_group()
     except Exception:
-        with suppress(RuntimeError):  # a store in process 0 has ended with it
+        with suppress(RuntimeError):  # the store is gone if process 0, which hosts it, has ended
             if store.add("errors", 1) > 1:
                 sys.exit(1)
         raise

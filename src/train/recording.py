@@ -28,14 +28,12 @@ def record_gradients(compute: ComputeGradients, network: nn.Module, rows: Tensor
     torch.cuda.current_stream().wait_stream(stream)
     for buffer, value in zip(buffers, before, strict=True):  # BatchNorm's running statistics
         buffer.copy_(value)
-    for parameter in network.parameters():
-        parameter.grad = None
+    network.zero_grad()
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):  # executes nothing
         losses = compute(recorded_rows, batch)
     gradients = [(parameter, parameter.grad) for parameter in network.parameters()]
-    for parameter in network.parameters():
-        parameter.grad = None
+    network.zero_grad()
 
     def replay(rows: Tensor, size: int) -> Tensor:
         if (len(rows), size) != (len(recorded_rows), batch):

@@ -48,16 +48,14 @@ def choose_precision(requested: Precision, device: torch.device, model: ModelPar
     """
     blocks = [FIRST_BLOCK, *BLOCKS] if model.conv_channels == "auto" else model.conv_channels
     channels = [width for block in blocks for width in block]
-    if requested == "auto" and device.type == "cpu" and min(channels[:-1], default=NARROW) < NARROW:
-        return torch.float32
-    if requested == "auto":
-        supported = (
-            torch.cuda.is_bf16_supported(including_emulation=False)
-            if device.type == "cuda"
-            else torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-        )
-        return torch.bfloat16 if supported else torch.float32
-    return torch.bfloat16 if requested == "bf16" else torch.float32
+    if requested != "auto":
+        use = requested == "bf16"
+    elif device.type == "cuda":
+        use = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        supported = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        use = supported and min(channels[:-1], default=NARROW) >= NARROW
+    return torch.bfloat16 if use else torch.float32
 
 
 def make_deterministic(threads: int) -> None:

@@ -44,8 +44,7 @@ def step_in_shards(
             padding = losses.new_zeros(longest - len(losses))
             gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
             computed.append(torch.cat([value.flatten() for value in (*gradients, *averages, losses, padding)]))
-            for parameter in network.parameters():
-                parameter.grad = None
+            network.zero_grad()
     results = group.gather(torch.stack(computed))  # (S, P)
     total = results[0].clone()
     for result in results[1:]:  # one by one: the order of a sum over an axis is PyTorch's choice

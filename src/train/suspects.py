@@ -21,7 +21,7 @@ DOUBTED = 0.5  # up to this score, a label is not suspicious
 # The limit lies this fraction of the way from DOUBTED to the median score of the labels that the trained network
 # rejects: REJECTED for those labels, LEARNED for the others. Chosen with benchmarks/labels.py, on seeds of their own.
 REJECTED, LEARNED = 1 / 2, 3 / 4
-FEW = [1.0] * 3  # scores that count, too, so that one or two rejected labels do not decide
+FEW = [1.0] * 3  # scores added to those of the rejected labels, so that one or two of these do not decide the median
 MAX_LEARNED = 0.15  # of all images; if more were doubted and learned, the network knew too little in the first epochs
 BATCH = 250  # images
 

@@ -74,7 +74,7 @@ def train(
     if params.augment.enabled and params.augment.clean_epochs >= plan.epochs:
         raise UserError(
             f"augment.clean_epochs = {params.augment.clean_epochs}: must be less than the {plan.epochs} epochs that"
-            " train.epochs = auto makes"
+            " train.epochs = auto gives"
         )
     history: list[EpochMetrics] = []
     best_weights: dict[str, Tensor] = {}
@@ -101,7 +101,7 @@ def train(
         print(f"train: stopped early: no lower validation loss for {plan.patience} epochs")
     if is_overfitting(history):
         since, advice = best_epoch(history).epoch, BACKBONE_ADVICE if network.architecture.backbone else ADVICE
-        print(f"train: the validation loss has not fallen since epoch {since}, but the training loss has: {advice}")
+        print(f"train: the validation loss has not fallen since epoch {since}, but the training loss has; {advice}")
     network.load_state_dict(best_weights)
     apply_temperature(network, best_epoch(history).temperature)
     return TrainingRun(history, doubts)

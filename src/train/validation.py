@@ -77,10 +77,10 @@ def _predict_all(learner: Learner, data: LabelledImages) -> Tensor:
 def fit_temperature(log_probabilities: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> float:
     """Return the divisor of log-probabilities (N, K) that minimises their mean weighted loss, between 0.1 and 10.
 
-    class_weights: (K,). A network is too confident after long training on few images, and too little so if trained
-    mostly on hard ones. One label in N counts as if the second most probable class were right, so that a network
-    without an error does not get a temperature near zero. The loss is convex in the inverse of the temperature, so
-    bisection finds where its derivative is zero.
+    class_weights: (K,). A network is too confident after long training on few images, and not confident enough if
+    trained mostly on hard ones. One label in N counts as if the second most probable class were right, so that a
+    network without an error does not get a temperature near zero. The loss is convex in the inverse of the temperature,
+    so bisection finds where its derivative is zero.
     Source: Guo et al., On Calibration of Modern Neural Networks, 2017.
     """
     values = log_probabilities.double()

@@ -121,7 +121,9 @@ def test_a_name_with_two_meanings_is_an_error(repository: Path, compare: Compare
     run("git", "update-ref", f"refs/exps/{head[:2]}/{head[2:]}/main2", head, cwd=repository)
     code, output = compare("main2")
     assert code == 2
-    assert f"main2 is an experiment, and also another revision; use refs/exps/{head[:2]}/{head[2:]}/main2 for" in output
+    assert (
+        f"main2 names both an experiment and another Git revision; use refs/exps/{head[:2]}/{head[2:]}/main2" in output
+    )
     assert compare("base", "refs/heads/main2")[0] == 0
 
 
@@ -292,7 +294,9 @@ def test_test_sets_that_overlap_are_compared_and_gated(repository: Path, compare
     write_result(repository, range(3), first_image=20)  # its errors are images that the base gets wrong, too
     code, text = compare("base", "--gate", "--html", "page.html")
     assert code == 0
-    assert "The test sets differ: 20 images added, 20 removed, 0 relabelled. Compared are the 980 images" in text
+    assert (
+        "The test sets differ: 20 images added, 20 removed, 0 relabelled. The comparison covers the 980 images" in text
+    )
     assert "7 fixed, 0 broken" in text
     assert "20 images added, 20 removed" in (repository / "page.html").read_text()
     write_result(repository, range(30, 60), first_image=20)

@@ -86,7 +86,10 @@ def test_images_of_a_class_that_is_new_are_not_compared() -> None:
     assert (comparison.verdict, comparison.fixed, comparison.broken) == ("worse", [], [*range(20, 30)])
     assert (comparison.images, comparison.new, comparison.renamed, comparison.dropped) == (25, 15, {}, [])
     text = comparison_markdown(comparison)
-    assert "15 relabelled. Compared are the 25 images that both have, except for 15 of classes that a does not" in text
+    assert (
+        "15 relabelled. The comparison covers the 25 images that both have, except for 15 of classes that a does not"
+        in text
+    )
 
 
 def test_a_picture_that_occurs_more_than_once_counts_once() -> None:

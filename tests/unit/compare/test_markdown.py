@@ -39,7 +39,7 @@ def test_code_and_data_that_differ_are_named_and_equal_errors_are_no_lack_of_evi
     text = comparison_markdown(compare(base, other, 0.05))
     assert "\nCode or data that differs: `stages/__main__.py`.\n" in text
     assert "| train.refit | false | true |" in text
-    assert "No image is right on one side only." in text
+    assert "No image was classified correctly by only one of the two." in text
     assert "Code or data" not in comparison_markdown(compare(base, base, 0.05))
 
 
@@ -55,7 +55,9 @@ def test_test_sets_that_differ_are_stated() -> None:
     other = make_result("mine", set(), test_set=range(1, 12), labels={1: "7", 4: "7"})
     text = comparison_markdown(compare(base, other, 0.05))
     assert "The test sets differ: 2 images added, 1 removed, 2 relabelled." in text
-    assert "Compared are the 9 images that both have, with the labels of mine: accuracy 66.67% before, 100.00%" in text
+    assert (
+        "covers the 9 images that both have, with the labels of mine; accuracy on them: 66.67% before, 100.00%" in text
+    )
     assert "Fixed test images (actual, predicted): 1 (4, 9), 2 (relabelled), 5 (relabelled)." in text
     assert "test sets differ" not in comparison_markdown(compare(base, base, 0.05))
 

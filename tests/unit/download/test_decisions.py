@@ -91,7 +91,7 @@ def test_lines_that_contradict_each_other_are_an_error(path: Path) -> None:
     [
         (
             f",{digest(1)},,fish,\n,{digest(0)},,bird,",
-            "has unknown classes; known are cat, dog, and - to leave a picture out:\n  line 2: fish\n  line 3: bird",
+            r"the classes are cat, dog; use - to leave a picture out\):\n  line 2: fish\n  line 3: bird",
         ),
         (f"a.png,{digest(0)},,cat,", "line 2: needs either a file or a digest"),
         (",,,cat,", "line 2: needs either a file or a digest"),
@@ -136,7 +136,7 @@ def test_files_of_spreadsheet_programs_are_read(path: Path) -> None:
 
 def test_lines_of_the_page_in_a_file_with_semicolons_are_named(path: Path) -> None:
     path.write_text(f"file;digest;part;label;note\n,{digest(0)},,dog,\n")
-    with pytest.raises(UserError, match="line 2: has no ; between its values, but the first line has"):
+    with pytest.raises(UserError, match="line 2: is not separated by ;, unlike the first line"):
         read_decisions(path)
 
 

@@ -131,7 +131,7 @@ def test_the_layouts_of_other_tools_are_read(tmp_path: Path, names: tuple[str, s
 
 def test_without_a_picture_for_validation_its_folder_is_an_error(tmp_path: Path) -> None:
     write(tmp_path, {"train/cat": [1, 2], "train/dog": [3, 4], "val/cat": [5], "test/cat": [5, 6], "test/dog": [7]})
-    with pytest.raises(UserError, match="has a folder for validation, and none of its pictures is used"):
+    with pytest.raises(UserError, match="no picture in the validation folder of"):
         load(tmp_path)
 
 

@@ -69,7 +69,7 @@ def test_large_labels_are_classes_and_negative_ones_are_none(tmp_path: Path) -> 
         files = {NAMES[place]: encode_int32_labels(np.resize(labels, size)) for place, size in ((1, 20), (3, 10))}
         write_mirror(tmp_path / name, make_files() | files)
     assert load(tmp_path / "large").train.classes == ["3", "1000000000"]
-    with pytest.raises(UserError, match="a label is -1, but labels must be 0 or more; leave out what has no label"):
+    with pytest.raises(UserError, match="a label is -1, but labels must be 0 or more; remove the images"):
         load(tmp_path / "negative")
 
 

@@ -69,7 +69,7 @@ def test_the_next_suspects_are_shown_when_the_first_are_decided() -> None:
     suspects = [replace(results.suspects[0], digest=f"{number:032x}") for number in range(500, 725)]
     doubtful = [results.test_set[error.index].digest for error in results.errors if error.loss > DOUBTFUL_LOSS]
     page = report_page(results._replace(suspects=suspects), (28, 28), [])
-    assert "200 training or validation images, of the 225 in data/train/suspects.csv that are not" in page
+    assert "200 training or validation images, of the 225 in data/train/suspects.csv that are still" in page
     assert ", then 100 misclassified test images." in page
     confirmed = [
         *(AppliedDecision("train", suspect.digest, suspect.label, suspect.label) for suspect in suspects[:200]),
@@ -148,7 +148,7 @@ def test_the_report_is_four_plots_and_a_page_that_loads_nothing(count: int, memb
     assert ("mean of 3 networks" in page) == (members == 3)
 
 
-@pytest.mark.parametrize(("copies", "text"), [(0, ""), (1, ": 1 file was left out"), (1200, "1,200 files were left")])
+@pytest.mark.parametrize(("copies", "text"), [(0, ""), (1, "once: 1 was left out"), (1200, "once: 1,200 were left")])
 def test_copies_that_were_left_out_are_counted(copies: int, text: str) -> None:
     page = report_page(make_report_results(3, ["cat", "dog"])._replace(copies=copies), (28, 28), [])
     assert text in " ".join(page.split())

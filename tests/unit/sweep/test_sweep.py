@@ -147,7 +147,7 @@ def test_what_cannot_be_counted_is_named_with_the_reason(read: Any) -> None:
     assert sweep.left_out == [
         "c, d: the same training as in an experiment that is counted",
         "e: no validation accuracy, as after a refit",
-        "f: run with other code or images than the newest experiment",
+        "f: run with code or images that differ from the newest experiment's",
         "g has no data/train/metrics.json",
     ]
     assert "Not counted: e: no validation accuracy, as after a refit." in sweep_markdown(sweep, {})
