@@ -33,7 +33,7 @@ from src.pictures.reading import Picture
 from stages.split import SPLIT, TRAIN
 from tools.predict import MODEL, UNSURE
 
-NO_LABEL = -1  # of pictures to which every answer is wrong
+NO_LABEL = -1  # of pictures for which every answer is wrong
 Colour = tuple[float, float, float]
 ENLARGED = 6  # times, before smoothing
 BLACK, WHITE = (25, 25, 25), (245, 245, 245)

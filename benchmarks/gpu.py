@@ -174,7 +174,7 @@ def evaluation() -> Iterator[Results]:
         f"{name}: {quantity}": value
         for name, values in (("device", found), ("exported model", exported))
         for quantity, value in (
-            ("images predicted otherwise than on the CPU", int((values.argmax(1) != expected.argmax(1)).sum())),
+            ("images predicted differently from the CPU", int((values.argmax(1) != expected.argmax(1)).sum())),
             ("largest difference of a probability", float(np.abs(values - expected).max())),
         )
     }

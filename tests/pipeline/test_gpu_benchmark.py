@@ -62,7 +62,7 @@ def test_every_other_part_measures_something() -> None:
     results = measure(*PARTS[2:])  # added to those measured before
     assert list(results) == PARTS
     assert results["machine"]["device"] == "cpu"
-    assert results["evaluation"]["exported model: images predicted otherwise than on the CPU"] == 0
+    assert results["evaluation"]["exported model: images predicted differently from the CPU"] == 0
     assert 0 < results["evaluation"]["exported model: largest difference of a probability"] < 1e-4
     assert len(results["default"]["test accuracy"]) == 5
     assert len(results["accurate"]["seconds of training"]) == 10
