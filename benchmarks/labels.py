@@ -30,6 +30,8 @@ from src.download.folder import load_folder
 from src.download.sources import load_small_digits
 from src.evaluate.evaluation import evaluate
 from src.evaluate.prediction import average_networks, predict_probabilities
+from src.network.backbone import BackboneFeatures, extract_features
+from src.network.params import NO_BACKBONE
 from src.params.params import Params, default_values, read_recipe
 from src.split.stratified import split_rows
 from src.train.ensemble import TrainedEnsemble
@@ -48,6 +50,7 @@ WAYS: dict[str, dict[str, dict[str, Any]]] = {
     "default": {}, "four whole epochs": WHOLE, "notebook": NOTEBOOK, CLEANLAB: {},
 }  # fmt: skip
 FOLDS = 5
+IMAGE_SIZE, SMALL_IMAGE_SIZE = 64, 32  # pixels, to which pictures are scaled: with a backbone, and without
 RANKED = (1, 1.5, 3)
 COLUMNS = (
     *("wrong labels", "parameters", "best epochs", "images trained on", "test accuracy", "mean"),
@@ -61,6 +64,13 @@ class Training(NamedTuple):
     best_epoch: float
     images: float
     accuracy: float
+
+
+class Features(NamedTuple):
+    """The features of the training and the test images, with a backbone."""
+
+    train: BackboneFeatures | None
+    test: BackboneFeatures | None
 
 
 class Search(NamedTuple):
@@ -81,7 +91,8 @@ def main() -> None:
         ranks = rank_test_images(read_csv(Path("data/evaluate/predictions.csv"), Prediction), DOUBTED)
         print(f"{sum(rank <= 100 for rank in ranks)} of {len(ranks)} are among the 100 with the highest loss: {ranks}")
         return
-    data, test, split = load(arguments.dataset)
+    data, test, split = load(arguments.dataset, IMAGE_SIZE if arguments.backbone else SMALL_IMAGE_SIZE)
+    features = Features(*(extract_features(arguments.backbone, each.images) for each in (data, test)))
     print("| " + " | ".join(COLUMNS) + f" |\n|{'---|' * len(COLUMNS)}")
     for kind in arguments.kinds:
         for fraction in arguments.fractions if kind == "uniform" else filter(None, arguments.fractions):
@@ -94,11 +105,14 @@ def main() -> None:
                     if way == CLEANLAB:
                         searches.append(score(*find_by_cleanlab(noisy, split, seed), wrong))
                     else:
-                        ensemble = train(noisy, split, WAYS[way], seed)
-                        listed = find_suspects(noisy, noisy.images, split, ensemble.doubts, ensemble.networks)
+                        model = {"backbone": arguments.backbone} | WAYS[way].get("model", {})
+                        changes = WAYS[way] | {"model": model}
+                        ensemble = train(noisy, split, changes, seed, features.train)
+                        inputs = features.train.values if features.train else noisy.images
+                        listed = find_suspects(noisy, inputs, split, ensemble.doubts, ensemble.networks)
                         ranking = rank(split, ensemble.doubts).rows
                         searches.append(score([suspect.index for suspect in listed], ranking, wrong))
-                        trainings.append(summarize(ensemble, test))
+                        trainings.append(summarize(ensemble, test, features.test))
                     seconds.append(time.perf_counter() - start)
                 name = f"{fraction:.0%} {kind}" if fraction else "none"
                 print(f"| {' | '.join(describe(name, way, trainings, searches, seconds))} |", flush=True)
@@ -132,7 +146,7 @@ def describe(name: str, way: str, trainings: list[Training], searches: list[Sear
     ]
 
 
-def load(dataset: str) -> tuple[Dataset, Dataset, Split]:
+def load(dataset: str, image_size: int) -> tuple[Dataset, Dataset, Split]:
     """Return the training set, the test set and the split, of MNIST, of the digits, or of a folder of pictures."""
     params = Params.model_validate(default_values())
     if dataset == "mnist":
@@ -140,7 +154,7 @@ def load(dataset: str) -> tuple[Dataset, Dataset, Split]:
     if dataset == "digits":
         train, test = load_small_digits()
     else:
-        changes = {"folder": dataset, "image_size": 32, "channels": 3}
+        changes = {"folder": dataset, "image_size": image_size, "channels": 3}
         train, test, *_ = load_folder(params.download.model_copy(update=changes))
     return train, test, split_rows(train, params.split)
 
@@ -158,19 +172,25 @@ def plant(labels: np.ndarray, fraction: float, kind: str, seed: int, classes: in
     return changed
 
 
-def train(data: Dataset, split: Split, changes: dict[str, dict[str, Any]], seed: int) -> TrainedEnsemble:
+def train(
+    data: Dataset,
+    split: Split,
+    changes: dict[str, dict[str, Any]],
+    seed: int,
+    features: BackboneFeatures | None = None,
+) -> TrainedEnsemble:
     """Train with the default parameters and these changes."""
     values = default_values()
     for section, settings in changes.items():
         values[section] |= settings
     values["train"]["seed"] = seed
-    return train_one(data, split, Params.model_validate(values))
+    return train_one(data, split, Params.model_validate(values), features)
 
 
-def summarize(ensemble: TrainedEnsemble, test: Dataset) -> Training:
+def summarize(ensemble: TrainedEnsemble, test: Dataset, features: BackboneFeatures | None) -> Training:
     images = sum(epoch.images for epoch in ensemble.history)
     params = Params.model_validate(default_values()).evaluate
-    return Training(ensemble.best.epoch, images, evaluate(ensemble.networks, test, params).metrics.accuracy)
+    return Training(ensemble.best.epoch, images, evaluate(ensemble.networks, test, params, features).metrics.accuracy)
 
 
 def find_by_cleanlab(data: Dataset, split: Split, seed: int) -> tuple[list[int], np.ndarray]:
@@ -219,6 +239,7 @@ def write_folder(folder: Path, fraction: float = 0.0) -> None:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.labels", description=__doc__)
     parser.add_argument("--dataset", default="mnist", help="mnist, digits, or a folder of pictures (default: mnist)")
+    parser.add_argument("--backbone", default=NO_BACKBONE, metavar="PATH", help="of a pretrained network")
     parser.add_argument("--fractions", type=float, nargs="+", default=[0.0, 0.02, 0.1, 0.3], help="of wrong labels")
     parser.add_argument("--kinds", nargs="+", choices=["uniform", "pairs"], default=["uniform", "pairs"])
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=["default", "four whole epochs"])

@@ -32,7 +32,21 @@ else:
     # set. Here, train.threads sets the number, because it changes the results.
     if agent != "stages" and os.environ.get("OMP_NUM_THREADS") == "1":
         del os.environ["OMP_NUM_THREADS"]
-main = importlib.import_module(f"stages.{stage}").main
-if agent is None:
-    exit_on_interrupt()
+
+
+def main() -> None:
+    """Run the stage, and then what it leaves for when its inputs have proved to be unchanged."""
+    from src.common.inputs import check_inputs, read_inputs  # imports packages, which may be missing
+
+    inputs = read_inputs(stage)
+    run = importlib.import_module(f"stages.{stage}").main
+    if agent is None:
+        exit_on_interrupt()
+    finish = run()
+    if os.environ.get("RANK", "0") == "0":  # of the processes that share a training run, one checks
+        check_inputs(stage, inputs)
+        if finish:
+            finish()
+
+
 run_cli(main, stage)

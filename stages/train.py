@@ -1,5 +1,6 @@
 """Stage 3: train the network, or an ensemble of networks, on the training set."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -28,17 +29,17 @@ AUGMENTED, ENVIRONMENT = Path("data/train/augmented.png"), Path("data/train/envi
 SUSPECTS = Path("data/train/suspects.csv")
 
 
-def main() -> None:
+def main() -> Callable[[], None] | None:
+    """Train, and return the function that removes the checkpoints, in the process that has written the outputs."""
     if is_torchelastic_launched():
         with join_group() as group:
-            train(read_sections(), group)
-        return
+            return train(read_sections(), group)
     sections = read_sections()
     processes = choose_process_count(sections.train)
     if processes > 1:
         launch(processes, "stages", "train")
-    else:
-        train(sections, ALONE)
+        return None
+    return train(sections, ALONE)
 
 
 def read_sections() -> TrainSections:
@@ -47,8 +48,8 @@ def read_sections() -> TrainSections:
     return TrainSections(params.model, params.augment, params.train)
 
 
-def train(params: TrainSections, group: Group) -> None:
-    """Train with the other processes of the group; process 0 writes the outputs."""
+def train(params: TrainSections, group: Group) -> Callable[[], None] | None:
+    """Train with the other processes of the group; process 0 writes the outputs, and returns how to clean up."""
     check_process_count(group.size, params.train)
     data, split = Dataset.load(IMAGES), Split.load(SPLIT)
     group.connect(choose_device(params.train.device, "train.device"))  # before the description of this process's GPU
@@ -66,13 +67,13 @@ def train(params: TrainSections, group: Group) -> None:
             train_ensemble(data, split, params.of_member(member), runtime, open_checkpoint, on_epoch, features=features)
         group.barrier()
         if group.rank:
-            return
+            return None
         group = ALONE
         print("train: all networks are trained", flush=True)
     open_checkpoint = partial(open_checkpoint, group=group)
     ensemble = train_ensemble(data, split, params, runtime, open_checkpoint, on_epoch, group, features)
     if group.rank:
-        return
+        return None
     write_bytes(MODEL, encode_networks(ensemble.networks))
     write_json(METRICS, ensemble.metrics())
     write_history(ensemble.history)
@@ -88,4 +89,4 @@ def train(params: TrainSections, group: Group) -> None:
         f" (as the network contradicts {1 - accuracy:.0%} of the validation labels, many may be right)" if weak else ""
     )
     print(f"train: {count('image', len(suspects))} may have a wrong label{doubt}; see the report, or {SUSPECTS}")
-    ensemble.remove_checkpoints()
+    return ensemble.remove_checkpoints

@@ -23,7 +23,8 @@ from src.common.errors import UserError, recreate
 from src.common.files import read_csv
 from src.common.text import count, markdown_table
 from src.compare.comparison import mcnemar
-from src.params.params import read_params
+from src.compare.git import WORKSPACE
+from src.compare.revisions import read_result
 from stages.evaluate import PREDICTIONS, TEST
 from stages.split import SPLIT, TRAIN
 from tools import make_parser
@@ -35,13 +36,14 @@ ALPHA = 0.05
 
 def main() -> None:
     make_parser("baseline", __doc__).parse_args()
+    refit = read_result(WORKSPACE).params["train.refit"]
     train, test, split = Dataset.load(TRAIN), Dataset.load(TEST), Split.load(SPLIT)
     names = np.array(test.classes)[test.labels].tolist()
     predictions = read_csv(PREDICTIONS, Prediction)
     if [row.actual for row in predictions] != names:
         raise UserError(f"{PREDICTIONS} does not fit {TEST}; {recreate('evaluate')}")
     ours = np.array([row.actual == row.predicted for row in predictions])
-    rows = np.concatenate(split) if read_params().train.refit else split.train
+    rows = np.concatenate(split) if refit else split.train
     pixels = reduce(train.images[:1]).shape[1]
     used = np.random.default_rng(0).permutation(rows)[: max(BUDGET // pixels, len(train.classes))]
     inputs, test_inputs = reduce(train.images[used]), reduce(test.images)

@@ -18,11 +18,11 @@ import numpy as np
 
 from src.common.cli import run_cli
 from src.common.errors import UserError
-from src.common.files import write_bytes
+from src.common.files import is_ignored, write_bytes
 from src.common.sprites import make_sprite_sheet
 from src.common.text import describe_top_classes, show
 from src.export.classifier import load_classifier
-from src.pictures.reading import is_ignored, read_picture
+from src.pictures.reading import read_picture
 from tools import make_parser
 
 MODEL = Path("data/export/model.onnx")
@@ -64,7 +64,7 @@ def main() -> int:
 def find_pictures(arguments: list[str], report: Callable[[str, object], None]) -> Iterator[str]:
     """Yield the arguments, and instead of a folder the files in it, at any depth.
 
-    report: takes the name of a folder that cannot be read, and the reason.
+    report: takes the name of a folder or file that cannot be read, and the reason.
     """
 
     def on_error(error: OSError) -> None:
@@ -79,7 +79,11 @@ def find_pictures(arguments: list[str], report: Callable[[str, object], None]) -
             pictures = {name for name in files if not is_ignored(name)}
             if folder == argument:  # which download leaves out, too
                 pictures.discard("README.md")
-            yield from (str(Path(folder, name)) for name in sorted(pictures))
+            for path in (Path(folder, name) for name in sorted(pictures)):
+                if path.exists() and not path.is_file():  # such as a pipe, which could be read for ever
+                    report(str(path), "not a regular file")
+                else:
+                    yield str(path)
 
 
 def print_results(

@@ -1,13 +1,17 @@
 """Read and write the artifacts. Files are written atomically, and equal values give equal bytes."""
 
 import csv
+import glob
 import hashlib
 import io
 import json
 import os
+import re
+import time
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from fnmatch import translate
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, get_type_hints
 
@@ -15,6 +19,25 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from src.common.errors import UserError, damaged
+
+ABANDONED = 3600  # seconds after the last write, from which on an unfinished file belongs to a process that was killed
+# What systems and editors leave behind. It includes all that .dvcignore lists: DVC does not rerun a stage for those.
+IGNORED = (
+    ".*",
+    "*~",
+    "#*#",
+    "*.partial",
+    "*.pyc",
+    "__pycache__",
+    "__MACOSX",
+    "[Tt]humbs.db",
+    "ehthumbs*.db",
+    "[Dd]esktop.ini",
+    "[Pp]icasa.ini",
+    "*.lnk",
+    "@eaDir",
+)
+is_ignored = re.compile("|".join(map(translate, IGNORED))).match
 
 Row = TypeVar("Row")
 M = TypeVar("M", bound=BaseModel)
@@ -30,18 +53,23 @@ def write_bytes(path: Path, data: bytes) -> None:
 def open_atomically(path: Path) -> Iterator[BinaryIO]:
     """Open a file that replaces path when closed, creating its folder; on failure keep the previous file.
 
-    Raise OSError naming the file if it cannot be written. Follow symbolic links, and write directly to anything that is
-    not a regular file, such as a device or a pipe.
+    Raise OSError naming the file if it cannot be written. Follow symbolic links, except to read-only files, as those in
+    DVC's cache are. Write directly to anything that is not a regular file, such as a device or a pipe.
     """
     if path.exists() and not path.is_file():
         with _naming(path), path.open("wb") as file:
             yield file
         return
-    target = path.resolve()
-    partial = target.with_name(f".{target.name}.partial")
+    is_read_only = path.exists() and not path.stat().st_mode & 0o222
+    target = path.absolute() if is_read_only else path.resolve()
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")  # others may write the same file
     with _naming(path):
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
+            for abandoned in target.parent.glob(f".{glob.escape(target.name)}.*.partial"):
+                with suppress(FileNotFoundError):
+                    if time.time() - abandoned.stat().st_mtime > ABANDONED:
+                        abandoned.unlink()
             with partial.open("wb") as file:
                 yield file
                 file.flush()

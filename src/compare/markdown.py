@@ -4,7 +4,7 @@ import re
 from statistics import mean, stdev
 from typing import Any
 
-from src.common.text import markdown_table, markdown_text
+from src.common.text import count, markdown_table, markdown_text
 from src.compare.comparison import Comparison, SeedComparison
 from src.compare.revisions import SEED, Result
 
@@ -64,13 +64,13 @@ def data_sentences(comparison: Comparison, quote: str = "") -> list[str]:
         before, after = comparison.accuracies
         known = f", except for {comparison.new:,} of classes that {comparison.base.name} does not know"
         sentences.append(
-            f"The test sets differ: {comparison.added:,} images added, {comparison.removed:,} removed,"
+            f"The test sets differ: {count('image', comparison.added)} added, {comparison.removed:,} removed,"
             f" {comparison.relabelled:,} relabelled. The comparison covers the {comparison.images:,} images that"
             f" both have{known if comparison.new else ''}, with the labels of {comparison.other.name}; accuracy on"
             f" them: {before:.2%} before, {after:.2%} after. The metrics below are of each side's whole test set."
         )
     if comparison.renamed:
-        renamed = ", ".join(f"{old} is {new}" for old, new in comparison.renamed.items())
+        renamed = ", ".join(f"{old} → {new}" for old, new in comparison.renamed.items())
         sentences.append(f"Classes renamed or merged: {renamed}.")
     if comparison.dropped:
         dropped = ", ".join(comparison.dropped)

@@ -32,7 +32,6 @@ IMAGES = "data/evaluate/errors.png"
 ACCURACY = "test.accuracy"
 ERROR_COUNT = "test.errors"
 IMAGE_COUNT = "test.images"
-MODEL = "data/train/model.safetensors"
 SEED = "train.seed"
 SPLIT_SEED = "split.seed"
 BACKBONE = "model.backbone"
@@ -85,8 +84,10 @@ def read_result(revision: str) -> Result:
             sections |= stages[name].get("params", {}).get("params.yaml", {})
             inputs |= {(name, path): recorded for path, recorded in deps[name].items() if path.startswith(INPUTS)}
             outputs |= _hashes(stages[name], "outs")
-        if deps["evaluate"][MODEL] != outputs[MODEL]:
-            raise UserError("the model was trained again after its evaluation; run `dvc repro` there")
+        for name in MEASURED:
+            for path, recorded in deps[name].items():
+                if outputs.get(path, recorded) != recorded:
+                    raise UserError(f"{path} has changed since the stage {name} was run; run `dvc repro` there")
         for path in (*METRICS, ERRORS, TEST_IMAGES):
             _check_hash(path, contents[path], outputs[path])
         train_metrics, test_metrics = (json.loads(contents[path]) for path in METRICS)

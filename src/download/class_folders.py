@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from src.common.errors import UserError
+from src.common.files import is_ignored
 from src.common.text import show
 from src.download.decisions import check_class_name
-from src.pictures.reading import is_ignored
 
 # The names that tools give the parts' folders, compared without regard to case.
 PARTS = {

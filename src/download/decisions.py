@@ -104,9 +104,9 @@ class Decisions:
             else:
                 corrected[row] = index_of[first.label]
         if unknown:
-            known = f"the classes are {', '.join(map(show, classes))}; use {LEAVE_OUT} to leave a picture out"
+            known = f"the classes are {', '.join(map(repr, classes))}; use {LEAVE_OUT} to leave a picture out"
             ordered = sorted(unknown, key=lambda decision: decision.line)
-            lines = abridge([f"line {decision.line}: {show(decision.label)}" for decision in ordered])
+            lines = abridge([f"line {decision.line}: {decision.label!r}" for decision in ordered])
             raise UserError(listing(f"{self.path} has unknown classes ({known}):", lines))
         self._report(applied, used)
         return Corrections(corrected, kept, decided, applied)

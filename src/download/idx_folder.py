@@ -9,6 +9,7 @@ from PIL import Image
 
 from src.common.dataset import Dataset
 from src.common.errors import UserError
+from src.common.text import count
 from src.download.decisions import check_class_name
 from src.download.idx import FILES, decode_files, decompress
 from src.download.params import DownloadParams
@@ -49,6 +50,9 @@ def load_idx_folder(params: DownloadParams) -> tuple[Dataset, Dataset]:
         )
     classes = _read_names(folder / CLASSES, present.tolist())
     print(f"download: four IDX files in {folder}")
+    if any(folder.glob("emnist-*")):
+        print("download: EMNIST's files hold transposed images, which are turned upright")
+        train_images, test_images = (images.swapaxes(2, 3).copy() for images in (train_images, test_images))
     train, test = (
         Dataset(
             _frame(images) if params.fit == "character" else images,
@@ -59,6 +63,9 @@ def load_idx_folder(params: DownloadParams) -> tuple[Dataset, Dataset]:
         )
         for images, labels in ((train_images, train_labels), (test_images, test_labels))
     )
+    seen = {digest.tobytes() for digest in train.digests}
+    if repeated := sum(digest.tobytes() in seen for digest in test.digests):
+        print(f"download: {count('test image', repeated)} occur in training, too; the test accuracy will be too high")
     return train, test
 
 

@@ -94,7 +94,7 @@ def _build_groups(architecture: Architecture) -> dict[str, list[nn.Module]]:
     """Build the layers, grouped as in the summary."""
     params = architecture.model
     groups, features = _build_blocks(architecture)
-    for number, units in enumerate(params.hidden_units, start=1):
+    for number, units in enumerate(params.hidden_layers(), start=1):
         layers = [nn.Linear(features, units), _activation(params), nn.BatchNorm1d(units)]
         groups[f"hidden {number}"] = layers
         features = units

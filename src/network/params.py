@@ -11,6 +11,7 @@ Width = Annotated[int, Field(ge=1, le=2**16)]  # of a layer; PyTorch fails with 
 NO_BACKBONE = "backbone"  # a folder in Git, because DVC needs a dependency that exists
 BLOCKS = [[32, 32], [64, 64], [128]]
 FIRST_BLOCK = [16]
+HIDDEN = [128]
 LARGEST_SIDE = 32  # pixels before BLOCKS
 
 
@@ -39,9 +40,17 @@ class ModelParams(Section):
         "Pool directly after the last convolution of a block, before its LeakyReLU and BatchNorm, which is faster;"
         " false pools at the end of the block.",
     )
-    hidden_units: list[Width] = parameter([128], "Sizes of the hidden linear layers; [] for none.")
+    hidden_units: Auto | list[Width] = parameter(
+        "auto", "Sizes of the hidden linear layers; [] for none. auto is [128], or [] with a backbone."
+    )
     dropout: float = parameter(0.25, "Dropout probability after every pooling layer; 0 for no dropout.", ge=0, lt=1)
     negative_slope: float = parameter(0.1, "Slope of LeakyReLU for negative inputs; 0 gives ReLU.", ge=0, le=1)
+
+    def hidden_layers(self) -> list[int]:
+        """Return hidden_units, with auto resolved."""
+        if self.hidden_units != "auto":
+            return self.hidden_units
+        return HIDDEN if self.backbone == NO_BACKBONE else []
 
     def blocks(self, image_shape: tuple[int, int, int]) -> list[list[int]]:
         """Return conv_channels for images (C, H, W), with auto resolved."""

@@ -4,7 +4,6 @@ import re
 import struct
 import sys
 import warnings
-from fnmatch import translate
 from hashlib import blake2b
 from io import BytesIO
 from pathlib import Path
@@ -17,23 +16,6 @@ from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION, TiffImageFile
 from src.common.dataset import Preprocessing
 from src.common.errors import UserError
 
-# What systems and editors leave behind. It includes all that .dvcignore lists: DVC does not rerun the stage for those.
-IGNORED = (
-    ".*",
-    "*~",
-    "#*#",
-    "*.partial",
-    "*.pyc",
-    "__pycache__",
-    "__MACOSX",
-    "[Tt]humbs.db",
-    "ehthumbs*.db",
-    "[Dd]esktop.ini",
-    "[Pp]icasa.ini",
-    "*.lnk",
-    "@eaDir",
-)
-is_ignored = re.compile("|".join(map(translate, IGNORED))).match
 FORMATS = ["PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF"]  # those that Pillow recognises reliably, by their first bytes
 ORIENTATION = 0x0112  # in EXIF
 TURNS = {
@@ -159,7 +141,7 @@ def _read_samples(data: bytes) -> np.ndarray:
     turn = TURNS.get(_read_orientation(picture))
 
     def upright(layer: Image.Image) -> np.ndarray:
-        return np.ascontiguousarray(np.atleast_3d(np.asarray(layer.transpose(turn) if turn else layer)))
+        return np.ascontiguousarray(np.atleast_3d(np.asarray(layer if turn is None else layer.transpose(turn))))
 
     samples = upright(picture)
     if picture.mode.startswith(("I", "F")):

@@ -72,7 +72,7 @@ def read_sweep(patterns: Sequence[str]) -> Sweep:
         elif results and result.inputs != results[0].inputs:
             reason = "run with code or images that differ from the newest experiment's"
         elif any(without_seed(result) == without_seed(other) and share_network(result, other) for other in results):
-            reason = "the same training as in an experiment that is counted"
+            reason = "repeats the training of an experiment that is counted"
         else:
             results.append(result)
             continue

@@ -275,7 +275,7 @@ def test_results_that_cannot_be_compared_have_exit_code_1(repository: Path, comp
     code, text = compare("base")
     assert code == 1
     assert (
-        "the result of workspace cannot be read: the model was trained again after its evaluation; run `dvc repro`"
+        f"the result of workspace cannot be read: {MODEL} has changed since the stage evaluate was run; run `dvc repro`"
         in text
     )
     lock = (repository / "dvc.lock").read_text()

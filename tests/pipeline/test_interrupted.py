@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.forking import forked_process, forking_commands
-from tests.helpers import ENVIRONMENT, attempt, run, stages_run, start
+from tests.helpers import ENVIRONMENT, attempt, run, set_params, stages_run, start
 from tests.training_process import FORKED_STAGE, at_call, interrupted_at, read_outputs
 
 
@@ -60,6 +60,18 @@ def test_a_full_disk_ends_it_with_the_last_checkpoint_intact(
     assert f"train: cannot write {file}" in result.stdout
     assert "No space left on device" in result.stdout
     assert "resuming after epoch 1" in run(*FORKED_STAGE, cwd=prepared_project)
+    assert read_outputs(prepared_project) == undisturbed
+
+
+def test_parameters_that_are_edited_while_it_runs_end_it_with_the_checkpoint_intact(
+    prepared_project: Path, undisturbed: dict[str, bytes]
+) -> None:
+    act = "os.system('sed -i \\'s/dropout: 0.25/dropout: 0.5/\\' params.yaml')"
+    result = attempt(*at_call("src.train.learner.AdamW", "step", 13, act), cwd=prepared_project)
+    assert result.returncode == 1
+    assert "train: changed while the stage ran: model.dropout; run `dvc repro` again" in result.stdout
+    set_params(prepared_project, {"model": {"dropout": 0.25}})
+    assert "resuming after epoch 3" in run(*FORKED_STAGE, cwd=prepared_project)
     assert read_outputs(prepared_project) == undisturbed
 
 

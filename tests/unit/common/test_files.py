@@ -1,5 +1,6 @@
 import hashlib
 import math
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -131,6 +132,40 @@ def test_a_symbolic_link_is_followed(tmp_path: Path) -> None:
         write_bytes(tmp_path / "link", data)
         assert (tmp_path / "link").is_symlink()
         assert (tmp_path / "target").read_bytes() == data
+
+
+def test_a_link_into_a_cache_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "cached").write_text("old")
+    (tmp_path / "cached").chmod(0o444)
+    (tmp_path / "link").symlink_to("cached")
+    write_bytes(tmp_path / "link", b"new")
+    assert (tmp_path / "cached").read_text() == "old"
+    assert (tmp_path / "link").read_text() == "new"
+    assert not (tmp_path / "link").is_symlink()
+
+
+def test_two_processes_can_write_the_same_file(tmp_path: Path) -> None:
+    def write(contents: bytes) -> None:
+        for _ in range(200):
+            write_bytes(tmp_path / "file", contents)
+
+    contents = [bytes([value]) * 1000 for value in range(2)]
+    processes = [multiprocessing.get_context("fork").Process(target=write, args=(each,)) for each in contents]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+        assert process.exitcode == 0
+    assert (tmp_path / "file").read_bytes() in contents
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    for name in ("old", "recent"):
+        (tmp_path / f".file.{name}.partial").write_text("")
+    os.utime(tmp_path / ".file.old.partial", (1, 1))
+    write_bytes(tmp_path / "file", b"")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".file.recent.partial", "file"]
 
 
 def test_devices_and_pipes_are_written_into(tmp_path: Path) -> None:

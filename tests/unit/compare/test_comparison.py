@@ -57,7 +57,7 @@ def test_a_renamed_class_changes_no_verdict() -> None:
     kept = make_result("b", set(), test_set=range(8))
     assert compare(base, kept, 0.05).dropped == ["7"]
     text = comparison_markdown(compare(base, other, 0.05))
-    assert "Classes renamed or merged: 4 is four." in text
+    assert "Classes renamed or merged: 4 → four." in text
     text = comparison_markdown(compare(base, kept, 0.05))
     assert "Classes that only a has, so that the tasks differ: 7." in text
 

@@ -91,7 +91,7 @@ def test_lines_that_contradict_each_other_are_an_error(path: Path) -> None:
     [
         (
             f",{digest(1)},,fish,\n,{digest(0)},,bird,",
-            r"the classes are cat, dog; use - to leave a picture out\):\n  line 2: fish\n  line 3: bird",
+            r"the classes are 'cat', 'dog'; use - to leave a picture out\):\n  line 2: 'fish'\n  line 3: 'bird'",
         ),
         (f"a.png,{digest(0)},,cat,", "line 2: needs either a file or a digest"),
         (",,,cat,", "line 2: needs either a file or a digest"),

@@ -37,10 +37,32 @@ def test_files_are_plain_or_compressed(tmp_path: Path, compressed: bool) -> None
     assert data.train.preprocessing.fit == "pad"
 
 
+def test_emnist_is_turned_upright(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    expected = load(write_mirror(tmp_path / "plain", make_files()))
+    assert "transposed" not in capsys.readouterr().out
+    (tmp_path / "emnist").mkdir()
+    for name, data in make_files().items():
+        (tmp_path / "emnist" / f"emnist-letters-{name.replace('t10k', 'test')}").write_bytes(data)
+    found = load(tmp_path / "emnist")
+    assert "EMNIST's files hold transposed images" in capsys.readouterr().out
+    for one, two in zip(expected[:2], found[:2], strict=True):
+        assert np.array_equal(one.images.swapaxes(2, 3), two.images)
+        assert np.array_equal(one.labels, two.labels)
+
+
+def test_test_images_that_are_in_training_too_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = make_files()
+    train, test = files[NAMES[0]], files[NAMES[2]]
+    load(write_mirror(tmp_path / "apart", files))
+    assert "in training, too" not in capsys.readouterr().out
+    load(write_mirror(tmp_path / "mixed", files | {NAMES[2]: test[: 16 + 7 * 784] + train[16 : 16 + 3 * 784]}))
+    assert "3 test images occur in training, too" in capsys.readouterr().out
+
+
 def test_files_of_other_tools_are_read(tmp_path: Path) -> None:
     expected = load(write_mirror(tmp_path / "plain", make_files()))
     names = (
-        "emnist-train-images-idx3-ubyte.gz",
+        "my-train-images-idx3-ubyte.gz",
         "train-labels.idx1-ubyte",
         "t10k-images-idx3-ubyte.gz",
         "test-labels-idx1-ubyte",
@@ -55,7 +77,7 @@ def test_files_of_other_tools_are_read(tmp_path: Path) -> None:
     for one, two in zip(expected[:2], found[:2], strict=True):
         assert np.array_equal(one.images, two.images)
         assert np.array_equal(one.labels, two.labels)
-    (other / "my-train-labels-idx1-ubyte").write_bytes(b"")
+    (other / "a-train-labels-idx1-ubyte").write_bytes(b"")
     with pytest.raises(UserError, match="keep only one of them"):
         load(other)
 

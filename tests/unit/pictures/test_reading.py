@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, TiffImagePlugin
+from PIL import Image, ImageOps, TiffImagePlugin
 
 from src.common.dataset import Preprocessing
 from src.common.errors import UserError
@@ -138,6 +138,16 @@ def test_damage_that_no_viewer_minds_does_not_matter() -> None:
         assert np.array_equal(pixels(read(data[:-1])), pixels(read(data)))
         with pytest.raises(UserError, match="a JPEG picture whose end is missing"):
             read(data[: len(data) * 2 // 3])
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_is_turned_upright(orientation: int) -> None:
+    picture = Image.fromarray(np.arange(12, dtype=np.uint8).reshape(3, 4))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encode(picture, "PNG", exif=exif)
+    with Image.open(io.BytesIO(data)) as opened:
+        assert np.array_equal(pixels(read(data)), np.asarray(ImageOps.exif_transpose(opened)))
 
 
 def test_damaged_exif_data_still_turn_the_picture() -> None:

@@ -145,7 +145,7 @@ def test_what_cannot_be_counted_is_named_with_the_reason(read: Any) -> None:
     )
     assert [setting.accuracies for setting in sweep.settings] == [[0.9], [0.8]]
     assert sweep.left_out == [
-        "c, d: the same training as in an experiment that is counted",
+        "c, d: repeats the training of an experiment that is counted",
         "e: no validation accuracy, as after a refit",
         "f: run with code or images that differ from the newest experiment's",
         "g has no data/train/metrics.json",
@@ -183,4 +183,4 @@ def test_parameters_of_the_evaluation_are_not_swept(read: Any) -> None:
     first, second = make_experiment(0.9, x=1), make_experiment(0.8, x=2)
     shifted = first._replace(params={**first.params, "evaluate.shift": 1})
     sweep = read([first, shifted, second])
-    assert (sweep.swept, sweep.left_out) == (["train.x"], ["b: the same training as in an experiment that is counted"])
+    assert (sweep.swept, sweep.left_out) == (["train.x"], ["b: repeats the training of an experiment that is counted"])

@@ -11,10 +11,11 @@ def test_a_folder_stands_for_the_pictures_that_download_would_read(tmp_path: Pat
     for name in ("README.md", ".hidden", "2.png", "cat/1.png", "cat/.DS_Store"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
+    os.mkfifo(tmp_path / "cat/pipe.png")
     failures: list[tuple[str, object]] = []
     found = find_pictures(["-", str(tmp_path)], lambda *failure: failures.append(failure))
     assert list(found) == ["-", f"{tmp_path}/2.png", f"{tmp_path}/cat/1.png"]
-    assert failures == []
+    assert failures == [(f"{tmp_path}/cat/pipe.png", "not a regular file")]
 
 
 def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

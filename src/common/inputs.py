@@ -1,0 +1,44 @@
+"""The inputs of a stage, as dvc.yaml lists them, which must not change while the stage runs."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from src.common.errors import UserError
+from src.common.files import is_ignored
+from src.common.params import PARAMS, flatten, read_yaml
+from src.common.text import abridge
+
+PIPELINE = Path("dvc.yaml")
+
+
+def read_inputs(stage: str) -> dict[str, Any]:
+    """Return the parameters of a stage, and the size and the time of the last change of each file it depends on."""
+    entry, params = read_yaml(PIPELINE)["stages"][stage], flatten(read_yaml(PARAMS))
+    sections = tuple(f"{name}." for name in entry["params"])
+    inputs: dict[str, Any] = {key: value for key, value in params.items() if f"{key}.".startswith(sections)}
+    for dep in entry["deps"]:
+        path = Path(re.sub(r"\$\{(.+?)\}", lambda match: str(params.get(match[1])), dep))
+        for file in _list_files(path) if path.is_dir() else [path] if path.exists() else []:
+            stat = file.stat(follow_symlinks=False)
+            inputs[os.fspath(file)] = stat.st_size, stat.st_mtime_ns
+    return inputs
+
+
+def check_inputs(stage: str, before: dict[str, Any]) -> None:
+    """Raise UserError if the inputs of a stage are not those that read_inputs returned before it ran.
+
+    DVC reads them after the stage has run, and would record them as those that it has used.
+    """
+    after = read_inputs(stage)
+    changed = sorted(key for key in before | after if before.get(key) != after.get(key))
+    if changed:
+        raise UserError(f"changed while the stage ran: {', '.join(abridge(changed))}; run `dvc repro` again")
+
+
+def _list_files(folder: os.PathLike[str]) -> Iterator[os.DirEntry[str]]:
+    for entry in os.scandir(folder):
+        if not is_ignored(entry.name):
+            yield from _list_files(entry) if entry.is_dir(follow_symlinks=False) else [entry]
