@@ -7,7 +7,6 @@ import io
 import json
 import os
 import re
-import time
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -20,7 +19,6 @@ from pydantic import BaseModel, ValidationError
 
 from src.common.errors import UserError, damaged
 
-ABANDONED = 3600  # seconds after the last write, from which on an unfinished file belongs to a process that was killed
 # What systems and editors leave behind. It includes all that .dvcignore lists: DVC does not rerun a stage for those.
 IGNORED = (
     ".*",
@@ -66,10 +64,7 @@ def open_atomically(path: Path) -> Iterator[BinaryIO]:
     with _naming(path):
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            for abandoned in target.parent.glob(f".{glob.escape(target.name)}.*.partial"):
-                with suppress(FileNotFoundError):
-                    if time.time() - abandoned.stat().st_mtime > ABANDONED:
-                        abandoned.unlink()
+            remove_abandoned(target)
             with partial.open("wb") as file:
                 yield file
                 file.flush()
@@ -79,6 +74,16 @@ def open_atomically(path: Path) -> Iterator[BinaryIO]:
             with suppress(OSError):
                 partial.unlink()
             raise
+
+
+def remove_abandoned(path: Path) -> None:
+    """Remove what processes that were killed while they wrote a file have left beside it."""
+    import psutil  # only needed here
+
+    for partial in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
+        *_, number, _ = partial.name.split(".")
+        if number.isdecimal() and not psutil.pid_exists(int(number)):
+            partial.unlink(missing_ok=True)
 
 
 @contextmanager
