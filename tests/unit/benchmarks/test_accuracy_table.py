@@ -79,6 +79,8 @@ def test_figures_belong_to_the_recipe_as_it_is(path: Path) -> None:
         params["train"] |= train.plan(images)._asdict()
         params["download"] |= {"image_size": 28, "channels": 1}
         params["model"]["conv_channels"] = ModelParams.model_validate(params["model"]).blocks((1, 28, 28))
+    if measured["params"]["model"]["hidden_units"] != "auto":  # as above
+        params["model"]["hidden_units"] = ModelParams.model_validate(params["model"]).hidden_layers()
     # Parameters that were added since the measurement do not count against it.
     known = {section: {key: params[section][key] for key in keys} for section, keys in measured["params"].items()}
     assert measured["params"] == known

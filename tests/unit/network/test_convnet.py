@@ -6,6 +6,7 @@ from torch import nn
 
 from src.common.artifacts import LayerSize
 from src.common.errors import UserError
+from src.network.params import ModelParams
 from tests.builders import NOTEBOOK_MODEL, make_network
 
 WITHOUT_DROPOUT = NOTEBOOK_MODEL | {
@@ -26,6 +27,14 @@ def test_the_notebooks_networks_have_its_shapes_and_parameter_counts(model: dict
     assert lines[0] == ["input", "1x28x28"]
     assert [line[2] for line in lines if line[0] == "block"] == pooled[:3]
     assert lines[-1] == ["parameters", f"{parameters:,}"]
+
+
+@pytest.mark.parametrize(
+    ("model", "layers"),
+    [({}, [128]), ({"backbone": "lite.onnx"}, []), ({"backbone": "lite.onnx", "hidden_units": [8]}, [8])],
+)
+def test_the_default_hidden_layers_depend_on_the_backbone(model: dict[str, Any], layers: list[int]) -> None:
+    assert ModelParams.model_validate(model).hidden_layers() == layers
 
 
 def test_layers_are_in_the_notebooks_order() -> None:
