@@ -104,7 +104,7 @@ def project() -> Iterator[Path]:
         (folder / "data").mkdir()
         for part in ("download", "split"):
             (folder / "data" / part).symlink_to(Path("data", part).absolute())
-        for name in ("backbone", "src", "stages"):
+        for name in ("backbone", "dvc.yaml", "src", "stages"):
             (folder / name).symlink_to(ROOT / name)
         YAML().dump(recipe_values("default"), folder / "params.yaml")
         yield folder

@@ -66,13 +66,6 @@ class Training(NamedTuple):
     accuracy: float
 
 
-class Features(NamedTuple):
-    """The features of the training and the test images, with a backbone."""
-
-    train: BackboneFeatures | None
-    test: BackboneFeatures | None
-
-
 class Search(NamedTuple):
     """How the planted labels were found."""
 
@@ -91,8 +84,8 @@ def main() -> None:
         ranks = rank_test_images(read_csv(Path("data/evaluate/predictions.csv"), Prediction), DOUBTED)
         print(f"{sum(rank <= 100 for rank in ranks)} of {len(ranks)} are among the 100 with the highest loss: {ranks}")
         return
-    data, test, split = load(arguments.dataset, IMAGE_SIZE if arguments.backbone else SMALL_IMAGE_SIZE)
-    features = Features(*(extract_features(arguments.backbone, each.images) for each in (data, test)))
+    data, test, split = load(arguments.dataset, IMAGE_SIZE if arguments.backbone != NO_BACKBONE else SMALL_IMAGE_SIZE)
+    features, test_features = (extract_features(arguments.backbone, each.images) for each in (data, test))
     print("| " + " | ".join(COLUMNS) + f" |\n|{'---|' * len(COLUMNS)}")
     for kind in arguments.kinds:
         for fraction in arguments.fractions if kind == "uniform" else filter(None, arguments.fractions):
@@ -107,12 +100,12 @@ def main() -> None:
                     else:
                         model = {"backbone": arguments.backbone} | WAYS[way].get("model", {})
                         changes = WAYS[way] | {"model": model}
-                        ensemble = train(noisy, split, changes, seed, features.train)
-                        inputs = features.train.values if features.train else noisy.images
+                        ensemble = train(noisy, split, changes, seed, features)
+                        inputs = features.values if features else noisy.images
                         listed = find_suspects(noisy, inputs, split, ensemble.doubts, ensemble.networks)
                         ranking = rank(split, ensemble.doubts).rows
                         searches.append(score([suspect.index for suspect in listed], ranking, wrong))
-                        trainings.append(summarize(ensemble, test, features.test))
+                        trainings.append(summarize(ensemble, test, test_features))
                     seconds.append(time.perf_counter() - start)
                 name = f"{fraction:.0%} {kind}" if fraction else "none"
                 print(f"| {' | '.join(describe(name, way, trainings, searches, seconds))} |", flush=True)
@@ -246,7 +239,10 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=3, help="number of seeds (default: 3)")
     parser.add_argument("--write-folder", type=Path, metavar="FOLDER", help="only write digits, 5% with a wrong label")
     parser.add_argument("--doubted", action="store_true", help="only rank 15 test images of MNIST, after `dvc repro`")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if CLEANLAB in arguments.ways and arguments.backbone != NO_BACKBONE:
+        parser.error(f"--backbone cannot be combined with {CLEANLAB}")
+    return arguments
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ else:
 
 
 def main() -> None:
-    """Run the stage, and then what it leaves for when its inputs have proved to be unchanged."""
+    """Run the stage; if its inputs have not changed meanwhile, call the function that it returns, if any."""
     from src.common.inputs import check_inputs, read_inputs  # imports packages, which may be missing
 
     inputs = read_inputs(stage)
@@ -43,7 +43,7 @@ def main() -> None:
     if agent is None:
         exit_on_interrupt()
     finish = run()
-    if os.environ.get("RANK", "0") == "0":  # of the processes that share a training run, one checks
+    if agent is None or os.environ["RANK"] == "0":  # of the processes that torchrun has started, one checks
         check_inputs(stage, inputs)
         if finish:
             finish()

@@ -30,7 +30,7 @@ SUSPECTS = Path("data/train/suspects.csv")
 
 
 def main() -> Callable[[], None] | None:
-    """Train, and return the function that removes the checkpoints, in the process that has written the outputs."""
+    """Train; the process that has written the outputs returns the function that removes the checkpoints."""
     if is_torchelastic_launched():
         with join_group() as group:
             return train(read_sections(), group)

@@ -24,7 +24,7 @@ from src.common.files import read_csv
 from src.common.text import count, markdown_table
 from src.compare.comparison import mcnemar
 from src.compare.git import WORKSPACE
-from src.compare.revisions import read_result
+from src.compare.revisions import read_recorded
 from stages.evaluate import PREDICTIONS, TEST
 from stages.split import SPLIT, TRAIN
 from tools import make_parser
@@ -36,7 +36,7 @@ ALPHA = 0.05
 
 def main() -> None:
     make_parser("baseline", __doc__).parse_args()
-    refit = read_result(WORKSPACE).params["train.refit"]
+    refit = read_recorded(WORKSPACE).params.get("train.refit")
     train, test, split = Dataset.load(TRAIN), Dataset.load(TEST), Split.load(SPLIT)
     names = np.array(test.classes)[test.labels].tolist()
     predictions = read_csv(PREDICTIONS, Prediction)

@@ -1,7 +1,7 @@
 """Read and write the artifacts. Files are written atomically, and equal values give equal bytes."""
 
 import csv
-import glob
+import fcntl
 import hashlib
 import io
 import json
@@ -51,8 +51,8 @@ def write_bytes(path: Path, data: bytes) -> None:
 def open_atomically(path: Path) -> Iterator[BinaryIO]:
     """Open a file that replaces path when closed, creating its folder; on failure keep the previous file.
 
-    Raise OSError naming the file if it cannot be written. Follow symbolic links, except to read-only files, as those in
-    DVC's cache are. Write directly to anything that is not a regular file, such as a device or a pipe.
+    Raise OSError naming the file if it cannot be written. Follow a symbolic link, but replace one to a read-only file,
+    as in DVC's cache. Write directly to anything that is not a regular file, such as a device or a pipe.
     """
     if path.exists() and not path.is_file():
         with _naming(path), path.open("wb") as file:
@@ -60,30 +60,32 @@ def open_atomically(path: Path) -> Iterator[BinaryIO]:
         return
     is_read_only = path.exists() and not path.stat().st_mode & 0o222
     target = path.absolute() if is_read_only else path.resolve()
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")  # others may write the same file
+    partial = target.with_name(f".{target.name}.partial")
     with _naming(path):
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            remove_abandoned(target)
-            with partial.open("wb") as file:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _open_alone(partial) as file:
+            try:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            partial.replace(target)
-        except BaseException:  # whatever interrupts the writing
-            with suppress(OSError):
-                partial.unlink()
-            raise
+                partial.replace(target)
+            except BaseException:  # whatever interrupts the writing
+                with suppress(OSError):
+                    partial.unlink()
+                raise
 
 
-def remove_abandoned(path: Path) -> None:
-    """Remove what processes that were killed while they wrote a file have left beside it."""
-    import psutil  # only needed here
-
-    for partial in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
-        *_, number, _ = partial.name.split(".")
-        if number.isdecimal() and not psutil.pid_exists(int(number)):
-            partial.unlink(missing_ok=True)
+def _open_alone(path: Path) -> BinaryIO:
+    """Open an empty file as soon as no other process writes to it."""
+    while True:
+        file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o666), "wb")
+        with suppress(OSError):  # not every file system has locks
+            fcntl.flock(file, fcntl.LOCK_EX)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                file.truncate()
+                return file
+        file.close()  # the other process has renamed it
 
 
 @contextmanager

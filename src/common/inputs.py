@@ -16,14 +16,14 @@ PIPELINE = Path("dvc.yaml")
 
 def read_inputs(stage: str) -> dict[str, Any]:
     """Return the parameters of a stage, and the size and the time of the last change of each file it depends on."""
-    entry, params = read_yaml(PIPELINE)["stages"][stage], flatten(read_yaml(PARAMS))
+    stages, params = read_yaml(PIPELINE)["stages"], flatten(read_yaml(PARAMS))
+    entry = stages.get(stage, {"params": [], "deps": []})
     sections = tuple(f"{name}." for name in entry["params"])
     inputs: dict[str, Any] = {key: value for key, value in params.items() if f"{key}.".startswith(sections)}
     for dep in entry["deps"]:
         path = Path(re.sub(r"\$\{(.+?)\}", lambda match: str(params.get(match[1])), dep))
-        for file in _list_files(path) if path.is_dir() else [path] if path.exists() else []:
-            stat = file.stat(follow_symlinks=False)
-            inputs[os.fspath(file)] = stat.st_size, stat.st_mtime_ns
+        stats = _read_stats(path) if path.is_dir() else [(dep, path.stat())] if path.exists() else []
+        inputs |= {file: (stat.st_size, stat.st_mtime_ns) for file, stat in stats}
     return inputs
 
 
@@ -35,10 +35,16 @@ def check_inputs(stage: str, before: dict[str, Any]) -> None:
     after = read_inputs(stage)
     changed = sorted(key for key in before | after if before.get(key) != after.get(key))
     if changed:
-        raise UserError(f"changed while the stage ran: {', '.join(abridge(changed))}; run `dvc repro` again")
+        raise UserError(
+            f"inputs changed while the stage ran: {', '.join(abridge(changed))}; run `dvc repro`"
+            " again, with the new ones or after undoing the change"
+        )
 
 
-def _list_files(folder: os.PathLike[str]) -> Iterator[os.DirEntry[str]]:
+def _read_stats(folder: os.PathLike[str]) -> Iterator[tuple[str, os.stat_result]]:
     for entry in os.scandir(folder):
         if not is_ignored(entry.name):
-            yield from _list_files(entry) if entry.is_dir(follow_symlinks=False) else [entry]
+            if entry.is_dir(follow_symlinks=False):
+                yield from _read_stats(entry)
+            else:
+                yield entry.path, entry.stat(follow_symlinks=False)

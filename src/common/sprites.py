@@ -56,9 +56,8 @@ def split_sprite_sheet(sheet: bytes, count: int) -> np.ndarray:
                 raise UserError(f"{rows} rows of {COLUMNS} images expected, found {size} pixels of mode {picture.mode}")
             pixels = np.atleast_3d(np.asarray(picture))
     except (OSError, SyntaxError, ValueError, UserError, Image.DecompressionBombError) as error:
-        reason = (
-            "not a PNG" if isinstance(error, UnidentifiedImageError) else error
-        )  # Pillow's message contains a memory address
+        # Pillow's message would contain a memory address.
+        reason = "not a PNG" if isinstance(error, UnidentifiedImageError) else error
         raise UserError(
             f"errors.png is damaged or does not belong to errors.csv ({reason}); {recreate('evaluate')}"
         ) from None

@@ -42,8 +42,8 @@ class Result(NamedTuple):
     """What one revision recorded: parameters and metrics by dotted name, errors by image index, and hashes.
 
     params: those that can change the metrics; that of a backbone has the MD5 of its file.
-    not_run: those of them whose values in params.yaml are not the ones of the run, and the data and the code that have
-    changed since.
+    not_run: those of them whose values in params.yaml are not the ones of the run, and the data, and the code if it was
+    compared, that have changed since.
     test_set: the contents of test_set.csv.
     inputs: the hashes of the code and the images that can change the metrics, by stage and path.
     """
@@ -68,6 +68,12 @@ class Result(NamedTuple):
 
 
 def read_result(revision: str) -> Result:
+    """Read a result as read_recorded does; not_run also has the code that has changed since the run."""
+    result = read_recorded(revision)
+    return result._replace(not_run=[*result.not_run, *_changed_code(revision)])
+
+
+def read_recorded(revision: str) -> Result:
     """Read the result of a Git revision, of a DVC experiment by name, or of the `workspace`.
 
     The parameters are those of dvc.lock, which produced the result; where params.yaml differs, the result says so.
@@ -97,7 +103,7 @@ def read_result(revision: str) -> Result:
         params, current = flatten(sections), YAML(typ="safe").load(contents[PARAMS])
         current = flatten({section: current.get(section, {}) for section in sections})
         not_run = sorted(key for key in params | current if params.get(key) != current.get(key))
-        not_run += _changed_data(revision, deps["download"] | deps["train"]) + _changed_code(revision)
+        not_run += _changed_data(revision, deps["download"] | deps["train"])
         if (backbone := params.get(BACKBONE, NO_BACKBONE)) != NO_BACKBONE:  # another file of this name is another value
             params[BACKBONE] = f"{backbone}, MD5 {deps['train'].get(Path(backbone).as_posix(), 'unknown')[:7]}"
         return Result(revision, params, not_run, metrics, errors, contents[TEST_IMAGES], inputs, outputs[IMAGES])
@@ -128,12 +134,9 @@ def _changed_data(revision: str, hashes: Mapping[str, str]) -> list[str]:
 
 
 def _changed_code(revision: str) -> list[str]:
-    """Return the code that the measured stages depend on and that has changed; `dvc exp run` leaves none such."""
-    if revision.startswith("refs/exps/"):
-        return []
+    """Return the code that the measured stages depend on and that they have not run as it is."""
     try:
-        repo = Repo()
-        with nullcontext() if revision == WORKSPACE else repo.switch(find_commit(revision)):
+        with Repo() as repo, nullcontext() if revision == WORKSPACE else repo.switch(find_commit(revision)):
             stages = [stage for stage in repo.index.stages if getattr(stage, "name", None) in MEASURED]
             code = [dep for stage in stages for dep in stage.deps if dep.def_path.startswith(CODE)]
             return sorted({dep.def_path for dep in code if dep.workspace_status()})
@@ -162,7 +165,7 @@ def read_seeds(revision: str) -> list[Result]:
     baselines = sorted({experiment.baseline for experiment in experiments})
     for name in (*(experiment.ref for experiment in experiments), *baselines):
         try:
-            result = read_result(name)
+            result = read_recorded(name)
         except UserError:
             continue  # without a result, or from an earlier layout of the project
         if without_seed(result) == without_seed(first) and not any(share_network(result, other) for other in found):

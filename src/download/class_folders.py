@@ -38,11 +38,12 @@ class PictureFile(NamedTuple):
 
 
 class ClassFolders(NamedTuple):
-    """The sorted class names, the files by class and name, and the rejected paths, each with the reason."""
+    """The sorted class names, the files by class and name, the rejected paths, each with the reason, and the parts."""
 
     classes: list[str]
     files: list[PictureFile]
     rejected: dict[str, str]
+    parts: list[str]
 
 
 def list_class_folders(folder: Path) -> ClassFolders:
@@ -78,13 +79,13 @@ def list_class_folders(folder: Path) -> ClassFolders:
                     rejected[path] = reason
                 else:
                     files.append(PictureFile(path, label, part))
-    return ClassFolders(classes, files, rejected)
+    return ClassFolders(classes, files, rejected, list(found))
 
 
 def _find_parts(folder: Path) -> dict[str, Path]:
     """Return the folders of the parts; without one for testing, the part of train has an empty name.
 
-    From that part, test pictures are still to be chosen.
+    Its test pictures are still to be chosen.
     """
     parts: dict[str, Path] = {}
     for entry in _list_entries(folder):

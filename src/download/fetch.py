@@ -41,7 +41,7 @@ def fetch_url(url: str, timeout: float) -> bytes:
 def _fetch_url(url: str, timeout: float) -> bytes:
     request = Request(url, headers={"User-Agent": "python"})
     try:
-        opening = _start(lambda: urlopen(request, timeout=timeout))  # whose timeout does not cover DNS lookups
+        opening = _start(lambda: urlopen(request, timeout=timeout))  # urlopen's timeout does not cover DNS lookups
         if not wait([opening], timeout).done:
             raise TimeoutError(f"no response within {timeout:g} s")
         response = opening.result()

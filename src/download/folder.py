@@ -39,8 +39,8 @@ def load_folder(params: DownloadParams, decisions: Decisions = NO_DECISIONS) -> 
     A picture that occurs more than once is used once: for testing if a copy is there, or else for validation.
     Decisions change labels, but move no picture to another part. Raise UserError if the folder is not laid out as
     list_class_folders expects, the images do not fit in memory, a file is not a picture (unless
-    params.skip_unreadable), one picture has two labels, a class is left without training or test pictures, or a folder
-    for validation without any.
+    params.skip_unreadable), one picture has two labels, a class is left without training or test pictures, or none
+    of the pictures for validation can be used.
     """
     folder = Path(params.folder)
     found = list_class_folders(folder)
@@ -65,14 +65,14 @@ def load_folder(params: DownloadParams, decisions: Decisions = NO_DECISIONS) -> 
         raise UserError("\n".join(unusable + conflicts))
     _report_copies(found.files, copies.values())
     missing = _find_missing_classes(found, params.folder, {"training": labels[train], "test": labels[test]})
-    validation = np.flatnonzero([found.files[row].part == "validation" for row in train])
-    if not len(validation) and any(file.part == "validation" for file in found.files):
-        missing.append(
-            f"no picture in the validation folder of {params.folder} is used: they are copies of test pictures, or left"
-            " out by labels.csv; add others, or remove that folder"
-        )
     if problems := unusable + missing:
         raise UserError("\n".join(problems))
+    validation = np.flatnonzero([found.files[row].part == "validation" for row in train])
+    if "validation" in found.parts and not len(validation):
+        raise UserError(
+            f"none of the pictures in the validation folder of {params.folder} is used (copies of test pictures,"
+            " unusable, or left out by labels.csv); add others, or remove that folder"
+        )
     test_images = images[test]
     for place, row in enumerate(train):  # in place, to save memory; place <= row
         images[place] = images[row]

@@ -33,7 +33,8 @@ def load_idx_folder(params: DownloadParams) -> tuple[Dataset, Dataset]:
     negative, or there are not at least two classes, the same in training and test.
     """
     folder = Path(params.folder)
-    files = {file: _read_file(folder, name) for name, file in FILES.items()}
+    paths = {name: _find_file(folder, name) for name in FILES}
+    files = {FILES[name]: _read_file(path) for name, path in paths.items()}
     try:
         train_images, train_labels, test_images, test_labels = decode_files(files, sha256={})
     except UserError as error:
@@ -50,9 +51,7 @@ def load_idx_folder(params: DownloadParams) -> tuple[Dataset, Dataset]:
         )
     classes = _read_names(folder / CLASSES, present.tolist())
     print(f"download: four IDX files in {folder}")
-    if any(folder.glob("emnist-*")):
-        print("download: EMNIST's files hold transposed images, which are turned upright")
-        train_images, test_images = (images.swapaxes(2, 3).copy() for images in (train_images, test_images))
+    train_path, _, test_path, _ = paths.values()
     train, test = (
         Dataset(
             _frame(images) if params.fit == "character" else images,
@@ -61,12 +60,23 @@ def load_idx_folder(params: DownloadParams) -> tuple[Dataset, Dataset]:
             params.preprocessing(),
             digest_images(images),
         )
-        for images, labels in ((train_images, train_labels), (test_images, test_labels))
+        for images, labels in (
+            (_turn_upright(train_images, train_path), train_labels),
+            (_turn_upright(test_images, test_path), test_labels),
+        )
     )
     seen = {digest.tobytes() for digest in train.digests}
     if repeated := sum(digest.tobytes() in seen for digest in test.digests):
-        print(f"download: {count('test image', repeated)} occur in training, too; the test accuracy will be too high")
+        print(f"download: {count('test image', repeated)} also in training; the test accuracy may be too high")
     return train, test
+
+
+def _turn_upright(images: np.ndarray, path: Path) -> np.ndarray:
+    """Transpose the images (N, C, H, W) of EMNIST's own files, which hold them on their side and mirrored."""
+    if not path.name.casefold().startswith("emnist-"):
+        return images
+    print(f"download: {path} is a file of EMNIST, whose images are transposed; they are turned upright")
+    return np.ascontiguousarray(images.swapaxes(2, 3))
 
 
 def _frame(images: np.ndarray) -> np.ndarray:
@@ -76,8 +86,8 @@ def _frame(images: np.ndarray) -> np.ndarray:
     return np.stack([frame_character(Image.fromarray(image[0]), image.shape) for image in images])
 
 
-def _read_file(folder: Path, name: str) -> bytes:
-    """Read one of the four files, whatever it is called exactly, and decompress it if it is a gzip file."""
+def _find_file(folder: Path, name: str) -> Path:
+    """Return the path of one of the four files, whatever it is called exactly."""
     found = [path for path in sorted(folder.glob("*")) if re.search(PATTERNS[name], path.name)]
     exact = [path for path in found if path.name.startswith(FILES[name])]
     paths = exact[:1] or found
@@ -89,8 +99,13 @@ def _read_file(folder: Path, name: str) -> bytes:
         )
     if len(paths) > 1:
         raise UserError(f"{folder} has {' and '.join(path.name for path in paths)}; keep only one of them")
-    data = paths[0].read_bytes()
-    return decompress(data, str(paths[0]), MAX_BYTES) if data[:2] == GZIP_MAGIC else data
+    return paths[0]
+
+
+def _read_file(path: Path) -> bytes:
+    """Read a file, and decompress it if it is a gzip file."""
+    data = path.read_bytes()
+    return decompress(data, str(path), MAX_BYTES) if data[:2] == GZIP_MAGIC else data
 
 
 def _read_names(path: Path, labels: Sequence[int]) -> list[str]:

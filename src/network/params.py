@@ -47,7 +47,7 @@ class ModelParams(Section):
     negative_slope: float = parameter(0.1, "Slope of LeakyReLU for negative inputs; 0 gives ReLU.", ge=0, le=1)
 
     def hidden_layers(self) -> list[int]:
-        """Return hidden_units, with auto resolved."""
+        """Return hidden_units with auto resolved."""
         if self.hidden_units != "auto":
             return self.hidden_units
         return HIDDEN if self.backbone == NO_BACKBONE else []

@@ -121,9 +121,8 @@ def _describe(details: Any) -> str:
     """Describe one of pydantic's errors."""
     section, *keys = details["loc"] or [""]
     message = details["msg"].removeprefix("Value error, ")
-    types = [
-        key for key in keys[1:] if isinstance(key, str)
-    ]  # pydantic appends the type's name if the value may also be auto
+    # If the value may also be auto, pydantic appends the name of the type.
+    types = [key for key in keys[1:] if isinstance(key, str)]
     if types and keys[-1] == types[-1]:
         message += ", or auto"
     keys = [key for key in keys if key not in types]

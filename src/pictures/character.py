@@ -61,10 +61,8 @@ MAX_SPECK = 0.1  # where nothing else stands out
 MIN_ON_PIECE = 0.05  # on paper that covers less than half of the picture
 MAX_COMPONENTS = 4  # of a character
 NEIGHBOURS = np.ones((3, 3))  # diagonal ones, too
-MIN_HOLE, MIN_CONVEX = (
-    0.25,
-    0.9,
-)  # the hole of a 0 that looks like a sheet: fractions of a sheet's area, and of its hull
+# The hole of a 0 that looks like a sheet: fractions of a sheet's area, and of its own hull.
+MIN_HOLE, MIN_CONVEX = 0.25, 0.9
 MAX_UNDERLINE, MIN_UNDERLINED = 0.2, 0.5  # fractions of a line's length: its height, and that of a character above it
 MAX_CIRCLE = 1.25  # ratio of the sides of a circle around a character; a 0 is longer
 MIN_ENCLOSED = 0.3  # fraction of a circle's height: the height of a character in it
@@ -124,9 +122,8 @@ def erase_lines(grey: np.ndarray) -> np.ndarray:
             if box and box[along].stop - box[along].start >= MIN_LINE * grey.shape[along]:
                 piece = pieces[box] == index
                 if piece.any(across).mean() >= MIN_COVER:
-                    lines.append(
-                        np.percentile(darkness[box][piece], 90)
-                    )  # the 90th percentile, because edges are blurred
+                    # Not the median, because edges are blurred.
+                    lines.append(np.percentile(darkness[box][piece], 90))
         if len(lines) >= MIN_LINES:
             line, ink = np.median(lines), np.percentile(darkness, 99.7)  # high enough to include a small character
             if ink > INK * line:

@@ -12,7 +12,7 @@ from src.common.errors import UsageError, UserError
 from src.common.text import listing
 from src.compare.comparison import mean_margin, welch_p_values
 from src.compare.git import Experiment, list_experiments
-from src.compare.revisions import SEED, SPLIT_SEED, Result, read_result, share_network, without_seed
+from src.compare.revisions import SEED, SPLIT_SEED, Result, read_recorded, share_network, without_seed
 
 ALPHA = 0.05
 ACCURACY = "validation.accuracy"
@@ -63,7 +63,7 @@ def read_sweep(patterns: Sequence[str]) -> Sweep:
     left_out: dict[str, list[str]] = {}
     for experiment in _find(patterns):
         try:
-            result = _without_evaluation(read_result(experiment.ref))
+            result = _without_evaluation(read_recorded(experiment.ref))
         except UserError as error:
             left_out[str(error).replace(experiment.ref, experiment.name)] = []
             continue

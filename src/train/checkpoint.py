@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from src.common.artifacts import Environment
-from src.common.files import remove_abandoned, write_bytes
+from src.common.files import write_bytes
 from src.network.backbone import Backbone
 from src.train.params import TrainSections
 from src.train.processes import ALONE, Group
@@ -86,6 +86,5 @@ class Checkpoint:
         """Delete the checkpoint, and a damaged one that was renamed."""
         for path in (self.path, self.damaged_path):
             path.unlink(missing_ok=True)
-        remove_abandoned(self.path)
         with suppress(OSError):  # other networks of the ensemble may still have theirs
             self.path.parent.rmdir()

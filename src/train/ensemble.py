@@ -61,7 +61,9 @@ def train_ensemble(
     selected = select_data(data, split, params.train, runtime.device, features and features.values)
     shape = data.images.shape[1:]
     architecture = Architecture(
-        model=params.model.model_copy(update={"conv_channels": params.model.blocks(shape)}),
+        model=params.model.model_copy(
+            update={"conv_channels": params.model.blocks(shape), "hidden_units": params.model.hidden_layers()}
+        ),
         image_shape=shape,
         classes=data.classes,
         preprocessing=data.preprocessing,

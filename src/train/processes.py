@@ -61,7 +61,7 @@ def check_process_count(count: int, params: TrainParams) -> None:
 def launch(count: int, module: str, *arguments: str) -> None:
     """Run `python -m module arguments` in this many processes until all have succeeded.
 
-    A process that fails reports why; then end the others and this one. Raise UserError if one is killed.
+    If one fails, it reports why; the others are ended, and so is this process. Raise UserError if one is killed.
     """
     # Only needed here, and takes a tenth of a second to import.
     from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException

@@ -40,7 +40,7 @@ def test_experiments_in_the_workspace_and_in_a_copy_appear_in_diffs_and_tables(
     assert "since its run" not in comparison
 
     train = project / "stages/train.py"
-    train.write_text(train.read_text().replace("def main() -> None:\n", 'def main() -> None:\n    print("changed")\n'))
+    train.write_text(f'{train.read_text()}print("changed")\n')
     worse = ["--temp", "--name", "worse", "-S", "train.epochs=1", "-S", "train.learning_rate=0.00001", "evaluate"]
     output = run("dvc", "exp", "run", *worse, cwd=project)
     assert stages_run(output) == ["train", "evaluate"]

@@ -66,10 +66,13 @@ def test_a_full_disk_ends_it_with_the_last_checkpoint_intact(
 def test_parameters_that_are_edited_while_it_runs_end_it_with_the_checkpoint_intact(
     prepared_project: Path, undisturbed: dict[str, bytes]
 ) -> None:
-    act = "os.system('sed -i \\'s/dropout: 0.25/dropout: 0.5/\\' params.yaml')"
+    path = "__import__('pathlib').Path('params.yaml')"
+    act = f"{path}.write_text({path}.read_text().replace('dropout: 0.25', 'dropout: 0.5'))"
     result = attempt(*at_call("src.train.learner.AdamW", "step", 13, act), cwd=prepared_project)
     assert result.returncode == 1
-    assert "train: changed while the stage ran: model.dropout; run `dvc repro` again" in result.stdout
+    assert (
+        "train: inputs changed while the stage ran: model.dropout; run `dvc repro` again" in result.stdout
+    )
     set_params(prepared_project, {"model": {"dropout": 0.25}})
     assert "resuming after epoch 3" in run(*FORKED_STAGE, cwd=prepared_project)
     assert read_outputs(prepared_project) == undisturbed

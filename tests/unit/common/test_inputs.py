@@ -45,7 +45,7 @@ def test_every_change_is_named(project: Path) -> None:
     Path("photos/cat/2.png").write_text("")
     os.utime("src/code.py", (1, 1))
     changed = "model.crop, photos/cat/1.png, photos/cat/2.png, src/code.py"
-    with pytest.raises(UserError, match=rf"^changed while the stage ran: {changed}; run `dvc repro` again$"):
+    with pytest.raises(UserError, match=f"^inputs changed while the stage ran: {changed}; run"):
         check_inputs("train", before)
 
 
@@ -53,3 +53,19 @@ def test_links_are_not_followed_in_circles(project: Path) -> None:
     Path("photos/loop").symlink_to(project / "photos", target_is_directory=True)
     Path("photos/broken").symlink_to("nowhere")
     assert {"photos/loop", "photos/broken"} < read_inputs("train").keys()
+
+
+def test_the_file_behind_a_link_counts(project: Path) -> None:
+    Path("labels.csv").rename("shared.csv")
+    Path("labels.csv").symlink_to("shared.csv")
+    before = read_inputs("train")
+    Path("shared.csv").write_text("new")
+    with pytest.raises(UserError, match=r"ran: labels\.csv;"):
+        check_inputs("train", before)
+
+
+def test_a_stage_that_has_gone_from_the_pipeline_has_changed(project: Path) -> None:
+    before = read_inputs("train")
+    Path("dvc.yaml").write_text("stages: {}")
+    with pytest.raises(UserError, match=r"ran: download\.fit, download\.folder, labels\.csv"):
+        check_inputs("train", before)

@@ -131,8 +131,12 @@ def test_the_layouts_of_other_tools_are_read(tmp_path: Path, names: tuple[str, s
 
 def test_without_a_picture_for_validation_its_folder_is_an_error(tmp_path: Path) -> None:
     write(tmp_path, {"train/cat": [1, 2], "train/dog": [3, 4], "val/cat": [5], "test/cat": [5, 6], "test/dog": [7]})
-    with pytest.raises(UserError, match="no picture in the validation folder of"):
+    with pytest.raises(UserError, match=r"none of the pictures in the validation folder of .* is used"):
         load(tmp_path)
+    (tmp_path / "val/cat/005.png").unlink()
+    os.mkfifo(tmp_path / "val/cat/pipe.png")
+    with pytest.raises(UserError, match="none of the pictures in the validation folder"):
+        load(tmp_path, skip_unreadable=True)
 
 
 def test_a_class_may_have_the_name_of_a_part(tmp_path: Path) -> None:

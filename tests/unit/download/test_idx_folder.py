@@ -43,8 +43,11 @@ def test_emnist_is_turned_upright(tmp_path: Path, capsys: pytest.CaptureFixture[
     (tmp_path / "emnist").mkdir()
     for name, data in make_files().items():
         (tmp_path / "emnist" / f"emnist-letters-{name.replace('t10k', 'test')}").write_bytes(data)
+    (tmp_path / "plain/emnist-letters-mapping.txt").write_text("1 65 97")
+    assert np.array_equal(load(tmp_path / "plain").train.images, expected.train.images)
+    assert "EMNIST" not in capsys.readouterr().out
     found = load(tmp_path / "emnist")
-    assert "EMNIST's files hold transposed images" in capsys.readouterr().out
+    assert "a file of EMNIST, whose images are transposed" in capsys.readouterr().out
     for one, two in zip(expected[:2], found[:2], strict=True):
         assert np.array_equal(one.images.swapaxes(2, 3), two.images)
         assert np.array_equal(one.labels, two.labels)
@@ -54,9 +57,9 @@ def test_test_images_that_are_in_training_too_are_counted(tmp_path: Path, capsys
     files = make_files()
     train, test = files[NAMES[0]], files[NAMES[2]]
     load(write_mirror(tmp_path / "apart", files))
-    assert "in training, too" not in capsys.readouterr().out
+    assert "also in training" not in capsys.readouterr().out
     load(write_mirror(tmp_path / "mixed", files | {NAMES[2]: test[: 16 + 7 * 784] + train[16 : 16 + 3 * 784]}))
-    assert "3 test images occur in training, too" in capsys.readouterr().out
+    assert "3 test images also in training" in capsys.readouterr().out
 
 
 def test_files_of_other_tools_are_read(tmp_path: Path) -> None:

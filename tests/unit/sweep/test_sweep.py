@@ -29,14 +29,14 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Any:
     def read(experiments: list[Result | UserError], *patterns: str) -> Sweep:
         named = dict(zip((f"refs/exps/01/23/{letter}" for letter in "abcdefghij"), experiments, strict=False))
 
-        def read_result(ref: str) -> Result:
+        def read_recorded(ref: str) -> Result:
             if isinstance(named[ref], UserError):
                 raise UserError(f"{ref} has no data/train/metrics.json")
             return named[ref]  # type: ignore[return-value]
 
         listed = [Experiment(ref, ref.split("/")[-1], "0123") for ref in named]
         monkeypatch.setattr("src.sweep.sweep.list_experiments", lambda: listed)
-        monkeypatch.setattr("src.sweep.sweep.read_result", read_result)
+        monkeypatch.setattr("src.sweep.sweep.read_recorded", read_recorded)
         return read_sweep(patterns)
 
     return read
