@@ -79,10 +79,13 @@ def build_page(classifier: Classifier, uploads: Path) -> gr.Blocks:
         if not path or not Path(path).resolve().is_relative_to(uploads):
             return None, None
         try:
-            image = classifier.make_input(read_picture(path))
+            picture = read_picture(path)
+            image = classifier.make_input(picture)
         except UserError as error:
             gr.Warning(f"This file cannot be classified: {error}")
             return None, None
+        if picture.remark:
+            gr.Warning(f"Of this picture, {picture.remark}")
         if difference := classifier.compare_with_training(image):
             gr.Warning(f"This picture is unlike all training pictures: {difference}")
         return classify(classifier, image)

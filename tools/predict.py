@@ -44,6 +44,8 @@ def main() -> int:
         try:
             picture = read_picture(io.BytesIO(sys.stdin.buffer.read()) if name == "-" else name)
             image = classifier.make_input(picture)
+            if picture.remark:
+                print(f"predict: {show(name)}: {picture.remark}", file=sys.stderr)
             if difference := classifier.compare_with_training(image):
                 print(f"predict: {show(name)}: unlike all training pictures: {difference}", file=sys.stderr)
             images.append(image)

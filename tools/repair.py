@@ -57,7 +57,7 @@ def is_broken(path: Path, parse: Callable[[str], Any]) -> bool:
         text = path.read_text(encoding="utf-8")
         if CONFLICT in text:
             raise UserError(
-                f"{path} has conflict markers; `git checkout --ours {path}`, then `dvc repro`, resolves them"
+                f"{path} has conflict markers; `git checkout --ours {path} data`, then `dvc repro`, resolves them"
             )
         parse(text)
     except FileNotFoundError:

@@ -44,12 +44,14 @@ def comparison_markdown(comparison: Comparison) -> str:
         *_not_run_lines([base, other]),
         *markdown_table(("metric", base.name, other.name, "change"), metric_rows(base, other), SAME_METRICS),
     ]
-    for kind, images, errors in (("Fixed", comparison.fixed, base.errors), ("Broken", comparison.broken, other.errors)):
+    for kind, images, side in (("Fixed", comparison.fixed, base), ("Broken", comparison.broken, other)):
         if images:
-            names = {image: f"{error.actual}, {error.predicted}" for image, error in errors.items()}
+            names = {image: f"{error.actual}, {error.predicted}" for image, error in side.errors.items()}
             listed = [f"{image} ({names.get(image, 'relabelled')})" for image in images[:MAX_LISTED]]
             more = f", and {len(images) - MAX_LISTED} more" if len(images) > MAX_LISTED else ""
-            lines += [markdown_text(f"{kind} test images (actual, predicted): {', '.join(listed)}{more}."), ""]
+            numbered = f"; numbered as in {side.name}" if comparison.added or comparison.removed else ""
+            text = f"{kind} test images (actual, predicted{numbered}): {', '.join(listed)}{more}."
+            lines += [markdown_text(text), ""]
     return "\n".join(lines)
 
 

@@ -51,6 +51,7 @@ def comparison_page(comparison: Comparison, base_images: np.ndarray, other_image
         no_metrics=SAME_METRICS,
         p_value=f"{comparison.p_value:.2g}",
         errors_in_both=len(comparison.errors_in_both),
+        differing=len(comparison.fixed) + len(comparison.broken),
         detectable=comparison.detectable,
         total=f"{comparison.images:,}",
         fixed=describe(base, shown, 0),

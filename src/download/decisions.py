@@ -145,7 +145,7 @@ def read_decisions(path: Path) -> Decisions:
         columns = list(reader.fieldnames or ())
         if wrong := [name for name in COLUMNS[:-1] if columns.count(name) != 1]:
             needed = f"must have each of these columns once: {', '.join(wrong)}"
-            raise UserError(f"{path} {needed}; its first line must be {','.join(COLUMNS)}")
+            raise UserError(f"{path} {needed}; its first line must be {','.join(COLUMNS)}, even if one is empty")
         for values in reader:
             if any(values.values()):  # spreadsheet programs write empty lines
                 values |= {name: values[name].strip() for name in ("digest", "part", "label")}
@@ -161,7 +161,7 @@ def read_decisions(path: Path) -> Decisions:
 def _check_line(path: Path, line: int, values: dict[str, str], delimiter: str) -> Decision:
     problem = ""
     if None in values:
-        problem = "has more values than there are columns; a name with a comma must be in double quotes"
+        problem = "has too many values: a name with a comma must be in double quotes, or two lines have run together"
     elif delimiter == ";" and not values["label"] and "," in values["file"]:
         problem = "is not separated by ;, unlike the first line"
     elif bool(values["file"]) == bool(values["digest"]):

@@ -63,7 +63,7 @@ def load_folder(params: DownloadParams, decisions: Decisions = NO_DECISIONS) -> 
     unusable, conflicts = _find_unusable(found, params), _find_conflicts(found, undecided, in_test, decisions.path)
     if conflicts:  # without which no class might be missing
         raise UserError("\n".join(unusable + conflicts))
-    _report_copies(found.files, copies.values())
+    _report_copies(found.files, [copies[row] for row in rows])
     missing = _find_missing_classes(found, params.folder, {"training": labels[train], "test": labels[test]})
     if problems := unusable + missing:
         raise UserError("\n".join(problems))
@@ -115,6 +115,7 @@ def _decode(
     size = min(CHUNK, 1 + len(paths) // 100)  # at most a hundredth, so that all processes have work until the end
     chunks = [paths[start : start + size] for start in range(0, len(paths), size)]
     digests: list[bytes] = []
+    remarks: dict[str, str] = {}
     brightest = 0
     with (
         ProcessPoolExecutor(initializer=_start_worker) as pool,
@@ -128,6 +129,7 @@ def _decode(
                 images[len(digests) : len(digests) + len(decoded.images)] = decoded.images
                 digests += decoded.digests
                 found.rejected.update(decoded.rejected)
+                remarks |= decoded.remarks
                 brightest = max(brightest, decoded.brightest)
                 progress.update(len(decoded.images))
         except BrokenProcessPool:
@@ -135,6 +137,9 @@ def _decode(
                 f"a process that decoded pictures was killed, after {len(digests):,} of {len(paths):,} files; it"
                 " probably ran out of memory"
             ) from None
+    if remarks:
+        lines = [f"{show(path)}: {remark}" for path, remark in remarks.items()]
+        print(listing(f"download: {count('picture', len(lines))} used only in part:", abridge(lines)))
     if 0 < brightest.bit_length() < preprocessing.bits:
         print(
             f"download: the brightest sample of the pictures with more than 8 bits is {brightest:,} of"
@@ -159,19 +164,21 @@ def _exit_with_parent() -> None:
 class _Decoded(NamedTuple):
     """Images uint8 (N, C, H, W), the digests of their pictures, and the paths of unreadable ones with the reason.
 
-    brightest: the largest integer sample of more than 8 bits, 0 if there are none.
+    remarks: what of a file is not used, by its path. brightest: the largest integer sample of more than 8 bits, 0 if
+    there are none.
     """
 
     images: np.ndarray
     digests: list[bytes]
     rejected: dict[str, str]
+    remarks: dict[str, str]
     brightest: int
 
 
 def _decode_chunk(paths: Sequence[str], preprocessing: Preprocessing, shape: tuple[int, int, int]) -> _Decoded:
     """Decode files; those that are unreadable have a black image and an empty digest."""
     images, digests, rejected = np.zeros((len(paths), *shape), np.uint8), [b""] * len(paths), {}
-    brightest = 0
+    remarks, brightest = {}, 0
     for row, path in enumerate(paths):
         try:
             picture = read_picture(path)
@@ -180,9 +187,11 @@ def _decode_chunk(paths: Sequence[str], preprocessing: Preprocessing, shape: tup
             rejected[path] = str(error)
         else:
             digests[row] = picture.digest()
+            if picture.remark:
+                remarks[path] = picture.remark
             if picture.samples.dtype == np.uint16:
                 brightest = max(brightest, int(picture.samples.max()))
-    return _Decoded(images, digests, rejected, brightest)
+    return _Decoded(images, digests, rejected, remarks, brightest)
 
 
 def _find_unusable(found: ClassFolders, params: DownloadParams) -> list[str]:

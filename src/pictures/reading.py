@@ -4,6 +4,7 @@ import re
 import struct
 import sys
 import warnings
+from contextlib import suppress
 from hashlib import blake2b
 from io import BytesIO
 from pathlib import Path
@@ -33,6 +34,7 @@ PNG_SIGNATURE, PNG_CHUNKS = b"\x89PNG\r\n\x1a\n", (b"IHDR", b"PLTE", b"tRNS", b"
 SWAPPED = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 LOW_BYTES = {f"{bands};16{order}": f"{bands};16{SWAPPED[order]}" for bands in ("RGB", "RGBA") for order in "BLN"}
 LOW_BYTES["LA;16B"] = "RGBA"
+WITH_FRAMES = (b"II", b"MM", b"GIF", b"RIFF")  # the first bytes of TIFF, GIF and WebP
 DIGEST_SIZE = 16  # bytes
 WHITE_IS_ZERO = 0  # of TIFF's photometric interpretations
 # The first bytes of other files that people take for pictures, as a regular expression.
@@ -58,9 +60,11 @@ class Picture(NamedTuple):
     """The decoded samples of a picture, upright.
 
     samples: uint8, uint16 or float32 (H, W, B), where the B bands are grey, grey and opacity, RGB, or RGB and opacity.
+    remark: what of the file's contents is not used, or an empty string.
     """
 
     samples: np.ndarray
+    remark: str = ""
 
     def digest(self) -> bytes:
         """Hash the samples into 16 bytes; grey counts as RGB, and an opaque alpha channel as none.
@@ -117,13 +121,26 @@ def read_picture(file: Path | str | BinaryIO) -> Picture:
     try:
         data = Path(file).read_bytes() if isinstance(file, Path | str) else file.read()
         with warnings.catch_warnings(action="ignore"):  # about large pictures
-            return Picture(_read_samples(data))
+            samples = _read_samples(data)
+            return Picture(samples, _describe_unused(samples, data))
     except (Image.DecompressionBombError, MemoryError):
         raise UserError("too many pixels; reduce the picture's size") from None
     except UserError:
         raise
     except Exception as error:  # Pillow's decoders raise all kinds of exceptions on damaged files
         raise UserError(getattr(error, "strerror", None) or _identify(data, error)) from None
+
+
+def _describe_unused(samples: np.ndarray, data: bytes) -> str:
+    remarks = []
+    with suppress(Exception):  # damage in later frames does not matter
+        frames = getattr(_open(data), "n_frames", 1) if data.startswith(WITH_FRAMES) else 1
+        if frames > 1:
+            remarks.append(f"only the first of {frames:,} pages or frames is used")
+    finite = samples[np.isfinite(samples)] if samples.dtype == np.float32 else samples[:0]
+    if finite.size and (finite.min() < 0 or finite.max() > 1):
+        remarks.append(f"samples from {finite.min():,.5g} to {finite.max():,.5g} are clipped to 0 to 1")
+    return ", and ".join(remarks)
 
 
 def _read_samples(data: bytes) -> np.ndarray:

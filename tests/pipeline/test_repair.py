@@ -66,7 +66,7 @@ def test_a_merge_is_left_to_the_user(project: Path) -> None:
     (project / "dvc.lock").write_text(merged)
     result = attempt(*REPAIR, cwd=project)
     assert result.returncode == 1
-    assert result.stdout.startswith("repair: dvc.lock has conflict markers; `git checkout --ours dvc.lock`")
+    assert result.stdout.startswith("repair: dvc.lock has conflict markers; `git checkout --ours dvc.lock data`")
     assert (project / "dvc.lock").read_text() == merged
     (project / "photos.dvc").write_text("<<<<<<< HEAD\nouts:\n")
     assert attempt(*REPAIR, cwd=project).stdout.startswith("repair: photos.dvc has conflict markers; docs/sharing.md")

@@ -58,7 +58,9 @@ def test_test_sets_that_differ_are_stated() -> None:
     assert (
         "covers the 9 images that both have, with the labels of mine; accuracy on them: 66.67% before, 100.00%" in text
     )
-    assert "Fixed test images (actual, predicted): 1 (4, 9), 2 (relabelled), 5 (relabelled)." in text
+    assert (
+        "Fixed test images (actual, predicted; numbered as in main): 1 (4, 9), 2 (relabelled), 5 (relabelled)." in text
+    )
     assert "test sets differ" not in comparison_markdown(compare(base, base, 0.05))
 
 

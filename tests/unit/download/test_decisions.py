@@ -97,7 +97,7 @@ def test_lines_that_contradict_each_other_are_an_error(path: Path) -> None:
         (",,,cat,", "line 2: needs either a file or a digest"),
         ("a.png,,train,cat,", "line 2: part = train: must be empty or test"),
         ("a.png,,,,", "line 2: has no label; write - to leave the picture out"),
-        ("cats, and more/a.png,,,cat,", "line 2: has more values than there are columns; a name with a comma must be"),
+        ("cats, and more/a.png,,,cat,", "line 2: has too many values: a name with a comma must be"),
         ('"a.png,,,cat,', "after line 1: a double quote is never closed"),
     ],
 )

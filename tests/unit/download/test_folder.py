@@ -17,7 +17,7 @@ from src.common.dataset import Preprocessing
 from src.common.errors import UserError
 from src.download import folder as folder_module
 from src.download.class_folders import list_class_folders
-from src.download.decisions import Downloaded
+from src.download.decisions import Downloaded, read_decisions
 from src.download.folder import load_folder
 from src.pictures.fitting import fit_picture
 from src.split.params import SplitParams
@@ -139,6 +139,32 @@ def test_without_a_picture_for_validation_its_folder_is_an_error(tmp_path: Path)
         load(tmp_path, skip_unreadable=True)
 
 
+def test_pictures_used_only_in_part_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, {"cat": range(4), "dog": range(10, 14)})
+    draw(50).save(tmp_path / "cat/pages.tif", save_all=True, append_images=[draw(51)])
+    load(tmp_path)
+    line = f"{tmp_path}/cat/pages.tif: only the first of 2 pages or frames is used"
+    assert f"download: 1 picture used only in part:\n  {line}\n" in capsys.readouterr().out
+
+
+def test_copies_that_labels_csv_leaves_out_are_not_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path / "photos", {"cat": range(5), "dog": range(10, 15)})
+    for number in (2, 3):
+        shutil.copy(tmp_path / f"photos/cat/00{number}.png", tmp_path / f"photos/cat/copy{number}.png")
+    labels = tmp_path / "labels.csv"
+    params = make_download_params(folder=str(tmp_path / "photos"), image_size=SIDE)
+    for part in ("", "test"):
+        labels.write_text(f"file,digest,part,label,note\n{tmp_path}/photos/cat/003.png,,{part},-,\n")
+        kept = load_folder(params, read_decisions(labels))
+        output = capsys.readouterr().out
+        if kept.applied:
+            assert "1 copy left out" in output
+            assert "003.png = " not in output
+            break
+    else:
+        raise AssertionError("the decision matched no picture")
+
+
 def test_a_class_may_have_the_name_of_a_part(tmp_path: Path) -> None:
     data = load(write(tmp_path, {"train": range(10), "bus": range(20, 30)}))
     assert data.train.classes == ["bus", "train"]
@@ -208,7 +234,9 @@ def test_hostile_files_are_used_or_named(tmp_path: Path, capsys: pytest.CaptureF
     data = load(root, skip_unreadable=True, channels=3, image_size=16)
     output = capsys.readouterr().out
     assert f"{len(useless)} files cannot be used and are left out" in output
-    reported = dict(re.findall(rf"^  ({hostile}.*?): (.*)$", output, re.MULTILINE))
+    used_in_part, _, left_out = output.partition("cannot be used")
+    assert f"download: 3 pictures used only in part:\n  {hostile}/animated.gif: only the first of" in used_in_part
+    reported = dict(re.findall(rf"^  ({hostile}.*?): (.*)$", left_out, re.MULTILINE))
     assert reported.keys() == {str(hostile / name) for name in useless}
     assert all(reported[str(hostile / name)].startswith(reason) for name, reason in useless.items())
     used = dict(zip(sorted(pictures), data.train.images[data.train.labels == 0], strict=True))

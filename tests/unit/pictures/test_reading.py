@@ -150,6 +150,27 @@ def test_every_orientation_is_turned_upright(orientation: int) -> None:
         assert np.array_equal(pixels(read(data)), np.asarray(ImageOps.exif_transpose(opened)))
 
 
+@pytest.mark.parametrize("kind", ["TIFF", "GIF", "WEBP"])
+def test_that_only_the_first_of_several_frames_is_used_is_said(kind: str) -> None:
+    frames = [Image.new("RGB", (4, 4), (value, 0, 0)) for value in (50, 200, 100)]
+    picture = read(encode(frames[0], kind, save_all=True, append_images=frames[1:]))
+    assert picture.remark == "only the first of 3 pages or frames is used"
+    assert pixels(picture)[0, 0, 0] == pytest.approx(50, abs=5)
+    assert read(encode(frames[0], kind)).remark == ""
+
+
+@pytest.mark.parametrize(
+    ("samples", "remark"),
+    [
+        ([0.0, 1.0, np.nan], ""),
+        ([0.5, 3400.0, np.nan], "samples from 0.5 to 3,400 are clipped to 0 to 1"),
+        ([-2.0, 0.5, 1.0], "samples from -2 to 1 are clipped to 0 to 1"),
+    ],
+)
+def test_that_floating_point_samples_are_clipped_is_said(samples: list[float], remark: str) -> None:
+    assert read(encode(Image.fromarray(np.array([samples], np.float32)), "TIFF")).remark == remark
+
+
 def test_damaged_exif_data_still_turn_the_picture() -> None:
     # The orientation, a resolution of -1 / 1, and text where a number belongs.
     entries = (
