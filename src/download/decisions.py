@@ -147,6 +147,10 @@ def read_decisions(path: Path) -> Decisions:
             needed = f"must have each of these columns once: {', '.join(wrong)}"
             raise UserError(f"{path} {needed}; its first line must be {','.join(COLUMNS)}, even if one is empty")
         for values in reader:
+            if delimiter == ";" and not any(values[name] for name in columns if name != "file"):
+                parts = next(csv.reader([values["file"]]), [])
+                if len(parts) == len(COLUMNS):  # a line as the report writes it
+                    values = dict(zip(COLUMNS, parts, strict=True))
             if any(values.values()):  # spreadsheet programs write empty lines
                 values |= {name: values[name].strip() for name in ("digest", "part", "label")}
                 decisions.append(_check_line(path, reader.line_num, values, delimiter))

@@ -7,6 +7,7 @@ from sklearn.model_selection import train_test_split
 
 from src.common.dataset import Dataset, Split
 from src.common.errors import UserError
+from src.common.text import count
 from src.split.params import SplitParams
 
 IMBALANCE = 0.1  # ratio of the smallest class to the largest, below which describe_imbalance advises weights
@@ -49,6 +50,6 @@ def describe_imbalance(counts: np.ndarray, classes: Sequence[str]) -> str:
     if counts[smallest] >= IMBALANCE * counts[largest]:
         return ""
     return (
-        f"warning: class {classes[smallest]} has only {counts[smallest]:,} training images, class {classes[largest]}"
-        f" {counts[largest]:,}; consider train.class_weights: balanced"
+        f"warning: class {classes[smallest]} has only {count('training image', int(counts[smallest]))}, class"
+        f" {classes[largest]} has {counts[largest]:,}; train.class_weights: balanced can help"
     )

@@ -134,8 +134,10 @@ def test_files_of_spreadsheet_programs_are_read(path: Path) -> None:
     assert apply_decisions(TRAIN, TEST, read_decisions(path)).train.labels[0] == 1
 
 
-def test_lines_of_the_page_in_a_file_with_semicolons_are_named(path: Path) -> None:
-    path.write_text(f"file;digest;part;label;note\n,{digest(0)},,dog,\n")
+def test_lines_of_the_page_in_a_file_with_semicolons_are_read(path: Path) -> None:
+    path.write_text(f'file;digest;part;label;note\n,{digest(0)},,dog,"1.png, was cat"\n;{digest(1)};;-;\n')
+    assert [decision.label for decision in apply_decisions(TRAIN, TEST, read_decisions(path)).applied] == ["dog", "-"]
+    path.write_text(f"file;digest;part;label;note\n{digest(0)},dog\n")
     with pytest.raises(UserError, match="line 2: is not separated by ;, unlike the first line"):
         read_decisions(path)
 
