@@ -70,13 +70,13 @@ def test_the_next_suspects_are_shown_when_the_first_are_decided() -> None:
     doubtful = [results.test_set[error.index].digest for error in results.errors if error.loss > DOUBTFUL_LOSS]
     page = report_page(results._replace(suspects=suspects), (28, 28), [])
     assert "200 training or validation images, of the 225 in data/train/suspects.csv that are still" in page
-    assert ", then 100 misclassified test images." in page
+    assert ", then 100 misclassified test images with the highest losses." in page
     confirmed = [
         *(AppliedDecision("train", suspect.digest, suspect.label, suspect.label) for suspect in suspects[:200]),
         *(AppliedDecision("test", image, name, name) for image in doubtful[:100] for name in ("cat", "dog")),
     ]
     page = report_page(results._replace(suspects=suspects, decisions=confirmed), (28, 28), [])
-    assert "25 training or validation images, then 43 misclassified test images." in page
+    assert "25 training or validation images, then 43 misclassified test images with the highest losses." in page
     assert suspects[224].digest in page
 
 
