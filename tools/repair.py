@@ -28,7 +28,7 @@ LOCK, RWLOCK = Path("dvc.lock"), Path(".dvc/tmp/rwlock")
 def main() -> None:
     make_parser("repair", __doc__).parse_args()
     for record in Path().glob("*.dvc"):
-        if record.is_file() and CONFLICT in record.read_text(encoding="utf-8"):
+        if record.is_file() and CONFLICT in record.read_text(encoding="utf-8", errors="replace"):
             raise UserError(
                 f"{record} has conflict markers; docs/sharing.md says how to keep the pictures of both sides"
             )

@@ -1,4 +1,4 @@
-"""Push every result that this clone has in its run cache, with all outputs, to the default remote.
+"""Push every result that this clone has in its run cache, with all outputs, and what is tracked, to the default remote.
 
 `dvc push --run-cache` pushes the records of the runs, but of their outputs only those in the workspace, and never those
 that are in Git, such as the metrics. Without them, no colleague's `dvc repro --pull` can restore a run.
@@ -15,12 +15,14 @@ from tools import make_parser
 def main() -> None:
     make_parser("share", __doc__).parse_args()
     try:
-        with Repo() as repo, repo.lock:
-            remote = repo.cloud.get_remote_odb(None, "push", hash_name="md5-dos2unix")
-            runs = repo.stage_cache.push(None, remote)
-            pushed = [repo.cloud.push(files) for files in repo.stage_cache.get_used_objs(runs).values()]
-            # DVC does not say which records could not be pushed.
-            records = {remote.fs.name(path) for path in remote.fs.find(remote.fs.join(remote.path, "runs"))}
+        with Repo() as repo:
+            tracked = repo.push()  # pictures and backbones, too
+            with repo.lock:
+                remote = repo.cloud.get_remote_odb(None, "push", hash_name="md5-dos2unix")
+                runs = repo.stage_cache.push(None, remote)
+                pushed = [repo.cloud.push(files) for files in repo.stage_cache.get_used_objs(runs).values()]
+                # DVC does not say which records could not be pushed.
+                records = {remote.fs.name(path) for path in remote.fs.find(remote.fs.join(remote.path, "runs"))}
     except Exception as error:
         # Every kind of remote has a library with its own errors. Built-in exceptions other than OSError point to a bug
         # here, or to a change of DVC's API.
@@ -30,7 +32,7 @@ def main() -> None:
     failed = sum(len(result.failed) for result in pushed) + sum(record not in records for _, record in runs)
     if failed:
         raise UserError(f"{failed} files could not be pushed; the lines above say why")
-    print(f"share: pushed {sum(len(result.transferred) for result in pushed)} files of {len(runs)} runs")
+    print(f"share: pushed {tracked + sum(len(result.transferred) for result in pushed)} files of {len(runs)} runs")
 
 
 if __name__ == "__main__":

@@ -164,7 +164,9 @@ def read_decisions(path: Path) -> Decisions:
 
 def _check_line(path: Path, line: int, values: dict[str, str], delimiter: str) -> Decision:
     problem = ""
-    if None in values:
+    if values["file"].startswith(("<<<<<<<", "=======", ">>>>>>>")):
+        problem = "is a conflict marker of Git; keep the lines of both sides, without the markers"
+    elif None in values:
         problem = "has too many values: a name with a comma must be in double quotes, or two lines have run together"
     elif delimiter == ";" and not values["label"] and "," in values["file"]:
         problem = "is not separated by ;, unlike the first line"

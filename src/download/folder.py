@@ -73,6 +73,10 @@ def load_folder(params: DownloadParams, decisions: Decisions = NO_DECISIONS) -> 
             f"none of the pictures in the validation folder of {params.folder} is used (copies of test pictures,"
             " unusable, or left out by labels.csv); add others, or remove that folder"
         )
+    lacking = np.setdiff1d(np.arange(len(found.classes)), labels[train][validation])
+    if len(validation) and len(lacking):
+        names = ", ".join(show(found.classes[label]) for label in lacking)
+        print(f"download: warning: no validation pictures for {names}; the best epoch is chosen without them")
     test_images = images[test]
     for place, row in enumerate(train):  # in place, to save memory; place <= row
         images[place] = images[row]

@@ -89,8 +89,8 @@ def _frame(images: np.ndarray) -> np.ndarray:
 def _find_file(folder: Path, name: str) -> Path:
     """Return the path of one of the four files, whatever it is called exactly."""
     found = [path for path in sorted(folder.glob("*")) if re.search(PATTERNS[name], path.name)]
-    exact = [path for path in found if path.name.startswith(FILES[name])]
-    paths = exact[:1] or found
+    exact = [path for path in found if path.name in (FILES[name], f"{FILES[name]}.gz")]
+    paths = exact or found
     if not paths:
         needed = ", ".join(FILES.values())
         raise UserError(

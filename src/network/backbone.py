@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -106,8 +107,9 @@ class Extractor:
         if features.shape != (len(images), self.backbone.features) or not np.isfinite(features).all():
             features = self._compute(images)
             save_arrays(path, features=features)
-            for old in sorted(folder.iterdir(), key=lambda file: file.stat().st_mtime)[:-MAX_FILES]:
-                old.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # another process has just removed one
+                for old in sorted(folder.glob("*.npz"), key=lambda file: file.stat().st_mtime)[:-MAX_FILES]:
+                    old.unlink()
         return features
 
     def _compute(self, images: np.ndarray) -> np.ndarray:

@@ -121,8 +121,13 @@ def read_picture(file: Path | str | BinaryIO) -> Picture:
     try:
         data = Path(file).read_bytes() if isinstance(file, Path | str) else file.read()
         with warnings.catch_warnings(action="ignore"):  # about large pictures
-            samples = _read_samples(data)
-            return Picture(samples, _describe_unused(samples, data))
+            remarks: list[str] = []
+            samples = _read_samples(data, remarks)
+            with suppress(Exception):  # damage in later frames does not matter
+                frames = getattr(_open(data), "n_frames", 1) if data.startswith(WITH_FRAMES) else 1
+                if frames > 1:
+                    remarks.append(f"only the first of {frames:,} pages or frames is used")
+            return Picture(samples, ", and ".join(remarks))
     except (Image.DecompressionBombError, MemoryError):
         raise UserError("too many pixels; reduce the picture's size") from None
     except UserError:
@@ -131,20 +136,8 @@ def read_picture(file: Path | str | BinaryIO) -> Picture:
         raise UserError(getattr(error, "strerror", None) or _identify(data, error)) from None
 
 
-def _describe_unused(samples: np.ndarray, data: bytes) -> str:
-    remarks = []
-    with suppress(Exception):  # damage in later frames does not matter
-        frames = getattr(_open(data), "n_frames", 1) if data.startswith(WITH_FRAMES) else 1
-        if frames > 1:
-            remarks.append(f"only the first of {frames:,} pages or frames is used")
-    finite = samples[np.isfinite(samples)] if samples.dtype == np.float32 else samples[:0]
-    if finite.size and (finite.min() < 0 or finite.max() > 1):
-        remarks.append(f"samples from {finite.min():,.5g} to {finite.max():,.5g} are clipped to 0 to 1")
-    return ", and ".join(remarks)
-
-
-def _read_samples(data: bytes) -> np.ndarray:
-    """Decode the first frame, turn it upright, and return the samples (H, W, B) of a Picture."""
+def _read_samples(data: bytes, remarks: list[str]) -> np.ndarray:
+    """Decode the first frame, turn it upright, and return the samples (H, W, B) of a Picture; add to the remarks."""
     if data.startswith(PNG_SIGNATURE):
         data = _keep_chunks(data)
     picture = _open(data)
@@ -162,6 +155,10 @@ def _read_samples(data: bytes) -> np.ndarray:
 
     samples = upright(picture)
     if picture.mode.startswith(("I", "F")):
+        finite, largest = samples[np.isfinite(samples)], 1 if picture.mode == "F" else 2**16 - 1
+        if finite.size and (finite.min() < 0 or finite.max() > largest):
+            found = f"samples from {finite.min():,.6g} to {finite.max():,.6g}"
+            remarks.append(f"{found} are clipped to 0 to {largest:,}")
         if picture.mode != "F":
             samples = samples.clip(0, 2**16 - 1).astype(np.uint16)
         if isinstance(picture, TiffImageFile) and picture.tag_v2.get(PHOTOMETRIC_INTERPRETATION, 0) == WHITE_IS_ZERO:

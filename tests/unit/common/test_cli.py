@@ -89,10 +89,8 @@ def test_closed_standard_streams_are_no_error() -> None:
         result = subprocess.run(["sh", "-c", command], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True)
         assert (result.returncode, result.stdout + result.stderr) == (0, "")
     code = "import sys; from src.common.cli import run_cli; run_cli(lambda: print(repr(sys.stdin.read())))"
-    result = subprocess.run(
-        ["sh", "-c", f'{sys.executable} -c "{code}" <&-'], cwd=ROOT, env=ENVIRONMENT, capture_output=True
-    )
-    assert result.stdout == b"''\n"
+    command = f'{sys.executable} -c "{code}" <&-'
+    assert subprocess.check_output(["sh", "-c", command], cwd=ROOT, env=ENVIRONMENT, text=True) == "''\n"
 
 
 def test_importing_a_stage_leaves_signal_handlers_alone() -> None:

@@ -94,6 +94,7 @@ def test_lines_that_contradict_each_other_are_an_error(path: Path) -> None:
             r"the classes are 'cat', 'dog'; use - to leave a picture out\):\n  line 2: 'fish'\n  line 3: 'bird'",
         ),
         (f"a.png,{digest(0)},,cat,", "line 2: needs either a file or a digest"),
+        ("<<<<<<< HEAD", "line 2: is a conflict marker of Git; keep the lines of both sides"),
         (",,,cat,", "line 2: needs either a file or a digest"),
         ("a.png,,train,cat,", "line 2: part = train: must be empty or test"),
         ("a.png,,,,", "line 2: has no label; write - to leave the picture out"),

@@ -115,12 +115,15 @@ def test_three_pictures_of_a_class_are_enough(tmp_path: Path, counts: tuple[int,
 @pytest.mark.parametrize(
     "names", [("train", "val", "test"), ("Train", "Valid", "Test"), ("training", "validation", "testing")]
 )
-def test_the_layouts_of_other_tools_are_read(tmp_path: Path, names: tuple[str, str, str]) -> None:
+def test_the_layouts_of_other_tools_are_read(
+    tmp_path: Path, names: tuple[str, str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
     train, val, test = names
     seeds = {f"{train}/cat": [1, 2], f"{train}/dog": [3, 4], f"{val}/cat": [5], f"{test}/cat": [6], f"{test}/dog": [7]}
     data = load(write(tmp_path, seeds))
     assert (seeds_of(data.train.images), seeds_of(data.test.images)) == ([1, 2, 5, 3, 4], [6, 7])
     assert data.train.validation.tolist() == [2]
+    assert "warning: no validation pictures for dog; the best epoch" in capsys.readouterr().out
     assert split_rows(data.train, SplitParams()).validation.tolist() == [2]
     shutil.rmtree(tmp_path / test)  # then a part of train is for testing
     write(tmp_path, {f"{train}/cat": [8], f"{train}/dog": [9]})

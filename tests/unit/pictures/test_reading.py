@@ -171,6 +171,12 @@ def test_that_floating_point_samples_are_clipped_is_said(samples: list[float], r
     assert read(encode(Image.fromarray(np.array([samples], np.float32)), "TIFF")).remark == remark
 
 
+def test_that_integer_samples_are_clipped_is_said() -> None:
+    picture = read(encode(Image.fromarray(np.array([[-1024, 3000, 70000]], np.int32)), "TIFF"))
+    assert picture.remark == "samples from -1,024 to 70,000 are clipped to 0 to 65,535"
+    assert picture.samples.ravel().tolist() == [0, 3000, 65535]
+
+
 def test_damaged_exif_data_still_turn_the_picture() -> None:
     # The orientation, a resolution of -1 / 1, and text where a number belongs.
     entries = (
