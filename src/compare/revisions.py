@@ -134,7 +134,7 @@ def _changed_data(revision: str, hashes: Mapping[str, str]) -> list[str]:
 
 
 def _changed_code(revision: str) -> list[str]:
-    """Return the code that the measured stages depend on and that they have not run as it is."""
+    """Return the paths of the measured stages' code that differs from what they ran."""
     try:
         with Repo() as repo, nullcontext() if revision == WORKSPACE else repo.switch(find_commit(revision)):
             stages = [stage for stage in repo.index.stages if getattr(stage, "name", None) in MEASURED]
