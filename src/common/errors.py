@@ -1,4 +1,4 @@
-"""Errors that a user can cause; everything else is a bug and keeps its traceback."""
+"""Errors that a user can cause, and the advice that several of them give."""
 
 from pathlib import Path
 

@@ -36,8 +36,8 @@ def check_inputs(stage: str, before: dict[str, Any]) -> None:
     changed = sorted(key for key in before | after if before.get(key) != after.get(key))
     if changed:
         raise UserError(
-            f"inputs changed while the stage ran: {', '.join(abridge(changed))}; run `dvc repro`"
-            " again, with the new ones or after undoing the change"
+            f"inputs changed while the stage ran: {', '.join(abridge(changed))};"
+            " undo the change or keep it, and run `dvc repro` again"
         )
 
 

@@ -121,13 +121,13 @@ def read_picture(file: Path | str | BinaryIO) -> Picture:
     try:
         data = Path(file).read_bytes() if isinstance(file, Path | str) else file.read()
         with warnings.catch_warnings(action="ignore"):  # about large pictures
-            remarks: list[str] = []
-            samples = _read_samples(data, remarks)
+            picture = _decode(data)
             with suppress(Exception):  # damage in later frames does not matter
                 frames = getattr(_open(data), "n_frames", 1) if data.startswith(WITH_FRAMES) else 1
                 if frames > 1:
-                    remarks.append(f"only the first of {frames:,} pages or frames is used")
-            return Picture(samples, ", and ".join(remarks))
+                    remark = f"only the first of {frames:,} pages or frames is used"
+                    picture = picture._replace(remark=", and ".join(filter(None, (picture.remark, remark))))
+            return picture
     except (Image.DecompressionBombError, MemoryError):
         raise UserError("too many pixels; reduce the picture's size") from None
     except UserError:
@@ -136,8 +136,8 @@ def read_picture(file: Path | str | BinaryIO) -> Picture:
         raise UserError(getattr(error, "strerror", None) or _identify(data, error)) from None
 
 
-def _read_samples(data: bytes, remarks: list[str]) -> np.ndarray:
-    """Decode the first frame, turn it upright, and return the samples (H, W, B) of a Picture; add to the remarks."""
+def _decode(data: bytes) -> Picture:
+    """Decode the first frame and turn it upright."""
     if data.startswith(PNG_SIGNATURE):
         data = _keep_chunks(data)
     picture = _open(data)
@@ -156,14 +156,14 @@ def _read_samples(data: bytes, remarks: list[str]) -> np.ndarray:
     samples = upright(picture)
     if picture.mode.startswith(("I", "F")):
         finite, largest = samples[np.isfinite(samples)], 1 if picture.mode == "F" else 2**16 - 1
+        remark = ""
         if finite.size and (finite.min() < 0 or finite.max() > largest):
-            found = f"samples from {finite.min():,.6g} to {finite.max():,.6g}"
-            remarks.append(f"{found} are clipped to 0 to {largest:,}")
+            remark = f"samples from {finite.min():,.6g} to {finite.max():,.6g} are clipped to 0 to {largest:,}"
         if picture.mode != "F":
             samples = samples.clip(0, 2**16 - 1).astype(np.uint16)
         if isinstance(picture, TiffImageFile) and picture.tag_v2.get(PHOTOMETRIC_INTERPRETATION, 0) == WHITE_IS_ZERO:
             samples = np.subtract(opaque(samples.dtype), samples, dtype=samples.dtype)
-        return samples
+        return Picture(samples, remark)
     if raw_mode in LOW_BYTES:
         low = _open(data)
         low.tile = [tile._replace(args=_replace_raw_mode(tile.args, LOW_BYTES[raw_mode])) for tile in low.tile]
@@ -171,12 +171,11 @@ def _read_samples(data: bytes, remarks: list[str]) -> np.ndarray:
             both = upright(low)
             return _join_bytes(both[:, :, [0, 2]], both[:, :, [1, 3]])
         return _join_bytes(samples, upright(low))
-    return upright(_simplify(picture))
+    return Picture(upright(_simplify(picture)))
 
 
-def _join_bytes(high: np.ndarray, low: np.ndarray) -> np.ndarray:
-    samples: np.ndarray = high.astype(np.uint16) << 8 | low
-    return samples
+def _join_bytes(high: np.ndarray, low: np.ndarray) -> Picture:
+    return Picture(high.astype(np.uint16) << 8 | low)
 
 
 def _open(data: bytes) -> ImageFile.ImageFile:

@@ -45,7 +45,7 @@ def test_every_change_is_named(project: Path) -> None:
     Path("photos/cat/2.png").write_text("")
     os.utime("src/code.py", (1, 1))
     changed = "model.crop, photos/cat/1.png, photos/cat/2.png, src/code.py"
-    with pytest.raises(UserError, match=f"^inputs changed while the stage ran: {changed}; run"):
+    with pytest.raises(UserError, match=f"^inputs changed while the stage ran: {changed}; undo"):
         check_inputs("train", before)
 
 
