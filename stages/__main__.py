@@ -25,7 +25,7 @@ if "DVC_STAGE" in os.environ:
         signal_when_ended(dvc, signal.SIGTERM)
 agent = os.environ.get("TORCHELASTIC_RUN_ID")  # set by torchrun in every process that it starts
 if agent is None:
-    exit_on_interrupt(importing=True)  # a stage, which takes seconds
+    exit_on_interrupt(importing=True)  # importing a stage takes seconds
 else:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # the agent reports an interrupt
     # Unlike `launch` in src/train/processes.py, torchrun limits each process to one thread unless OMP_NUM_THREADS is

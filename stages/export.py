@@ -10,10 +10,9 @@ from src.common.text import count
 from src.evaluate.prediction import check_compatible
 from src.export.classifier import Description, decode_classifier, measure_images
 from src.export.model_card import Facts, model_card
-from src.export.onnx_model import OPSET, TOLERANCE, to_onnx, verify
-from src.network.backbone import Extractor
+from src.export.onnx_model import OPSET, SAMPLE, TOLERANCE, to_onnx, verify
+from src.network.backbone import open_extractor
 from src.network.model_file import load_networks
-from src.network.params import NO_BACKBONE
 from src.params.params import read_params
 
 TRAINED = Path("data/train/model.safetensors")
@@ -25,8 +24,7 @@ def main() -> None:
     shift = params.evaluate.shift
     networks, test = load_networks(TRAINED), Dataset.load(Path("data/download/test.npz"))
     images = test.images
-    backbone = None if params.model.backbone == NO_BACKBONE else Path(params.model.backbone)
-    extractor = Extractor(backbone, images.shape[1:]) if backbone else None
+    extractor = open_extractor(params.model.backbone, images.shape[1:])
     check_compatible(networks[0], test, extractor.backbone if extractor else None)
     features = extractor.extract(images) if extractor else None
     split = Split.load(Path("data/split/indices.npz"))
@@ -41,7 +39,7 @@ def main() -> None:
             decision.changes_test_set for decision in read_csv(Path("data/download/decisions.csv"), AppliedDecision)
         ),
         opset=extractor.model.opset_import[0].version if extractor else OPSET,
-        backbone_origin=find_origin(backbone) if backbone else "",
+        backbone_origin=find_origin(extractor.path) if extractor else "",
     )
     measures = measure_images(Dataset.load(Path("data/download/train.npz")).images)
     brightness, contrast = zip(measures.min(0).round(2).tolist(), measures.max(0).round(2).tolist(), strict=True)
@@ -60,8 +58,9 @@ def main() -> None:
     write_bytes(CARD, model_card(description, facts).encode())
     print(f"export: {count('network', len(networks))}, ONNX opset {facts.opset}, {len(model) / 1e6:.1f} MB")
     print(
-        f"export: same predictions as PyTorch on all {len(images):,} test images; probabilities differ by at most"
-        f" {difference:.1e} (allowed: {TOLERANCE:.0e}); wrote {MODEL} and {CARD}"
+        f"export: same predictions as PyTorch on all {len(images):,} test images; probabilities, compared for"
+        f" {min(len(images), SAMPLE):,}, differ by at most {difference:.1e} (allowed: {TOLERANCE:.0e}); wrote {MODEL}"
+        f" and {CARD}"
     )
 
 

@@ -40,7 +40,7 @@ def main() -> None:
         augmented=read_bytes(Path("data/train/augmented.png")),
         environment=read_json(Path("data/train/environment.json"), Environment),
         params=read_yaml(PARAMS),
-        trained=Dataset.load(Path("data/download/train.npz")),
+        training_data=Dataset.load(Path("data/download/train.npz")),
         files=files,
         copies=len(pictures) - len(files),
         suspects=read_csv(Path("data/train/suspects.csv"), Suspect),

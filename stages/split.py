@@ -18,7 +18,10 @@ def main() -> None:
     split = split_rows(data, params)
     split.save(SPLIT)
     if len(data.validation):
-        print("split: the validation images are those that the folder names; split.validation_fraction is ignored")
+        print(
+            "split: the validation images are those in the folder's own validation part; split.validation_fraction is"
+            " ignored"
+        )
     print(f"split: {len(split.train):,} training and {len(split.validation):,} validation images")
     counts = [np.bincount(data.labels[rows], minlength=len(data.classes)) for rows in split]
     for name, training_count, validation_count in zip(data.classes, *counts, strict=True):

@@ -209,7 +209,7 @@ def make_report_results(count: int, classes: list[str], members: int = 1) -> Res
         layers=[LayerSize("Conv2d", "32x28x28", 320)],
         augmented=sheet,
         environment=make_environment(),
-        trained=make_dataset(np.zeros((9, 1, 28, 28), np.uint8), np.arange(9) % len(classes), classes)._replace(
+        training_data=make_dataset(np.zeros((9, 1, 28, 28), np.uint8), np.arange(9) % len(classes), classes)._replace(
             digests=np.repeat(np.array([0, 0xAB, 0xCD], np.uint8), [7 * 16, 16, 16]).reshape(9, 16)
         ),
         files={},

@@ -1,7 +1,7 @@
 """Compare the network with a random forest and logistic regression on the pixels of the same images.
 
 They are trained on as many of the network's training images as they can learn from in about half a minute, reduced to
-at most 32x32 pixels. Prints a table in Markdown, and judges each difference with McNemar's exact test.
+at most 32x32 pixels. Print a table in Markdown, and judge each difference with McNemar's exact test.
 """
 
 import warnings

@@ -1,4 +1,4 @@
-"""Repair DVC's lock files if a kill has left them empty or cut off, as DVC rewrites them in place.
+"""Repair DVC's lock files if a kill has left them empty or cut off, because DVC rewrites them in place.
 
 A broken dvc.lock is replaced by Git's version and a broken .dvc/tmp/rwlock is removed; the next `dvc repro` restores
 from the run cache what the broken dvc.lock had recorded since that commit. The broken files are kept beside the others
@@ -42,7 +42,7 @@ def main() -> None:
         with Repo() as repo, repo.lock:
             for path in broken:
                 path.replace(path.with_name(f"{path.name}.broken"))
-                print(f"repair: {path} was cut off by a kill; kept it as {path.name}.broken", flush=True)
+                print(f"repair: {path} was truncated when DVC was killed; kept it as {path.name}.broken", flush=True)
     except DvcException as error:
         raise UserError(f"{', '.join(map(str, broken))} is broken, and DVC is in use: {error}") from None
     if LOCK in broken:

@@ -1,4 +1,4 @@
-"""Push every result that this clone has in its run cache, with all outputs, and what is tracked, to the default remote.
+"""Push all results in this clone's run cache, with their outputs, and all that DVC tracks, to the default remote.
 
 `dvc push --run-cache` pushes the records of the runs, but of their outputs only those in the workspace, and never those
 that are in Git, such as the metrics. Without them, no colleague's `dvc repro --pull` can restore a run.

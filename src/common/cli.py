@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from src.common.errors import UsageError, UserError
 
-INTERRUPTED = 130  # the exit code of a shell
+INTERRUPTED = 130  # the exit code that shells give a command ended by Ctrl-C
 # How PyTorch words an out-of-memory RuntimeError, on the CPU and on CUDA, and the whole message of oneDNN.
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 NO_PRIMITIVE = "could not create a primitive"

@@ -32,8 +32,8 @@ class Dataset(NamedTuple):
     """Labelled images.
 
     images: uint8 (N, C, H, W), N at least 1. labels: int64 (N,), indices into the names in classes. preprocessing: how
-    any other picture becomes an image like these. digests: uint8 (N, 16), of the pictures that the images were made of.
-    validation: int64 (V,), the rows of the images that are given for validation, if any.
+    any other picture becomes an image like these. digests: uint8 (N, 16), of the pictures that the images were made
+    from. validation: int64 (V,), the rows of the images that are given for validation, if any.
     """
 
     images: np.ndarray
@@ -44,7 +44,7 @@ class Dataset(NamedTuple):
     validation: np.ndarray = np.zeros(0, np.int64)
 
     def select(self, rows: np.ndarray | slice) -> "Dataset":
-        """Return the images of some rows, with their labels and digests; none of them is given for validation."""
+        """Return the images of some rows, with their labels and digests; the result marks none for validation."""
         return Dataset(self.images[rows], self.labels[rows], self.classes, self.preprocessing, self.digests[rows])
 
     def save(self, path: Path) -> None:

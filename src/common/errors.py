@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 class UserError(Exception):
-    """Something a user can cause; the message says where, what was expected, what was found and what to do."""
+    """Something a user can cause; the message says where it is, what was expected, what was found and what to do."""
 
 
 class UsageError(UserError):

@@ -117,7 +117,7 @@ def md5(data: bytes) -> str:
 def save_arrays(path: Path, **arrays: np.ndarray) -> None:
     """Write an uncompressed .npz file whose bytes depend on the arrays alone, without a copy of them in memory.
 
-    np.savez does not state the sizes in advance, for which Python versions write different zip headers.
+    np.savez does not state the sizes in advance; Python versions then write different zip headers.
     """
     with open_atomically(path) as file, zipfile.ZipFile(file, "w") as archive:
         for name, array in arrays.items():

@@ -38,7 +38,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except (YAMLError, ValueError, RecursionError) as error:
         raise UserError(f"{path} is not valid YAML: {error}") from None
     if not isinstance(document, dict):
-        raise UserError(f"{path} must hold sections of parameters, found {type(document).__name__}")
+        raise UserError(f"{path} must hold keys and values, found {type(document).__name__}")
     return document
 
 

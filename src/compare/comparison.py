@@ -88,7 +88,7 @@ class Comparison(NamedTuple):
             "metrics": {side: dict(result.metrics) for side, result in sides.items()},
             "params": params,
             "changed_inputs": self.changed_inputs,
-            "not_run": {side: result.not_run for side, result in sides.items()},
+            "changed_since": {side: result.changed_since for side, result in sides.items()},
         }
 
 

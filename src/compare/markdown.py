@@ -41,7 +41,7 @@ def comparison_markdown(comparison: Comparison) -> str:
         power,
         "",
         *markdown_table(("parameter", base.name, other.name), parameter_rows(comparison), SAME_PARAMETERS),
-        *_not_run_lines([base, other]),
+        *_changed_since_lines([base, other]),
         *markdown_table(("metric", base.name, other.name, "change"), metric_rows(base, other), SAME_METRICS),
     ]
     for kind, images, side in (("Fixed", comparison.fixed, base), ("Broken", comparison.broken, other)):
@@ -109,7 +109,7 @@ def seeds_markdown(base: list[Result], other: list[Result], comparison: SeedComp
             f"Difference in mean test accuracy: {difference:+.3f} percentage points{evidence}",
             "",
             *markdown_table(("", "seeds", "mean test accuracy", "standard deviation", "results counted"), rows),
-            *_not_run_lines([*base, *other]),
+            *_changed_since_lines([*base, *other]),
         ]
     )
 
@@ -120,9 +120,11 @@ def short_name(result: Result) -> str:
     return f"{name[:7] if re.fullmatch('[0-9a-f]{40}', name) else name} (seed {result.params.get(SEED)})"
 
 
-def _not_run_lines(results: list[Result]) -> list[str]:
+def _changed_since_lines(results: list[Result]) -> list[str]:
     lines = [
-        f"{result.name} has changed since its run: {', '.join(result.not_run)}." for result in results if result.not_run
+        f"{result.name} has changed since its run: {', '.join(result.changed_since)}."
+        for result in results
+        if result.changed_since
     ]
     return [*lines, ""] if lines else []
 

@@ -41,16 +41,15 @@ MEMBERS = "train.members"
 class Result(NamedTuple):
     """What one revision recorded: parameters and metrics by dotted name, errors by image index, and hashes.
 
-    params: those that can change the metrics; that of a backbone has the MD5 of its file.
-    not_run: those of them whose values in params.yaml are not the ones of the run, and the data, and the code if it was
-    compared, that have changed since.
+    params: those that can change the metrics; a backbone's includes the MD5 of its file.
+    changed_since: what has changed since the run: parameters in params.yaml, data and, if it was compared, code.
     test_set: the contents of test_set.csv.
     inputs: the hashes of the code and the images that can change the metrics, by stage and path.
     """
 
     name: str
     params: Mapping[str, Any]
-    not_run: list[str]
+    changed_since: list[str]
     metrics: Mapping[str, float]
     errors: Mapping[int, Error]
     test_set: bytes
@@ -68,9 +67,9 @@ class Result(NamedTuple):
 
 
 def read_result(revision: str) -> Result:
-    """Read a result as read_recorded does; not_run also has the code that has changed since the run."""
+    """Read a result as read_recorded does; changed_since also has the code that has changed since the run."""
     result = read_recorded(revision)
-    return result._replace(not_run=[*result.not_run, *_changed_code(revision)])
+    return result._replace(changed_since=[*result.changed_since, *_changed_code(revision)])
 
 
 def read_recorded(revision: str) -> Result:
@@ -102,11 +101,11 @@ def read_recorded(revision: str) -> Result:
         _check_metrics(metrics, len(errors))
         params, current = flatten(sections), YAML(typ="safe").load(contents[PARAMS])
         current = flatten({section: current.get(section, {}) for section in sections})
-        not_run = sorted(key for key in params | current if params.get(key) != current.get(key))
-        not_run += _changed_data(revision, deps["download"] | deps["train"])
+        changed_since = sorted(key for key in params | current if params.get(key) != current.get(key))
+        changed_since += _changed_data(revision, deps["download"] | deps["train"])
         if (backbone := params.get(BACKBONE, NO_BACKBONE)) != NO_BACKBONE:  # another file of this name is another value
             params[BACKBONE] = f"{backbone}, MD5 {deps['train'].get(Path(backbone).as_posix(), 'unknown')[:7]}"
-        return Result(revision, params, not_run, metrics, errors, contents[TEST_IMAGES], inputs, outputs[IMAGES])
+        return Result(revision, params, changed_since, metrics, errors, contents[TEST_IMAGES], inputs, outputs[IMAGES])
     except YAMLError:
         message = f"the result of {revision} cannot be read: {LOCK} or {PARAMS} is not valid YAML, as during a merge"
         raise UserError(message) from None
@@ -128,7 +127,7 @@ def _changed_data(revision: str, hashes: Mapping[str, str]) -> list[str]:
                 continue
         except UserError:  # not tracked
             continue
-        if current not in (recorded, ""):  # without a hash, as of a versioned cloud remote
+        if current not in (recorded, ""):  # without a hash, as with versioned cloud remotes
             changed.append(path)
     return changed
 

@@ -69,7 +69,7 @@ def list_class_folders(folder: Path) -> ClassFolders:
                 names[entry.name] = {one.path: _reject(one, folder) for one in _list_entries(Path(entry.path))}
             elif entry.is_dir():
                 rejected[entry.path] = "a link to a folder; only links to files are followed"
-    classes = sorted(set().union(*found.values()), key=lambda name: (_natural_order(name), name))  # 7 and 007
+    classes = sorted(set().union(*found.values()), key=lambda name: (_natural_order(name), name))  # or 7, 007
     _check_classes(folder, classes, found)
     files = []
     for label, name in enumerate(classes):
@@ -83,9 +83,9 @@ def list_class_folders(folder: Path) -> ClassFolders:
 
 
 def _find_parts(folder: Path) -> dict[str, Path]:
-    """Return the folders of the parts; without one for testing, the part of train has an empty name.
+    """Return the folder of each part; if there is none for testing, that of train gets an empty name.
 
-    Its test pictures are still to be chosen.
+    Test pictures are then still to be chosen from it.
     """
     parts: dict[str, Path] = {}
     for entry in _list_entries(folder):

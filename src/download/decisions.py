@@ -55,7 +55,7 @@ class Decision(NamedTuple):
 
 
 class Decisions:
-    """The lines of labels.csv, by the file or the digest of their picture; path: of labels.csv."""
+    """The lines of labels.csv, by the file or the digest of their picture; path: where labels.csv is."""
 
     def __init__(self, decisions: Sequence[Decision], path: Path) -> None:
         self.path = path
@@ -134,7 +134,7 @@ def read_decisions(path: Path) -> Decisions:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        raise UserError(f"{path} is missing; bring it back, or create it with the line {','.join(COLUMNS)}") from None
+        raise UserError(f"{path} is missing; restore it, or create it with the line {','.join(COLUMNS)}") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8; save it as CSV UTF-8: {error}") from None
     header = text.partition("\n")[0]
@@ -145,7 +145,9 @@ def read_decisions(path: Path) -> Decisions:
         columns = list(reader.fieldnames or ())
         if wrong := [name for name in COLUMNS[:-1] if columns.count(name) != 1]:
             needed = f"must have each of these columns once: {', '.join(wrong)}"
-            raise UserError(f"{path} {needed}; its first line must be {','.join(COLUMNS)}, even if one is empty")
+            raise UserError(
+                f"{path} {needed}; its first line must be {','.join(COLUMNS)}, even if a column stays empty"
+            )
         for values in reader:
             if delimiter == ";" and not any(values[name] for name in columns if name != "file"):
                 parts = next(csv.reader([values["file"]]), [])

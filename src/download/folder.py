@@ -47,23 +47,23 @@ def load_folder(params: DownloadParams, decisions: Decisions = NO_DECISIONS) -> 
     preprocessing = params.preprocessing()
     images, digests = _decode(found, params, preprocessing)
     copies = _find_copies(found.files, digests)
-    pictures = list(copies)
-    in_test = _choose_test(found, pictures, digests, params.test_fraction)
+    pictures = np.array([*copies], np.int64)
+    test_rows = _choose_test(found, [*copies], digests, params.test_fraction)
+    in_test = np.isin(pictures, [*test_rows])
     labels = np.array([file.label for file in found.files], np.int64)
     labels[pictures], kept, decided, applied = decisions.apply(
         found.classes,
         labels[pictures],
-        [digests[row] for row in pictures],
-        [row in in_test for row in pictures],
-        [[found.files[copy].path for copy in copies[row]] for row in pictures],
+        [digests[row] for row in copies],
+        in_test.tolist(),
+        [[found.files[copy].path for copy in group] for group in copies.values()],
     )
-    undecided = [copies[row] for row, settled in zip(pictures, decided, strict=True) if not settled]
-    rows = [row for row, keep in zip(pictures, kept, strict=True) if keep]
-    test, train = [row for row in rows if row in in_test], [row for row in rows if row not in in_test]
-    unusable, conflicts = _find_unusable(found, params), _find_conflicts(found, undecided, in_test, decisions.path)
-    if conflicts:  # without which no class might be missing
+    undecided = [copies[row] for row in pictures[~decided].tolist()]
+    test, train = pictures[kept & in_test], pictures[kept & ~in_test]
+    unusable, conflicts = _find_unusable(found, params), _find_conflicts(found, undecided, test_rows, decisions.path)
+    if conflicts:  # first, because settling them may supply classes that seem to be missing
         raise UserError("\n".join(unusable + conflicts))
-    _report_copies(found.files, [copies[row] for row in rows])
+    _report_copies(found.files, [copies[row] for row in pictures[kept].tolist()])
     missing = _find_missing_classes(found, params.folder, {"training": labels[train], "test": labels[test]})
     if problems := unusable + missing:
         raise UserError("\n".join(problems))
@@ -83,14 +83,16 @@ def load_folder(params: DownloadParams, decisions: Decisions = NO_DECISIONS) -> 
     files = [
         PictureName(part, index, show(found.files[copy].path))
         for part, side in (("train", train), ("test", test))
-        for index, row in enumerate(side)
+        for index, row in enumerate(side.tolist())
         for copy in copies[row]
     ]
-    stored = np.frombuffer(b"".join(digest or bytes(DIGEST_SIZE) for digest in digests), np.uint8)
-    stored = stored.reshape(-1, DIGEST_SIZE)
+    train_digests, test_digests = (
+        np.frombuffer(b"".join(digests[row] for row in side), np.uint8).reshape(-1, DIGEST_SIZE)
+        for side in (train, test)
+    )
     return Downloaded(
-        Dataset(images[: len(train)], labels[train], found.classes, preprocessing, stored[train], validation),
-        Dataset(test_images, labels[test], found.classes, preprocessing, stored[test]),
+        Dataset(images[: len(train)], labels[train], found.classes, preprocessing, train_digests, validation),
+        Dataset(test_images, labels[test], found.classes, preprocessing, test_digests),
         files,
         applied,
     )
@@ -147,7 +149,8 @@ def _decode(
     if 0 < brightest.bit_length() < preprocessing.bits:
         print(
             f"download: the brightest sample of the pictures with more than 8 bits is {brightest:,} of"
-            f" {2**preprocessing.bits - 1:,}; if they have fewer bits, as many cameras do, set download.bits"
+            f" {2**preprocessing.bits - 1:,}; if their samples have fewer bits, as those of many cameras do, set"
+            " download.bits"
         )
     return images, digests
 
@@ -168,8 +171,8 @@ def _exit_with_parent() -> None:
 class _Decoded(NamedTuple):
     """Images uint8 (N, C, H, W), the digests of their pictures, and the paths of unreadable ones with the reason.
 
-    remarks: what of a file is not used, by its path. brightest: the largest integer sample of more than 8 bits, 0 if
-    there are none.
+    remarks: which contents of a file are not used, by its path. brightest: the largest integer sample of more than 8
+    bits, 0 if there are none.
     """
 
     images: np.ndarray
@@ -218,8 +221,8 @@ def _find_conflicts(
 ) -> list[str]:
     """Return a message about the pictures that are in two classes, if there are any.
 
-    undecided: the rows of each picture whose class labels.csv, at the path labels, does not decide; in_test: those of
-    test pictures.
+    undecided: the rows of each picture that labels.csv does not settle; in_test: the rows of test pictures; labels: the
+    path of labels.csv.
     """
     groups = (group for group in undecided if len({found.files[row].label for row in group}) > 1)
     conflicts = [f"{_name_copies(found.files, group)}{' (test)' if group[0] in in_test else ''}" for group in groups]
@@ -233,7 +236,7 @@ def _find_conflicts(
 
 
 def _find_missing_classes(found: ClassFolders, folder: str, labels: Mapping[str, np.ndarray]) -> list[str]:
-    """Return a message about each part, whose labels are given by its name, that lacks a class."""
+    """Return a message for each part that lacks a class; labels: those of each part, by its name."""
     problems = []
     usable = np.bincount(np.concatenate([*labels.values()]), minlength=len(found.classes))
     for part, present in labels.items():

@@ -20,24 +20,22 @@ MNIST_SHA256 = {
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
+CHARACTERS = Preprocessing(fit="character", background="paper")
+CLOTHES = Preprocessing(fit="stretch", background="black")
 TOTAL_TIMEOUT = 12  # seconds to connect, divided among all URLs, so that a run in which all fail takes under a minute
 
 
 def fetch_idx_dataset(params: DownloadParams) -> tuple[Dataset, Dataset]:
     """Fetch and verify the training and the test set; raise UserError listing every source and why it failed."""
     datasets = import_torchvision().datasets
-    known = {
-        "mnist": datasets.MNIST,
-        "fashion_mnist": datasets.FashionMNIST,
-        "kmnist": datasets.KMNIST,
+    known, preprocessing = {
+        "mnist": (datasets.MNIST, CHARACTERS),
+        "fashion_mnist": (datasets.FashionMNIST, CLOTHES),
+        "kmnist": (datasets.KMNIST, CHARACTERS),
     }[params.dataset]
     is_mnist = params.dataset == "mnist"  # its checksums are of the decompressed files, the others' of the .gz files
     sha256, gzip_md5 = (MNIST_SHA256, {}) if is_mnist else ({}, dict(known.resources))
     classes = [str(digit) for digit in range(10)] if is_mnist else known.classes
-    if params.dataset == "fashion_mnist":
-        preprocessing = Preprocessing(fit="stretch", background="black")
-    else:
-        preprocessing = Preprocessing(fit="character", background="paper")
     urls = [*params.mirrors, *(mirror_url(mirror) for mirror in known.mirrors)]
     timeout = min(5.0, TOTAL_TIMEOUT / len(urls))
     sources: dict[str, Callable[[], dict[str, bytes]]] = {
@@ -60,12 +58,13 @@ def fetch_idx_dataset(params: DownloadParams) -> tuple[Dataset, Dataset]:
     raise UserError(
         listing(f"no source has {params.dataset}; tried:", failures)
         + "\nEither put the four files (train-images-idx3-ubyte.gz and so on) in a folder or on a server and add it to"
-        "\ndownload.mirrors, or set download.dataset to digits, which needs no network."
+        "\ndownload.mirrors, or set download.dataset to digits, which needs no internet"
+        " connection."
     )
 
 
 def import_torchvision() -> Any:
-    """Import torchvision, which takes seconds, even with a PyTorch without CUDA.
+    """Import torchvision, even if PyTorch was built without CUDA; this takes seconds.
 
     torchvision's published wheel is built for CUDA. Without CUDA, its compiled part does not load, and the import fails
     on two operators ("operator torchvision::nms does not exist") that this part would have registered. For what is

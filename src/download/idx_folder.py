@@ -1,4 +1,4 @@
-"""Your own data set in MNIST's file format: four IDX files in a folder, and the class names if you like."""
+"""Your own dataset in MNIST's file format: four IDX files in a folder, and the class names if you like."""
 
 import re
 from collections.abc import Sequence
@@ -18,8 +18,10 @@ from src.pictures.reading import digest_images
 CLASSES = "classes.txt"
 # What other tools call the files, such as train-images.idx3-ubyte and emnist-letters-test-labels-idx1-ubyte.gz.
 PATTERNS = {
-    name: f"{'train' if name.startswith('train') else '(t10k|test)'}-{kind}[-.]idx"
-    for name, kind in zip(FILES, ("images", "labels", "images", "labels"), strict=True)
+    "train_images": "train-images[-.]idx",
+    "train_labels": "train-labels[-.]idx",
+    "test_images": "(t10k|test)-images[-.]idx",
+    "test_labels": "(t10k|test)-labels[-.]idx",
 }
 GZIP_MAGIC = b"\x1f\x8b"
 MAX_BYTES = 4 * 2**30  # of a decompressed file
@@ -29,7 +31,7 @@ def load_idx_folder(params: DownloadParams) -> tuple[Dataset, Dataset]:
     """Load the four IDX files, plain or compressed as .gz, in download.folder.
 
     Line n of classes.txt, counted from 0, names label n; without the file, its number does. Labels that do not occur
-    are left out, as some data sets count from 1. Raise UserError if a file is missing or wrong, a label is
+    are left out, as some datasets count from 1. Raise UserError if a file is missing or wrong, a label is
     negative, or there are not at least two classes, the same in training and test.
     """
     folder = Path(params.folder)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from functools import partial
 from statistics import median
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -36,21 +36,18 @@ def choose_shape(params: DownloadParams, paths: Sequence[str], pool: Executor) -
     What is `auto` follows from pictures evenly spread over the paths: the side from their median shorter side, and
     three channels if more than 1% of them have colour. With fit: character, images are like MNIST's.
     """
-    channels: int | str = params.channels
-    side: int | str = params.image_size
-    if params.fit == "character":
+    if params.fit == "character" or "auto" not in (params.channels, params.image_size):
         grey, height, _ = CHARACTER
-        channels, side = grey if channels == "auto" else channels, height if side == "auto" else side
-    if isinstance(channels, int) and isinstance(side, int):
-        return channels, side, side
+        side = _resolve(params.image_size, height)
+        return _resolve(params.channels, grey), side, side
     sample = [paths[len(paths) * number // SAMPLE] for number in range(SAMPLE)] if len(paths) > SAMPLE else paths
     look = partial(_look, preprocessing=params.preprocessing())
     looks = [found for found in pool.map(look, sample, chunksize=4) if found]
     middle = median([found.side for found in looks] or SIZES[:1])
     coloured = sum(found.coloured for found in looks)
     nearest = min(SIZES, key=lambda size: abs(math.log(size / middle)))
-    size = side if isinstance(side, int) else nearest
-    depth = channels if isinstance(channels, int) else 3 if coloured > COLOURED * len(looks) else 1
+    size = _resolve(params.image_size, nearest)
+    depth = _resolve(params.channels, 3 if coloured > COLOURED * len(looks) else 1)
     looked_at = f"{'a sample of ' if len(sample) < len(paths) else ''}{count('picture', len(looks))}"
     if not looks:
         return depth, size, size  # decoding reports why
@@ -61,6 +58,10 @@ def choose_shape(params: DownloadParams, paths: Sequence[str], pool: Executor) -
         flush=True,
     )
     return depth, size, size
+
+
+def _resolve(value: int | Literal["auto"], auto: int) -> int:
+    return auto if value == "auto" else value
 
 
 def _look(path: str, preprocessing: Preprocessing) -> _Look | None:

@@ -54,8 +54,8 @@ class DownloadParams(Section):
     fit: InputFit = parameter(
         "crop",
         "How your own pictures become images of the right shape: crop keeps the centre, pad adds a border, stretch"
-        " distorts; character isolates and frames one character, as MNIST does. Applies to folder; to idx only when"
-        " predicting, except that character also applies at download.",
+        " distorts; character isolates and frames one character, as MNIST does. Applies to folder and, when"
+        " predicting, to idx; character applies to idx at download, too.",
     )
     background: Literal["white", "black"] = parameter(
         "white",

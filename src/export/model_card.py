@@ -13,7 +13,7 @@ from src.common.metrics import recall_per_class, wilson_interval
 from src.common.text import dataset_name, markdown_table
 from src.export.classifier import Description
 from src.export.loader import LOADERS, loader_code
-from src.export.onnx_model import TOLERANCE
+from src.export.onnx_model import SAMPLE, TOLERANCE
 
 TEMPLATE = Path(__file__).parent / "model.md"
 
@@ -100,6 +100,7 @@ def model_card(description: Description, facts: Facts) -> str:
         opset=facts.opset,
         changed_test_labels=facts.changed_test_labels,
         tolerance=TOLERANCE,
+        sample=SAMPLE,
         data=_table(("part", "images"), [(name, f"{count:,}") for name, count in sizes]),
         results=_table(("on the test set", ""), results),
         recall=_table(("class", "test images", "recall", "95% confidence interval"), by_class),

@@ -35,8 +35,8 @@ ADVICE = "name an ONNX file or a folder with one, as in docs/pretrained.md, or s
 class Backbone(BaseModel):
     """What the networks of a model file expect of their backbone.
 
-    file: its name; md5: of its contents, and of the weights that it keeps in other files; size: the side of the
-    pictures it takes; mean, std: how their channels are normalised; features: how many it computes.
+    file: its name; md5: of its contents, and of the weights that it keeps in other files; size: the side of the images
+    it takes; mean, std: how their channels are normalised; features: how many it computes.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -60,13 +60,13 @@ class Extractor:
     """A backbone with what comes before and after it: maps images uint8 (N, C, H, W) to features float32 (N, F).
 
     Grey images are repeated over the channels; then they are scaled to the size that the backbone takes, and normalised
-    with ImageNet's mean and standard deviation, or those in the file's metadata. Of features (N, F, h, w), the mean is
-    taken. path: of an ONNX file, or of a folder with one and the files that hold its weights. Raise UserError if that
-    is not such a network, or needs custom operators.
+    with ImageNet's mean and standard deviation, or those in the file's metadata. Of features (N, F, h, w), the mean
+    over h and w is taken. path: of an ONNX file, or of a folder with one and the files that hold its weights. Raise
+    UserError if that is not such a network, or needs custom operators.
     """
 
     def __init__(self, path: Path, image_shape: tuple[int, int, int], threads: int = 0) -> None:
-        import onnxruntime  # imported here, like onnx below, because it takes time that most trainings need not spend
+        import onnxruntime  # here, like onnx below, because it is slow and most runs do not need it
 
         self.path = path
         file = _find_file(path)
@@ -124,17 +124,24 @@ class Extractor:
         return features
 
 
-def extract_features(name: str, images: np.ndarray, threads: int = 0) -> BackboneFeatures | None:
-    """Return the features of images uint8 (N, C, H, W) by a backbone, or None if there is none.
+def open_extractor(name: str, image_shape: tuple[int, int, int], threads: int = 0) -> Extractor | None:
+    """Load the backbone that model.backbone names, or return None if it names none.
 
-    name: the value of model.backbone. threads: of ONNX Runtime; 0 for one per core.
+    threads: of ONNX Runtime; 0 for one per core.
     """
     if name == NO_BACKBONE:
         if files := [*Path(name).glob("*.onnx")]:
-            raise UserError(f"model.backbone = {name} means none: name {files[0]}, or a folder with another name")
+            raise UserError(
+                f"model.backbone = {name} means no pretrained network; set it to {files[0]}, or rename the folder"
+            )
         return None
-    extractor = Extractor(Path(name), images.shape[1:], threads)
-    return BackboneFeatures(extractor.backbone, extractor.extract(images))
+    return Extractor(Path(name), image_shape, threads)
+
+
+def extract_features(name: str, images: np.ndarray, threads: int = 0) -> BackboneFeatures | None:
+    """Return the features of images uint8 (N, C, H, W) by a backbone, or None as open_extractor does."""
+    extractor = open_extractor(name, images.shape[1:], threads)
+    return BackboneFeatures(extractor.backbone, extractor.extract(images)) if extractor else None
 
 
 def _find_file(path: Path) -> Path:
@@ -176,7 +183,7 @@ def _read(path: Path, file: Path) -> tuple[Any, str]:
 def _check_features(together: np.ndarray, alone: np.ndarray, path: Path) -> None:
     """Raise UserError if the features (2, F) of two pictures depend on whether they share a batch, or are equal."""
     if together.shape != alone.shape or not np.allclose(together, alone, 1e-3, 1e-5, equal_nan=True):
-        raise UserError(f"model.backbone = {path} must treat every picture of a batch by itself, and does not")
+        raise UserError(f"model.backbone = {path} does not process every image of a batch independently")
     if np.ptp(together, axis=0).max() == 0:
         raise UserError(f"model.backbone = {path} gives the same features for different pictures")
 
@@ -221,41 +228,39 @@ def _connect(backbone: Any, image_shape: tuple[int, int, int], size: int, mean: 
         backbone, opset = version_converter.convert_version(backbone, OPSET), OPSET
     backbone = compose.add_prefix(backbone, PREFIX)
     weights = {tensor.name for tensor in backbone.graph.initializer}
-    (taken,) = [entry for entry in backbone.graph.input if entry.name not in weights]
-    taken.type.tensor_type.shape.dim[0].dim_param = "N"  # many files declare a batch of one
-    given, *_ = backbone.graph.output
-    rank = len(given.type.tensor_type.shape.dim)
+    (entry_point,) = [entry for entry in backbone.graph.input if entry.name not in weights]
+    entry_point.type.tensor_type.shape.dim[0].dim_param = "N"  # many files declare a batch of one
+    output, *_ = backbone.graph.output
+    rank = len(output.type.tensor_type.shape.dim)
     if rank not in (2, 4):
         raise UserError(f"its output must be declared as (N, F) or (N, F, h, w), but has {rank or 'no'} axes")
     del backbone.graph.output[1:]
     del backbone.graph.value_info[:]
-    given.type.tensor_type.shape.dim[0].dim_param = "N"
+    output.type.tensor_type.shape.dim[0].dim_param = "N"
     constants = {
+        "channels": np.array([1, 3, 1, 1]),  # repeats grey, and leaves RGB as it is
         "sizes": np.array([size, size]),
         "rgb": np.array([3]),
         "mean": 255 * np.array(mean, np.float32)[:, None, None],
         "std": 255 * np.array(std, np.float32)[:, None, None],
     }
-    grey = image_shape[0] == 1
-    if grey:
-        constants["channels"] = np.array([1, 3, 1, 1])
     before = [
         helper.make_node("Cast", [INPUT], ["samples"], to=TensorProto.FLOAT),
-        *([helper.make_node("Expand", ["samples", "channels"], ["repeated"])] if grey else []),
+        helper.make_node("Expand", ["samples", "channels"], ["repeated"]),
         helper.make_node("Shape", ["samples"], ["count"], start=0, end=1),
         helper.make_node("Concat", ["count", "rgb", "sizes"], ["shape"], axis=0),
         helper.make_node(
             "Resize",
-            ["repeated" if grey else "samples", "", "", "shape"],
+            ["repeated", "", "", "shape"],
             ["resized"],
             mode="linear",
             coordinate_transformation_mode="half_pixel",
         ),
         helper.make_node("Sub", ["resized", "mean"], ["centred"]),
-        helper.make_node("Div", ["centred", "std"], [taken.name]),
+        helper.make_node("Div", ["centred", "std"], [entry_point.name]),
     ]
-    after = [helper.make_node("GlobalAveragePool", [given.name], ["pooled"])] if rank == 4 else []
-    after.append(helper.make_node("Flatten", ["pooled" if rank == 4 else given.name], [OUTPUT]))
+    after = [helper.make_node("GlobalAveragePool", [output.name], ["pooled"])] if rank == 4 else []
+    after.append(helper.make_node("Flatten", ["pooled" if rank == 4 else output.name], [OUTPUT]))
     graph = helper.make_graph(
         [*before, *backbone.graph.node, *after],
         "features",

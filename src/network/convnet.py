@@ -129,14 +129,12 @@ def _build_blocks(architecture: Architecture) -> tuple[dict[str, list[nn.Module]
                 f" block{' or reduce model.crop' if params.crop else ''}"
             )
         layers = groups[f"block {block}"] = []
-        for out_channels in widths:
-            layers += [
-                nn.Conv2d(channels, out_channels, 3, padding=1),
-                _activation(params),
-                nn.BatchNorm2d(out_channels),
-            ]
+        for number, out_channels in enumerate(widths, start=1):
+            pool = [MaxPool2d()] if number == len(widths) else []
+            after = [_activation(params), nn.BatchNorm2d(out_channels)]
+            layers.append(nn.Conv2d(channels, out_channels, 3, padding=1))
+            layers += [*pool, *after] if params.pool_first else [*after, *pool]
             channels = out_channels
-        layers.insert(-2 if params.pool_first else len(layers), MaxPool2d())  # -2: directly after the convolution
         height, width = height // 2, width // 2
         if params.dropout:
             layers.append(Dropout(params.dropout))

@@ -1,4 +1,4 @@
-"""The layers that PyTorch lacks, or has in a slower form."""
+"""Layers that PyTorch lacks, or has only slower or without a deterministic gradient."""
 
 import math
 from typing import Any

@@ -55,7 +55,7 @@ SECTIONS: dict[str, type[Section]] = get_type_hints(Params)
 def read_params() -> Params:
     """Read and check params.yaml; raise UserError naming each invalid key.
 
-    Every stage checks all sections, because an error in `report` must not come to light after training. The other
+    Every stage checks all sections, so that an error in `report` is reported before training. The other
     sections only decide whether a stage starts, not what it writes, so a stage does not depend on their code.
     """
     return check_params(read_yaml(PARAMS), PARAMS)

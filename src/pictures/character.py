@@ -54,7 +54,7 @@ MAX_ASPECT = 2.5  # ratio of a sheet's sides; a straight stroke is longer
 PAPER_BLUR = 1 / 20  # over which the paper below strokes is estimated from its surroundings
 SHADOW_BLUR = 1 / 100  # over which visible paper is averaged, so that edges of shadows stay
 MIN_CONTRAST = 0.1  # between ink and paper (black against white is 1)
-NOISE = 5  # times the noise of the paper: less is no ink
+NOISE = 5  # times the noise of the paper: less is not ink
 MIN_COMPONENT = 0.1  # fraction of the largest component's size; smaller components are specks
 MIN_CHARACTER = 0.015
 MAX_SPECK = 0.1  # where nothing else stands out
@@ -195,7 +195,7 @@ def is_sheet(region: np.ndarray, solid: float = MIN_SOLID, rectangle: float = MI
 
 
 def quadrilateral(corners: np.ndarray) -> float:
-    """Compute the area of the largest quadrilateral with these corners."""
+    """Compute the area of the largest quadrilateral whose corners are among these."""
     lines = corners - corners[:, None]
     doubled = lines[:, :, None, 0] * lines[:, None, :, 1] - lines[:, :, None, 1] * lines[:, None, :, 0]
     return float(np.ptp(doubled, axis=2).max() / 2)
@@ -272,7 +272,7 @@ def encloses(outer: tuple[slice, slice], inner: tuple[slice, slice]) -> bool:
 def find_cropped_ink(grey: np.ndarray) -> np.ndarray:
     """Compute the amount of ink (H, W) of a picture that is cropped to the character, so that its paper is in pieces.
 
-    Ink is the brighter or the darker region: the one that is more in one piece, and reaches less of the border.
+    Ink is the brighter or the darker region: the one that is less fragmented, and touches less of the border.
     """
     if np.ptp(grey) < MIN_CONTRAST:
         return grey * 0

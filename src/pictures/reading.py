@@ -40,19 +40,19 @@ WHITE_IS_ZERO = 0  # of TIFF's photometric interpretations
 # The first bytes of other files that people take for pictures, as a regular expression.
 KINDS = (
     (rb"$", "an empty file"),
-    (rb"....ftyp(hei|hev|mif|msf).*", "a HEIC picture; convert it to JPEG or PNG"),
-    (rb"....ftypavi[fs].*", "an AVIF picture; convert it to JPEG or PNG"),
-    (rb"....ftyp.*", "a video"),
-    (rb"P[1-7]\s.*", "a PPM, PGM or PBM picture; convert it to PNG"),
-    (rb"(\x00\x00\x00\x0cJXL |\xff\x0a).*", "a JPEG XL picture; convert it to JPEG or PNG"),
-    (rb"(\x00\x00\x00\x0cjP  |\xff\x4f\xff\x51).*", "a JPEG 2000 picture; convert it to PNG"),
-    (rb"version https://git-lfs.*", "a Git LFS pointer, not the picture itself; run `git lfs pull`"),
-    (rb"\s*(<!DOCTYPE html|<html|<head).*", "an HTML page"),
-    (rb"\s*(<\?xml.*)?<svg.*", "an SVG drawing; convert it to PNG"),
-    (rb"8BPS.*", "a Photoshop file; export it as PNG"),
-    (rb"%PDF.*", "a PDF file"),
-    (rb"\x00\x00[\x01\x02]\x00.*", "a Windows icon; convert it to PNG"),
-    (rb"PK\x03\x04.*", "a ZIP archive"),
+    (rb"....ftyp(hei|hev|mif|msf)", "a HEIC picture; convert it to JPEG or PNG"),
+    (rb"....ftypavi[fs]", "an AVIF picture; convert it to JPEG or PNG"),
+    (rb"....ftyp", "a video"),
+    (rb"P[1-7]\s", "a PPM, PGM or PBM picture; convert it to PNG"),
+    (rb"(\x00\x00\x00\x0cJXL |\xff\x0a)", "a JPEG XL picture; convert it to JPEG or PNG"),
+    (rb"(\x00\x00\x00\x0cjP  |\xff\x4f\xff\x51)", "a JPEG 2000 picture; convert it to PNG"),
+    (rb"version https://git-lfs", "a Git LFS pointer, not the picture itself; run `git lfs pull`"),
+    (rb"\s*(<!DOCTYPE html|<html|<head)", "an HTML page"),
+    (rb"\s*(<\?xml.*)?<svg", "an SVG drawing; convert it to PNG"),
+    (rb"8BPS", "a Photoshop file; export it as PNG"),
+    (rb"%PDF", "a PDF file"),
+    (rb"\x00\x00[\x01\x02]\x00", "a Windows icon; convert it to PNG"),
+    (rb"PK\x03\x04", "a ZIP archive"),
 )
 
 
@@ -60,7 +60,7 @@ class Picture(NamedTuple):
     """The decoded samples of a picture, upright.
 
     samples: uint8, uint16 or float32 (H, W, B), where the B bands are grey, grey and opacity, RGB, or RGB and opacity.
-    remark: what of the file's contents is not used, or an empty string.
+    remark: which contents of the file are not used, or an empty string.
     """
 
     samples: np.ndarray

@@ -27,7 +27,7 @@ from src.report.plots import (
 )
 from src.report.results import Results
 
-SUSPECTS, TESTED = 200, 100  # the most training and validation images, and test images, whose labels are to be checked
+MAX_SUSPECTS, MAX_TEST_LABELS = 200, 100  # to check: of the training and validation images, and of the test images
 DOUBTFUL_LOSS = -math.log(0.4)  # a test label is doubtful if the network gives it less than 40%
 
 
@@ -70,10 +70,10 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
     errors = _describe(results, "test", results.errors)
     decided = {(decision.digest, decision.label) for decision in results.decisions}
     suspects = [suspect for suspect in results.suspects if (suspect.digest, suspect.label) not in decided]
-    shown_suspects = suspects[:SUSPECTS]
+    shown_suspects = suspects[:MAX_SUSPECTS]
     checks = [*_describe(results, "train", shown_suspects), *_find_doubtful_test_labels(results, decided)]
     low, high = wilson_interval(metrics.images - metrics.errors, metrics.images)
-    trained = Counter(results.trained.classes[label] for label in results.trained.labels)
+    trained = Counter(results.training_data.classes[label] for label in results.training_data.labels)
     recall = recall_per_class(results.predictions, results.classes)
     actual, predicted = (
         [name for name in results.classes if any(error[key] == name for error in errors)]
@@ -94,7 +94,9 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
         reliable_accuracy=RELIABLE_ACCURACY,
         suspect_count=len(suspects),
         shown_suspects=len(shown_suspects),
-        suspect_sheet=encode(make_sprite_sheet(results.trained.images[[suspect.index for suspect in shown_suspects]])),
+        suspect_sheet=encode(
+            make_sprite_sheet(results.training_data.images[[suspect.index for suspect in shown_suspects]])
+        ),
         suspect_rows=count_rows(len(shown_suspects)),
         changed_test_labels=sum(decision.changes_test_set for decision in results.decisions),
         copies=results.copies,
@@ -165,7 +167,7 @@ def _find_doubtful_test_labels(results: Results, decided: Collection[tuple[str, 
         and ((digest := results.test_set[error.index].digest), error.actual) not in decided
     ]
     found.sort(key=lambda item: -item["score"])
-    return found[:TESTED]
+    return found[:MAX_TEST_LABELS]
 
 
 def _name(results: Results, part: str, index: int) -> str:

@@ -65,7 +65,10 @@ def font_families(names: Sequence[str]) -> list[str]:
             families.append(font.name)
     if missing:
         characters = "".join(map(chr, sorted(missing)))
-        print(f"report: no font here has the characters {characters}; they are boxes in errors.png and confusion.png")
+        print(
+            f"report: no font here has the characters {characters}; they are drawn as boxes in errors.png and"
+            " confusion.png"
+        )
     return families
 
 

@@ -21,7 +21,7 @@ from src.common.errors import UserError, recreate
 class Results(NamedTuple):
     """The contents of the artifacts; error_images and augmented are sprite sheets, params is params.yaml.
 
-    trained: the training and validation images. files: the file of each image that has one, by its part, train or
+    training_data: the training and validation images. files: the file of each image that has one, by its part, train or
     test, and index. copies: how many further files these images have. result_id: the first digits of the MD5 of
     predictions.csv, which is in dvc.lock.
     """
@@ -35,7 +35,7 @@ class Results(NamedTuple):
     augmented: bytes
     environment: Environment
     params: Mapping[str, Any]
-    trained: Dataset
+    training_data: Dataset
     files: Mapping[tuple[str, int], str]
     copies: int
     suspects: Sequence[Suspect]
@@ -55,10 +55,10 @@ class Results(NamedTuple):
 
     def check(self) -> None:
         """Raise UserError if the artifacts do not fit each other."""
-        if self.trained.classes != self.classes:
-            expected, found = (", ".join(names) for names in (self.trained.classes, self.classes))
+        if self.training_data.classes != self.classes:
+            expected, found = (", ".join(names) for names in (self.training_data.classes, self.classes))
             raise UserError(f"the data has the classes {expected}, but metrics.json has {found}; run `dvc repro`")
-        digests = dict(enumerate(digest.tobytes().hex() for digest in self.trained.digests))
+        digests = dict(enumerate(digest.tobytes().hex() for digest in self.training_data.digests))
         if any(digests.get(suspect.index) != suspect.digest for suspect in self.suspects):
             raise UserError(f"suspects.csv has images that train.npz does not have; {recreate('train')}")
         unknown = {name for error in self.errors for name in (error.actual, error.predicted)} - {*self.classes}

@@ -16,8 +16,8 @@ IMBALANCE = 0.1  # ratio of the smallest class to the largest, below which descr
 def split_rows(data: Dataset, params: SplitParams) -> Split:
     """Split the rows of the training set, stratified by label, unless the dataset says which ones are for validation.
 
-    Both parts get an image of every class, even if the fraction has to give way. Raise UserError if a class has
-    no image to train on or, where the rows are chosen here, only one.
+    Where the rows are chosen here, both parts get an image of every class, even if the fraction has to give way. Raise
+    UserError if a class has no image to train on or, where the rows are chosen here, only one.
     """
     labels, needed = data.labels, 1 if len(data.validation) else 2
     train = np.setdiff1d(np.arange(len(labels)), data.validation)

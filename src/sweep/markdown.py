@@ -1,4 +1,4 @@
-"""A sweep as Markdown: which setting is best, and how far that can be told."""
+"""A sweep as Markdown: which setting is best, and how certain that is."""
 
 from typing import Any
 

@@ -77,7 +77,7 @@ def train_ensemble(
     images = len(selected.training.labels)
     plan = params.train.plan(images)
     limit = "" if params.train.refit else "at most "
-    epochs = f"{limit}{count('epoch', plan.epochs)} in batches of {plan.batch_size:,} of {images:,} images"
+    epochs = f"{limit}{count('epoch', plan.epochs)} over {images:,} images in batches of {plan.batch_size:,}"
     print(f"train: on {runtime.device} in {runtime.environment.precision}, {epochs}", flush=True)
     checkpoints = [open_checkpoint(member.train.seed) for member in members]
     runs = []

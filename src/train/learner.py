@@ -59,7 +59,7 @@ class Learner:
         self.learning_rate = params.learning_rate  # of the last step
 
     def add_gradients(self, images: Tensor, labels: Tensor, batch: int) -> Tensor:
-        """Backpropagate the loss of images from a batch of this many.
+        """Backpropagate the loss of images; batch: how many images their whole batch has.
 
         Return the loss of each image, float32 (N,), detached.
         """

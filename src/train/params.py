@@ -65,8 +65,8 @@ class TrainParams(Section):
     shards: int = parameter(
         1,
         "Number of shards that every batch is cut into; at most that many processes can share the work. Each shard has"
-        " its own random numbers and BatchNorm statistics, so that this changes the results; the number of"
-        " processes does not.",
+        " its own random numbers and BatchNorm statistics, so this changes the results; the number of processes"
+        " does not.",
         ge=1,
         le=1024,
     )
@@ -78,8 +78,9 @@ class TrainParams(Section):
     skip_easy: float = parameter(
         0.9,
         "Probability of leaving out an easy image, one whose last training loss was below the mean, from the second"
-        " epoch on. From the third, images to whose label the network gives a probability below 5% are left out with"
-        " the same probability, and do not count in the mean, if they are more than 4% of all. With 0, or with fewer"
+        " epoch on. From the third, images whose label gets a probability below 5%, and below half its frequency, are"
+        " left out with the same probability, and do not count in the mean, if they are more than 4% of all, but less"
+        " than half. With 0, or with fewer"
         " than 12,800 training images, every image is used.",
         ge=0,
         lt=1,

@@ -22,7 +22,7 @@ from src.train.processes import ALONE, Group
 from src.train.validation import apply_temperature, recompute_statistics, validate
 
 ADVICE = "more pictures, more augmentation or pretrained features can help, see docs/own-images.md"
-SOLVED = 0.99  # validation accuracy, from which on no advice is needed
+SOLVED = 0.99  # validation accuracy, from which no advice is needed
 DECISIVE = range(3, 11)  # epochs: the network tells the classes apart, and has not memorised wrong labels
 BACKBONE_ADVICE = "more pictures, a lower train.learning_rate or more model.dropout can help"
 

@@ -215,8 +215,8 @@ def test_parameters_that_were_edited_but_not_run_are_named(repository: Path, com
     assert code == 0
     assert note in text
     assert "| train.dropout | none | 0.3 |" in text  # that of the run
-    not_run = json.loads(compare("base", "--json")[1])["not_run"]
-    assert not_run == {"base": [], "other": ["train.dropout", "train.epochs"]}
+    changed_since = json.loads(compare("base", "--json")[1])["changed_since"]
+    assert changed_since == {"base": [], "other": ["train.dropout", "train.epochs"]}
 
 
 def test_data_that_was_changed_but_not_run_is_named(repository: Path, compare: Compare) -> None:

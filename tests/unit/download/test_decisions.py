@@ -227,5 +227,5 @@ def test_a_class_that_becomes_empty_is_an_error(tmp_path: Path, path: Path) -> N
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"labels.csv is missing; bring it back, or .* file,digest,part,label,note"):
+    with pytest.raises(UserError, match=r"labels.csv is missing; restore it, or .* file,digest,part,label,note"):
         read_decisions(tmp_path / "labels.csv")

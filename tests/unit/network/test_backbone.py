@@ -167,7 +167,7 @@ def test_every_picture_must_be_treated_by_itself_and_differently(tmp_path: Path,
     model = make_backbone()
     nodes, weights = model.graph.node, model.graph.initializer
     nodes[-1].output[0] = "before"
-    message = "must treat every picture of a batch by itself"
+    message = "does not process every image of a batch independently"
     if how == "batch":
         nodes.append(helper.make_node("ReduceMean", ["before"], ["average"], axes=[0]))
         nodes.append(helper.make_node("Sub", ["before", "average"], ["flat"]))
@@ -190,7 +190,10 @@ def test_only_the_folder_backbone_means_none(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"is a folder with 0 ONNX files; name an ONNX file or"):
         Extractor(tmp_path / "backbone", (3, 12, 12))
     (tmp_path / "backbone/net.onnx").touch()
-    with pytest.raises(UserError, match=r"model.backbone = backbone means none: name backbone/net.onnx, or a folder"):
+    with pytest.raises(
+        UserError,
+        match=r"model.backbone = backbone means no pretrained network; set it to backbone/net.onnx, or rename",
+    ):
         extract_features("backbone", IMAGES)
     (tmp_path / "second.onnx").touch()
     with pytest.raises(UserError, match=r"is a folder with 2 ONNX files; name an ONNX file or"):

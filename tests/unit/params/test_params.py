@@ -99,7 +99,7 @@ def test_aliases_that_multiply_are_not_written_out(tmp_path: Path) -> None:
 
 def test_a_file_without_sections_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text("")
-    with pytest.raises(UserError, match="must hold sections of parameters, found NoneType"):
+    with pytest.raises(UserError, match="must hold keys and values, found NoneType"):
         read_yaml(tmp_path / "params.yaml")
 
 

@@ -60,8 +60,8 @@ def test_confirmed_labels_are_not_shown_again_and_changed_test_labels_are_counte
     assert results.suspects[1].digest in page
     assert results.test_set[results.errors[0].index].digest not in page
     assert results.test_set[results.errors[1].index].digest in page
-    assert "2 test labels changed or left out by labels.csv" in page
-    assert "changed or left out" not in report_page(results, (28, 28), [])
+    assert "2 test images relabelled or left out by labels.csv" in page
+    assert "relabelled or left out" not in report_page(results, (28, 28), [])
 
 
 def test_the_next_suspects_are_shown_when_the_first_are_decided() -> None:
@@ -148,7 +148,9 @@ def test_the_report_is_four_plots_and_a_page_that_loads_nothing(count: int, memb
     assert ("mean of 3 networks" in page) == (members == 3)
 
 
-@pytest.mark.parametrize(("copies", "text"), [(0, ""), (1, "once: 1 was left out"), (1200, "once: 1,200 were left")])
+@pytest.mark.parametrize(
+    ("copies", "text"), [(0, ""), (1, "once: 1 copy was left out"), (1200, "once: 1,200 copies were left")]
+)
 def test_copies_that_were_left_out_are_counted(copies: int, text: str) -> None:
     page = report_page(make_report_results(3, ["cat", "dog"])._replace(copies=copies), (28, 28), [])
     assert text in " ".join(page.split())

@@ -24,21 +24,21 @@ def test_errors_must_fit_the_metrics(rows: slice, found: str) -> None:
     results = make_report_results(7, CLASSES)
     recall = {name: 0.9 for name in CLASSES if rows.stop < 7 or name != "dog"}
     metrics = results.metrics.model_copy(update={"recall": recall})
-    trained = results.trained._replace(classes=[*recall])
-    changed = results._replace(errors=results.errors[rows], metrics=metrics, trained=trained)
+    training_data = results.training_data._replace(classes=[*recall])
+    changed = results._replace(errors=results.errors[rows], metrics=metrics, training_data=training_data)
     with pytest.raises(UserError, match=rf"errors.csv has {found}, but .* 7 errors .*; run `dvc repro"):
         changed.check()
 
 
 def test_suspects_of_other_data_are_rejected() -> None:
     results = make_report_results(7, CLASSES)
-    changed = results._replace(trained=results.trained._replace(digests=np.zeros((9, 16), np.uint8)))
+    changed = results._replace(training_data=results.training_data._replace(digests=np.zeros((9, 16), np.uint8)))
     with pytest.raises(UserError, match=r"suspects.csv has images that train.npz does not have; run `dvc repro train`"):
         changed.check()
 
 
 def test_results_of_other_data_are_rejected() -> None:
     results = make_report_results(7, CLASSES)
-    changed = results._replace(trained=results.trained._replace(classes=["oak", "elm"]))
+    changed = results._replace(training_data=results.training_data._replace(classes=["oak", "elm"]))
     with pytest.raises(UserError, match=r"the data has the classes oak, elm, but metrics.json has cat, dog, bird; run"):
         changed.check()
