@@ -21,7 +21,7 @@ SET ?=
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 repro: .venv/installed ## run the stages of the pipeline that have changed
 	@$(BIN)/python -m tools.repair

@@ -17,6 +17,8 @@ def download_dataset(params: DownloadParams, decisions: Decisions = NO_DECISIONS
 
     Raise UserError if no source has the dataset. Imports are local because some are slow.
     """
+    if params.dataset not in ("folder", "idx") and params.folder != DownloadParams.model_fields["folder"].default:
+        print(f"download: download.folder = {params.folder} is not used, since download.dataset = {params.dataset}")
     if params.dataset == "folder":
         from src.download.folder import load_folder
 

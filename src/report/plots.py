@@ -149,10 +149,10 @@ def curves_plot(history: Sequence[EpochMetrics], members: int) -> Figure:
     if validated:
         best = validation_loss.argmin()
         for axes, values in zip(panels, (validation_loss, 100 * accuracy), strict=True):
-            axes.plot(epochs, values, "C1", marker=".", label="validation")
+            axes.plot(epochs, values, "C1", marker=".", label="validation", clip_on=False)
             if members == 1:
                 axes.plot(epochs[best], values[best], "C1o", fillstyle="none", markersize=12, clip_on=False, label=BEST)
-        panels[1].set(ylabel="validation accuracy (%)")
+        panels[1].set(ylabel="validation accuracy (%)", ylim=(None, min(panels[1].get_ylim()[1], 100)))
     panels[0].set(ylabel="mean loss per image", title=f"Mean of {members} networks" if members > 1 else "")
     _use_log_scale(panels[0])
     panels[-1].set(xlabel="epoch")

@@ -21,6 +21,14 @@ def test_digits_need_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(data.train.labels) == set(data.test.labels) == set(range(10))
 
 
+def test_a_folder_that_is_not_used_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    download_dataset(make_download_params(dataset="digits"))
+    assert capsys.readouterr().out == ""
+    download_dataset(make_download_params(dataset="digits", folder="photos"))
+    unused = "download: download.folder = photos is not used, since download.dataset = digits\n"
+    assert capsys.readouterr().out == unused
+
+
 @pytest.mark.parametrize("dataset", ["mnist", "fashion_mnist", "kmnist"])
 def test_other_datasets_are_idx_files(monkeypatch: pytest.MonkeyPatch, dataset: str) -> None:
     requested: list[DownloadParams] = []

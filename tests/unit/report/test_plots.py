@@ -143,6 +143,13 @@ def test_the_curves_mark_the_best_epoch() -> None:
     assert np.asarray(figure.axes[1].lines[1].get_xydata()).tolist() == [[2, 90]]
 
 
+def test_no_accuracy_above_one_hundred_percent_is_shown() -> None:
+    axes = curves_plot(make_history([0.3, 0.2], [0.3, 0.1], [1.0, 1.0]), members=1).axes[1]
+    assert axes.get_ylim()[1] == 100
+    axes = curves_plot(make_history([0.3, 0.2], [0.3, 0.1], [0.8, 0.9]), members=1).axes[1]
+    assert 90 < axes.get_ylim()[1] < 100
+
+
 def test_the_curves_of_a_refit_have_no_validation() -> None:
     missing = [float("nan")] * 3
     figure = curves_plot(make_history([0.3, 0.2, 0.1], missing, missing), members=2)
