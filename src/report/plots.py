@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -148,10 +149,11 @@ def curves_plot(history: Sequence[EpochMetrics], members: int) -> Figure:
     panels[0].plot(epochs, train_loss, marker=".", label="training")
     if validated:
         best = validation_loss.argmin()
+        in_front: dict[str, Any] = {"clip_on": False, "zorder": 3}  # of the frame, for 100%
         for axes, values in zip(panels, (validation_loss, 100 * accuracy), strict=True):
-            axes.plot(epochs, values, "C1", marker=".", label="validation", clip_on=False)
+            axes.plot(epochs, values, "C1", marker=".", label="validation", **in_front)
             if members == 1:
-                axes.plot(epochs[best], values[best], "C1o", fillstyle="none", markersize=12, clip_on=False, label=BEST)
+                axes.plot(epochs[best], values[best], "C1o", fillstyle="none", markersize=12, label=BEST, **in_front)
         panels[1].set(ylabel="validation accuracy (%)", ylim=(None, min(panels[1].get_ylim()[1], 100)))
     panels[0].set(ylabel="mean loss per image", title=f"Mean of {members} networks" if members > 1 else "")
     _use_log_scale(panels[0])
