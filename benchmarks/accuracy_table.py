@@ -46,10 +46,11 @@ def _scores(figures: Figures) -> list[str]:
     if len(accuracy) == 1:
         return [f"{accuracy[0]:.2%}, n = 1", "", "", ""]
     margin = mean_margin(accuracy, 0.05)
+    interval = f"{mean(accuracy) - margin:.3%} to {min(1, mean(accuracy) + margin):.3%}" if margin else "none"
     low, high = wilson_interval(images - wrong, images)
     return [
         f"**{mean(accuracy):.3%} ± {100 * stdev(accuracy):.3f}**",
-        f"{mean(accuracy) - margin:.3%} to {min(1, mean(accuracy) + margin):.3%}",
+        interval,
         f"{1 - wrong / images:.2%}, n = 1",
         f"{low:.2%} to {high:.2%}",
     ]

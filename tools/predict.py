@@ -78,6 +78,8 @@ def find_pictures(arguments: list[str], report: Callable[[str, object], None]) -
             continue
         for folder, subfolders, files in os.walk(argument, onerror=on_error):
             subfolders[:] = sorted(name for name in subfolders if not is_ignored(name))
+            for link in (path for path in (Path(folder, name) for name in subfolders) if path.is_symlink()):
+                report(str(link), "a link to a folder; only links to files are followed")
             pictures = {name for name in files if not is_ignored(name)}
             if folder == argument:  # which download leaves out, too
                 pictures.discard("README.md")
@@ -107,7 +109,7 @@ def print_results(
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(("picture", "predicted", "confidence", "likeliest"))
         for name, value, best, text in zip(names, confidence, order, likeliest, strict=True):
-            writer.writerow((name, classes[best[0]], f"{value:.6f}", text))
+            writer.writerow((show(name), classes[best[0]], f"{value:.6f}", text))
     else:
         for name, value, text in zip(names, confidence, likeliest, strict=True):
             print(f"{show(name)}  {text}{'  (unsure)' if value < UNSURE else ''}")

@@ -2,6 +2,7 @@
 
 import json
 import math
+import posixpath
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -25,6 +26,7 @@ LOCK, PARAMS, LABELS = "dvc.lock", "params.yaml", "labels.csv"
 MEASURED = ("download", "split", "train", "evaluate")  # the stages that the metrics depend on
 CODE = ("src/", "stages/")
 INPUTS = (*CODE, "data/download/")  # the dependencies of these stages that count as their inputs
+OWN = (*INPUTS, "data/split/")  # the other dependencies of download and train are a user's
 METRICS = ("data/train/metrics.json", "data/evaluate/metrics.json")
 ERRORS = "data/evaluate/errors.csv"
 TEST_IMAGES = "data/evaluate/test_set.csv"
@@ -104,7 +106,8 @@ def read_recorded(revision: str) -> Result:
         changed_since = sorted(key for key in params | current if params.get(key) != current.get(key))
         changed_since += _changed_data(revision, deps["download"] | deps["train"])
         if (backbone := params.get(BACKBONE, NO_BACKBONE)) != NO_BACKBONE:  # another file of this name is another value
-            params[BACKBONE] = f"{backbone}, MD5 {deps['train'].get(Path(backbone).as_posix(), 'unknown')[:7]}"
+            (digest,) = (recorded for path, recorded in deps["train"].items() if not path.startswith(OWN))
+            params[BACKBONE] = f"{backbone}, MD5 {digest[:7] or 'unknown'}"
         return Result(revision, params, changed_since, metrics, errors, contents[TEST_IMAGES], inputs, outputs[IMAGES])
     except YAMLError:
         message = f"the result of {revision} cannot be read: {LOCK} or {PARAMS} is not valid YAML, as during a merge"
@@ -121,7 +124,7 @@ def _changed_data(revision: str, hashes: Mapping[str, str]) -> list[str]:
         try:
             if path == LABELS:
                 current = md5(read_file(revision, path))
-            elif not path.startswith((*INPUTS, "data/split/")):
+            elif not path.startswith(OWN):
                 current = YAML(typ="safe").load(read_file(revision, f"{path}.dvc"))["outs"][0].get("md5", "")
             else:
                 continue
@@ -206,4 +209,5 @@ def _check_hash(path: str, contents: bytes, recorded: str) -> None:
 
 
 def _hashes(stage: dict[str, Any], kind: str) -> dict[str, str]:
-    return {entry["path"]: entry.get("md5", "") for entry in stage.get(kind, [])}
+    # DVC records paths as params.yaml spells them, such as photos/.
+    return {posixpath.normpath(entry["path"]): entry.get("md5", "") for entry in stage.get(kind, [])}

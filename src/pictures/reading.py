@@ -224,14 +224,14 @@ def _replace_raw_mode(arguments: Any, raw_mode: str) -> Any:
 
 
 def _simplify(picture: Image.Image) -> Image.Image:
-    """Convert a picture of 8 bits in any of Pillow's modes to L, LA, RGB or RGBA."""
+    """Convert a picture of 8 bits in any of Pillow's modes to L, RGB or RGBA."""
     if picture.mode == "RGBA" and picture.format == "BMP" and not np.asarray(picture)[:, :, 3].any():
         return picture.convert("RGB")  # all pixels would be transparent: the fourth band is not used
-    if picture.mode in ("L", "LA", "RGB", "RGBA"):
-        return picture.convert("RGBA") if picture.has_transparency_data else picture
-    if picture.mode == "1":
-        return picture.convert("L")
-    return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+    if picture.has_transparency_data:
+        return picture.convert("RGBA")
+    if picture.mode in ("L", "RGB"):
+        return picture
+    return picture.convert("L" if picture.mode == "1" else "RGB")
 
 
 def _identify(data: bytes, error: Exception) -> str:

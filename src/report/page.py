@@ -73,7 +73,7 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
     shown_suspects = suspects[:MAX_SUSPECTS]
     checks = [*_describe(results, "train", shown_suspects), *_find_doubtful_test_labels(results, decided)]
     low, high = wilson_interval(metrics.images - metrics.errors, metrics.images)
-    trained = Counter(results.training_data.classes[label] for label in results.training_data.labels)
+    others = Counter(results.training_data.classes[label] for label in results.training_data.labels)
     recall = recall_per_class(results.predictions, results.classes)
     actual, predicted = (
         [name for name in results.classes if any(error[key] == name for error in errors)]
@@ -110,7 +110,7 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
         tile=sprite_size(count, *image_size),
         charts=charts,
         augmented=encode(results.augmented) if _is_augmented(results.params) else None,
-        recall=[{**row._asdict(), "bar": _bar(row), "trained": trained[row.name]} for row in recall],
+        recall=[{**row._asdict(), "bar": _bar(row), "others": others[row.name]} for row in recall],
         worst=_worst_class(results.errors, recall),
         layers=results.layers,
         params=flatten(results.params),

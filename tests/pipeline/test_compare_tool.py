@@ -224,7 +224,7 @@ def test_data_that_was_changed_but_not_run_is_named(repository: Path, compare: C
         (repository / name).write_text(contents)
     lock = YAML(typ="safe").load(repository / "dvc.lock")
     labels = {"path": "labels.csv", "md5": hashlib.md5(b"file,digest\n").hexdigest()}
-    lock["stages"]["download"]["deps"] += [labels, {"path": "photos", "md5": "a.dir"}]
+    lock["stages"]["download"]["deps"] += [labels, {"path": "photos/", "md5": "a.dir"}]
     YAML().dump(lock, repository / "dvc.lock")
     assert "since its run" not in compare("base")[1]
     (repository / "labels.csv").write_text("file,digest\nphotos/1.png,\n")
@@ -232,21 +232,26 @@ def test_data_that_was_changed_but_not_run_is_named(repository: Path, compare: C
     assert "workspace has changed since its run: labels.csv, photos." in compare("base")[1]
 
 
-def test_another_file_of_the_same_name_is_another_backbone(repository: Path, compare: Compare) -> None:
+@pytest.mark.parametrize(
+    ("value", "recorded"), [("lite", "lite"), ("lite/", "lite/"), ("./lite", "./lite"), ("/project/lite", "lite")]
+)
+def test_another_file_of_the_same_name_is_another_backbone(
+    repository: Path, compare: Compare, value: str, recorded: str
+) -> None:
     def write(md5: str, errors: range) -> None:
         write_result(repository, errors)
         lock = YAML(typ="safe").load(repository / "dvc.lock")
         train = lock["stages"]["train"]
-        train["deps"].append({"path": "lite.onnx", "md5": md5})
-        train["params"]["params.yaml"]["model"] = {"backbone": "lite.onnx"}
+        train["deps"].append({"path": recorded, "md5": md5})
+        train["params"]["params.yaml"]["model"] = {"backbone": value}
         YAML().dump(lock, repository / "dvc.lock")
-        YAML().dump({"train": {"seed": 0}, "model": {"backbone": "lite.onnx"}}, repository / "params.yaml")
+        YAML().dump({"train": {"seed": 0}, "model": {"backbone": value}}, repository / "params.yaml")
 
     write("0123456789", range(30))
     commit(repository)
     write("abcdef0123", range(20))
     text = compare("HEAD")[1]
-    assert "| model.backbone | lite.onnx, MD5 0123456 | lite.onnx, MD5 abcdef0 |" in text
+    assert f"| model.backbone | {value}, MD5 0123456 | {value}, MD5 abcdef0 |" in text
     assert "since its run" not in text
 
 

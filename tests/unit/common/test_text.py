@@ -20,10 +20,10 @@ def test_the_most_probable_classes_are_listed_in_order() -> None:
 
 
 def test_names_cannot_change_the_markdown_around_them() -> None:
-    hostile = "a|b\nc [click](javascript:x) <img src=x> @everyone"
+    hostile = "a|b\nc [click](javascript:x) <img src=x> @everyone &lt; R&D; & &#62;"
     header, _, row, _ = markdown_table(("class",), [(hostile,)])
     assert header == "| class |"
-    assert row == "| a\\|b c [click]\\(javascript:x) &lt;img src=x> @\u2060everyone |"
+    assert row == "| a\\|b c [click]\\(javascript:x) &lt;img src=x> @\u2060everyone &amp;lt; R&amp;D; & &amp;#62; |"
 
 
 def test_names_that_cannot_be_printed_are_quoted() -> None:

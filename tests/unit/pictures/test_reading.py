@@ -238,9 +238,15 @@ def test_a_picture_with_too_many_pixels_is_rejected(monkeypatch: pytest.MonkeyPa
         read(encode(make_colour(0), "PNG"))
 
 
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB"])
+def test_a_transparent_colour_is_the_background(mode: str) -> None:
+    colour: Any = (0, 0, 0) if mode == "RGB" else 0
+    picture = read(encode(Image.new(mode, (3, 2), colour), "PNG", transparency=colour))
+    assert np.asarray(picture.to_image(WHITE)).min() == 255
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "CMYK"])
 def test_what_is_shown_is_grey_or_rgb(mode: str) -> None:
-    options: dict[str, Any] = {}
-    picture = read(encode(Image.new(mode, (3, 2)), "TIFF" if mode == "CMYK" else "PNG", **options))
+    picture = read(encode(Image.new(mode, (3, 2)), "TIFF" if mode == "CMYK" else "PNG"))
     assert picture.samples.shape[:2] == (2, 3)
     assert picture.to_image(WHITE).mode in ("L", "RGB")

@@ -108,15 +108,15 @@ def test_the_recall_of_a_class_has_its_interval_and_number_of_images() -> None:
     shown = re.findall("<li>(.*?)</li>", page, flags=re.DOTALL)
     expected = [
         # By hand: (15 + z²/2 ± z √(15 · 5 / 20 + z²/4)) / (20 + z²), where z = 1.96
-        ("rare", "20 test, 3 training images", "75.00%", "53.13% to 88.81%"),
+        ("rare", "20 test, 3 other images", "75.00%", "53.13% to 88.81%"),
         (
             "single",
-            "1 test, 3 training",
+            "1 test, 3 other",
             "100.00%",
             "20.65% to 100.00%",
             "--low: 3.3%; --at: 100.0%; --high: 100.0%",
         ),
-        ("empty", "0 test, 3 training"),
+        ("empty", "0 test, 3 other"),
     ]
     for row, texts in zip(shown, expected, strict=True):
         assert all(text in row for text in texts)

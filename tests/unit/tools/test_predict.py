@@ -12,10 +12,14 @@ def test_a_folder_stands_for_the_pictures_that_download_would_read(tmp_path: Pat
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     os.mkfifo(tmp_path / "cat/pipe.png")
+    (tmp_path / "link").symlink_to(tmp_path / "cat")
     failures: list[tuple[str, object]] = []
     found = find_pictures(["-", str(tmp_path)], lambda *failure: failures.append(failure))
     assert list(found) == ["-", f"{tmp_path}/2.png", f"{tmp_path}/cat/1.png"]
-    assert failures == [(f"{tmp_path}/cat/pipe.png", "not a regular file")]
+    assert failures == [
+        (f"{tmp_path}/link", "a link to a folder; only links to files are followed"),
+        (f"{tmp_path}/cat/pipe.png", "not a regular file"),
+    ]
 
 
 def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
