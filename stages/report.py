@@ -43,6 +43,7 @@ def main() -> None:
         training_data=Dataset.load(Path("data/download/train.npz")),
         files=files,
         copies=len(pictures) - len(files),
+        unusable=sum(row.part == "unusable" for row in pictures),
         suspects=read_csv(Path("data/train/suspects.csv"), Suspect),
         test_set=read_csv(Path("data/evaluate/test_set.csv"), TestImage),
         decisions=read_csv(Path("data/download/decisions.csv"), AppliedDecision),

@@ -214,6 +214,7 @@ def make_report_results(count: int, classes: list[str], members: int = 1) -> Res
         ),
         files={},
         copies=0,
+        unusable=0,
         suspects=[
             Suspect("train", 7, classes[0], classes[-1], 0.99, "ab" * 16),
             Suspect("validation", 8, classes[-1], classes[1], 0.8, "cd" * 16),

@@ -9,7 +9,8 @@ from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt
 class PictureName:
     """A row of files.csv: a file of an image; part is train or test, index the image's row in it.
 
-    Of an image with several files, the first is the one that was used.
+    Of an image with several files, the first is the one that was used. A file without an image, which
+    download.skip_unreadable has left out, has the part unusable.
     """
 
     part: str

@@ -86,6 +86,7 @@ def load_folder(params: DownloadParams, decisions: Decisions = NO_DECISIONS) -> 
         for index, row in enumerate(side.tolist())
         for copy in copies[row]
     ]
+    files += [PictureName("unusable", index, show(path)) for index, path in enumerate(sorted(found.rejected))]
     train_digests, test_digests = (
         np.frombuffer(b"".join(digests[row] for row in side), np.uint8).reshape(-1, DIGEST_SIZE)
         for side in (train, test)

@@ -100,6 +100,7 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
         suspect_rows=count_rows(len(shown_suspects)),
         changed_test_labels=sum(decision.changes_test_set for decision in results.decisions),
         copies=results.copies,
+        unusable=results.unusable,
         classes=results.classes,
         actual=actual,
         predicted=predicted,

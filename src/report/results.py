@@ -22,8 +22,8 @@ class Results(NamedTuple):
     """The contents of the artifacts; error_images and augmented are sprite sheets, params is params.yaml.
 
     training_data: the training and validation images. files: the file of each image that has one, by its part, train or
-    test, and index. copies: how many further files these images have. result_id: the first digits of the MD5 of
-    predictions.csv, which is in dvc.lock.
+    test, and index. copies: how many further files these images have. unusable: how many files were left out.
+    result_id: the first digits of the MD5 of predictions.csv, which is in dvc.lock.
     """
 
     errors: Sequence[Error]
@@ -38,6 +38,7 @@ class Results(NamedTuple):
     training_data: Dataset
     files: Mapping[tuple[str, int], str]
     copies: int
+    unusable: int
     suspects: Sequence[Suspect]
     test_set: Sequence[TestImage]
     decisions: Sequence[AppliedDecision]

@@ -241,6 +241,7 @@ def test_hostile_files_are_used_or_named(tmp_path: Path, capsys: pytest.CaptureF
     assert f"download: 3 pictures used only in part:\n  {hostile}/animated.gif: only the first of" in used_in_part
     reported = dict(re.findall(rf"^  ({hostile}.*?): (.*)$", left_out, re.MULTILINE))
     assert reported.keys() == {str(hostile / name) for name in useless}
+    assert {row.file for row in data.files if row.part == "unusable"} == {*reported}
     assert all(reported[str(hostile / name)].startswith(reason) for name, reason in useless.items())
     used = dict(zip(sorted(pictures), data.train.images[data.train.labels == 0], strict=True))
     for name, (_, (shown, error_allowed)) in pictures.items():

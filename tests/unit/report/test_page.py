@@ -46,6 +46,15 @@ def test_each_figure_is_shown_once() -> None:
         assert body.count(figure) == 1
 
 
+@pytest.mark.parametrize(
+    ("unusable", "text"), [(1, "1 file could not be used and was left"), (38, "38 files could not")]
+)
+def test_files_that_were_left_out_are_counted(unusable: int, text: str) -> None:
+    results = make_report_results(3, ["cat", "dog"])
+    assert "could not be used" not in report_page(results, (28, 28), [])
+    assert text in " ".join(report_page(results._replace(unusable=unusable), (28, 28), []).split())
+
+
 def test_confirmed_labels_are_not_shown_again_and_changed_test_labels_are_counted() -> None:
     results = make_report_results(2, ["cat", "dog"])
     first = results.suspects[0]
