@@ -31,7 +31,7 @@ test: .venv/installed-dev ## run all tests
 	$(BIN)/pytest
 
 quick: .venv/installed-dev ## run the linter, the type checker and the unit tests, in about a minute
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync check unit
+	@$(MAKE) --no-print-directory --jobs=2 check unit
 
 unit: .venv/installed-dev
 	$(BIN)/pytest --quiet --dist=worksteal tests/unit # these modules set up little
