@@ -106,7 +106,9 @@ def read_recorded(revision: str) -> Result:
         changed_since = sorted(key for key in params | current if params.get(key) != current.get(key))
         changed_since += _changed_data(revision, deps["download"] | deps["train"])
         if (backbone := params.get(BACKBONE, NO_BACKBONE)) != NO_BACKBONE:  # another file of this name is another value
-            (digest,) = (recorded for path, recorded in deps["train"].items() if not path.startswith(OWN))
+            # DVC records an absolute path as a relative one.
+            brought = (recorded for path, recorded in deps["train"].items() if not path.startswith(OWN))
+            digest = deps["train"].get(posixpath.normpath(backbone)) or next(brought, "")
             params[BACKBONE] = f"{backbone}, MD5 {digest[:7] or 'unknown'}"
         return Result(revision, params, changed_since, metrics, errors, contents[TEST_IMAGES], inputs, outputs[IMAGES])
     except YAMLError:

@@ -218,15 +218,15 @@ def _find_unusable(found: ClassFolders, params: DownloadParams) -> list[str]:
 
 
 def _find_conflicts(
-    found: ClassFolders, undecided: Iterable[Sequence[int]], in_test: Collection[int], labels: Path
+    found: ClassFolders, undecided: Iterable[Sequence[int]], test_rows: Collection[int], labels: Path
 ) -> list[str]:
     """Return a message about the pictures that are in two classes, if there are any.
 
-    undecided: the rows of each picture that labels.csv does not settle; in_test: the rows of test pictures; labels: the
+    undecided: the rows of each picture that labels.csv does not settle; test_rows: those of test pictures; labels: the
     path of labels.csv.
     """
     groups = (group for group in undecided if len({found.files[row].label for row in group}) > 1)
-    conflicts = [f"{_name_copies(found.files, group)}{' (test)' if group[0] in in_test else ''}" for group in groups]
+    conflicts = [f"{_name_copies(found.files, group)}{' (test)' if group[0] in test_rows else ''}" for group in groups]
     if not conflicts:
         return []
     return [

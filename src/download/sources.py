@@ -1,5 +1,7 @@
 """Get the dataset that the parameters name."""
 
+from pathlib import Path
+
 import numpy as np
 from PIL import Image
 
@@ -17,7 +19,8 @@ def download_dataset(params: DownloadParams, decisions: Decisions = NO_DECISIONS
 
     Raise UserError if no source has the dataset. Imports are local because some are slow.
     """
-    if params.dataset not in ("folder", "idx") and params.folder != DownloadParams.model_fields["folder"].default:
+    unused = Path(params.folder) != Path(DownloadParams.model_fields["folder"].default)
+    if params.dataset not in ("folder", "idx") and unused:
         print(f"download: download.folder = {params.folder} is not used, since download.dataset = {params.dataset}")
     if params.dataset == "folder":
         from src.download.folder import load_folder

@@ -1,6 +1,6 @@
 """Convert trained networks to one ONNX model that needs neither this project nor PyTorch, and compare the two.
 
-The graph is built layer by layer rather than with torch.onnx, which takes longer than everything else in the stage.
+The graph is built layer by layer rather than with torch.onnx, which needs another package, onnxscript.
 """
 
 from collections.abc import Sequence

@@ -79,9 +79,9 @@ def find_wrong(losses: Tensor, labels: Tensor, number: int) -> Tensor:
     """Return a mask (N,) of the images whose label looks wrong, since the network gives it too low a probability.
 
     That is less than 5%, and less than half the frequency of the class. losses: the last of every image (N,), without
-    class weights; number: of the epoch that begins. The mask stays empty before the third
-    epoch, and in two other cases: if it would hold few images, because with correct labels those are the ones to learn
-    most from; and if it would hold most of them, because the network then knows too little.
+    class weights; number: of the epoch that begins. The mask stays empty before the third epoch, and in two other
+    cases: if it would hold few images, because with correct labels those are the ones to learn most from; and if it
+    would hold most of them, because the network then knows too little.
     """
     frequency = torch.bincount(labels) / len(labels)
     limits = -(frequency / 2).clamp(max=WRONG).log()

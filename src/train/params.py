@@ -80,8 +80,7 @@ class TrainParams(Section):
         "Probability of leaving out an easy image, one whose last training loss was below the mean, from the second"
         " epoch on. From the third, images whose label gets a probability below 5%, and below half its frequency, are"
         " left out with the same probability, and do not count in the mean, if they are more than 4% of all, but less"
-        " than half. With 0, or with fewer"
-        " than 12,800 training images, every image is used.",
+        " than half. With 0, or with fewer than 12,800 training images, every image is used.",
         ge=0,
         lt=1,
     )

@@ -233,7 +233,8 @@ def test_data_that_was_changed_but_not_run_is_named(repository: Path, compare: C
 
 
 @pytest.mark.parametrize(
-    ("value", "recorded"), [("lite", "lite"), ("lite/", "lite/"), ("./lite", "./lite"), ("/project/lite", "lite")]
+    ("value", "recorded"),
+    [("lite", "lite"), ("lite/", "lite/"), ("./lite", "./lite"), ("/project/lite", "lite"), ("src/lite", "src/lite")],
 )
 def test_another_file_of_the_same_name_is_another_backbone(
     repository: Path, compare: Compare, value: str, recorded: str

@@ -54,7 +54,7 @@ def test_make_repro_continues_wherever_it_was_killed(project: Path, tmp_path: Pa
         result = attempt(str(commands / "python"), "-c", DVC, cwd=project, PATH=search, KILLED=killed)
         assert result.returncode == -signal.SIGKILL, result.stdout
         repaired = run(*REPAIR, cwd=project)
-        assert ("was cut off by a kill" in repaired) == (killed not in STAGES)
+        assert ("was truncated when DVC was killed" in repaired) == (killed not in STAGES)
     link_environment(project)
     assert stages_run(run("make", "repro", cwd=project)) == []  # the run cache has the last one, too
     assert run("git", "status", "--porcelain", "dvc.lock", "data/evaluate", cwd=project) == ""
@@ -81,8 +81,8 @@ def test_broken_lock_files_are_repaired_and_nothing_is_run_again(project: Path, 
     (project / ".dvc/tmp/rwlock").write_bytes(b"")
     assert attempt("dvc", "repro", cwd=project).returncode != 0
     output = run(*REPAIR, cwd=project)
-    assert "dvc.lock was cut off by a kill; kept it as dvc.lock.broken" in output
-    assert "rwlock was cut off by a kill" in output
+    assert "dvc.lock was truncated when DVC was killed; kept it as dvc.lock.broken" in output
+    assert "rwlock was truncated when DVC was killed" in output
     assert (project / "dvc.lock.broken").read_bytes() == cut_off
     assert (project / "dvc.lock").read_bytes() == complete
     assert stages_run(run("dvc", "repro", cwd=project)) == []

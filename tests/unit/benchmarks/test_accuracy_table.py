@@ -53,6 +53,10 @@ def test_the_interval_ends_at_100_percent() -> None:
     assert "% to 100.000% | " in render_table({"default": figures(1.0, 0.99, 1.0)})
 
 
+def test_equal_networks_have_no_interval() -> None:
+    assert "| **99.000% ± 0.000** | none |" in render_table({"equal": figures(0.99, 0.99)})
+
+
 def test_results_on_another_test_set_are_not_compared() -> None:
     other = figures(0.99, 0.991, test_set="b")
     assert "| other | better" not in render_table({"default": figures(0.9, 0.91), "other": other})

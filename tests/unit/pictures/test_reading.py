@@ -238,10 +238,12 @@ def test_a_picture_with_too_many_pixels_is_rejected(monkeypatch: pytest.MonkeyPa
         read(encode(make_colour(0), "PNG"))
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB"])
-def test_a_transparent_colour_is_the_background(mode: str) -> None:
-    colour: Any = (0, 0, 0) if mode == "RGB" else 0
+@pytest.mark.parametrize(
+    ("mode", "colour"), [("1", 0), ("1", 255), ("L", 0), ("L", 255), ("P", 0), ("RGB", (255, 255, 255))]
+)
+def test_a_transparent_colour_is_not_shown(mode: str, colour: Any) -> None:
     picture = read(encode(Image.new(mode, (3, 2), colour), "PNG", transparency=colour))
+    assert (picture.samples[:, :, -1] == 0).all()
     assert np.asarray(picture.to_image(WHITE)).min() == 255
 
 

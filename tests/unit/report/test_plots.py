@@ -146,6 +146,7 @@ def test_the_curves_mark_the_best_epoch() -> None:
 def test_no_accuracy_above_one_hundred_percent_is_shown() -> None:
     axes = curves_plot(make_history([0.3, 0.2], [0.3, 0.1], [1.0, 1.0]), members=1).axes[1]
     assert axes.get_ylim()[1] == 100
+    assert not any(line.get_clip_on() for line in axes.lines)  # in front of the frame
     axes = curves_plot(make_history([0.3, 0.2], [0.3, 0.1], [0.8, 0.9]), members=1).axes[1]
     assert 90 < axes.get_ylim()[1] < 100
 
