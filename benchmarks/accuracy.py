@@ -94,14 +94,10 @@ def override(params: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
 
 
 def prepare(project: Path, params: dict[str, Any]) -> None:
-    """Copy the project and its data; an existing copy keeps its checkpoints and is updated to the current code."""
-    if not project.exists():
-        partial = project.with_name(f"{project.name}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        copy_data(partial)
-        partial.rename(project)
-    for folder in ("src", "stages"):
+    """Copy the project and its data; an existing copy keeps its checkpoints, which fit only the same code and data."""
+    for folder in ("src", "stages", "data"):
         shutil.rmtree(project / folder, ignore_errors=True)
+    copy_data(project)
     copy_project(project)
     (project / ".dvc/config.local").write_text("[core]\n    no_scm = true\n")  # the copy is ignored by Git
     YAML().dump(params, project / "params.yaml")

@@ -25,6 +25,7 @@ from benchmarks.own_images import train_one
 from src.common.artifacts import Prediction
 from src.common.cli import run_cli
 from src.common.dataset import Dataset, Split
+from src.common.errors import UserError
 from src.common.files import read_csv
 from src.download.folder import load_folder
 from src.download.sources import load_small_digits
@@ -220,6 +221,8 @@ def score(listed: Sequence[int], ranking: np.ndarray, wrong: np.ndarray) -> Sear
 
 def write_folder(folder: Path, fraction: float = 0.0) -> None:
     """Write scikit-learn's digits as PNG files, a fraction of the training images into the folder of a wrong class."""
+    if folder.exists():
+        raise UserError(f"{folder} exists already; choose another folder, or remove it")
     for part, digits in zip(("train", "test"), load_small_digits(), strict=True):
         labels = plant(digits.labels, fraction, "uniform", seed=0) if part == "train" else digits.labels
         for number, (image, label) in enumerate(zip(digits.images, labels, strict=True)):

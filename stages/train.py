@@ -84,9 +84,10 @@ def train(params: TrainSections, group: Group) -> Callable[[], None] | None:
     write_csv(SUSPECTS, Suspect, suspects, ".6f")
     write_json(ENVIRONMENT, runtime.environment.model_dump(exclude_none=True))
     accuracy = ensemble.best.validation_accuracy
-    weak = suspects and accuracy < RELIABLE_ACCURACY
-    doubt = (
-        f" (as the network contradicts {1 - accuracy:.0%} of the validation labels, many may be right)" if weak else ""
-    )
+    doubt = ""
+    if suspects and accuracy < RELIABLE_ACCURACY:
+        doubt = f" (as the network contradicts {1 - accuracy:.0%} of the validation labels, many may be right)"
+    elif suspects and params.train.class_weights == "balanced":
+        doubt = " (with class weights, many of common classes may be right)"
     print(f"train: {count('image', len(suspects))} may have a wrong label{doubt}; see the report, or {SUSPECTS}")
     return ensemble.remove_checkpoints

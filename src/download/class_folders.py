@@ -61,6 +61,7 @@ def list_class_folders(folder: Path) -> ClassFolders:
         for entry in _list_entries(above):
             if not entry.is_dir() and not (entry.name == "README.md" and above == folder):
                 rejected[entry.path] = "not in the folder of a class"
+    _report_ignored({folder, *parts.values()})
     found: dict[str, dict[str, dict[str, str | None]]] = {}  # part, class, path, reason to reject it
     for part, part_folder in parts.items():
         names = found[part] = {}
@@ -80,6 +81,13 @@ def list_class_folders(folder: Path) -> ClassFolders:
                 else:
                     files.append(PictureFile(path, label, part))
     return ClassFolders(classes, files, rejected, list(found))
+
+
+def _report_ignored(folders: Iterable[Path]) -> None:
+    """Name the folders that could be meant as classes, but are named like hidden files or leftovers of programs."""
+    entries = (entry for folder in sorted(folders) for entry in _list_entries(folder, ignored=True))
+    if names := [entry.path for entry in entries if entry.is_dir()]:
+        print(f"download: left out, as hidden or a program's leftovers: {_join(names)}; rename those that are classes")
 
 
 def _find_parts(folder: Path) -> dict[str, Path]:
@@ -119,9 +127,10 @@ def _natural_order(name: str) -> list[tuple[bool, int, str]]:
     return [(not digits, int(digits or 0), text) for digits, text in re.findall(r"(\d*)(\D*)", name)]
 
 
-def _list_entries(folder: Path) -> list[os.DirEntry[str]]:
+def _list_entries(folder: Path, *, ignored: bool = False) -> list[os.DirEntry[str]]:
     with os.scandir(folder) as entries:
-        return sorted((entry for entry in entries if not is_ignored(entry.name)), key=lambda entry: entry.name)
+        chosen = (entry for entry in entries if bool(is_ignored(entry.name)) == ignored)
+        return sorted(chosen, key=lambda entry: entry.name)
 
 
 def _reject(entry: os.DirEntry[str], folder: Path) -> str | None:

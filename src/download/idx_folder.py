@@ -56,15 +56,15 @@ def load_idx_folder(params: DownloadParams) -> tuple[Dataset, Dataset]:
     train_path, _, test_path, _ = paths.values()
     train, test = (
         Dataset(
-            _frame(images) if params.fit == "character" else images,
+            _frame(images, path) if params.fit == "character" else images,
             np.searchsorted(present, labels),
             classes,
             params.preprocessing(),
             digest_images(images),
         )
-        for images, labels in (
-            (_turn_upright(train_images, train_path), train_labels),
-            (_turn_upright(test_images, test_path), test_labels),
+        for images, labels, path in (
+            (_turn_upright(train_images, train_path), train_labels, train_path),
+            (_turn_upright(test_images, test_path), test_labels, test_path),
         )
     )
     seen = {digest.tobytes() for digest in train.digests}
@@ -81,11 +81,17 @@ def _turn_upright(images: np.ndarray, path: Path) -> np.ndarray:
     return np.ascontiguousarray(images.swapaxes(2, 3))
 
 
-def _frame(images: np.ndarray) -> np.ndarray:
-    """Frame the character in every image (N, C, H, W), as it is framed in a picture to classify."""
+def _frame(images: np.ndarray, path: Path) -> np.ndarray:
+    """Frame the character in every image (N, C, H, W) of a file, as it is framed in a picture to classify."""
     from src.pictures.framing import frame_character  # takes half a second to import
 
-    return np.stack([frame_character(Image.fromarray(image[0]), image.shape) for image in images])
+    framed = np.empty_like(images)
+    for index, image in enumerate(images):
+        try:
+            framed[index] = frame_character(Image.fromarray(image[0]), image.shape)
+        except UserError as error:
+            raise UserError(f"{path}: image {index}: {error}") from None
+    return framed
 
 
 def _find_file(folder: Path, name: str) -> Path:

@@ -36,8 +36,9 @@ def train_epoch(
     learner.network.train()
     params = learner.params
     name = f"epoch {number}/{learner.plan.epochs}"
-    wrong = find_wrong(learner.unweighted_losses(data.labels), data.labels, number)
-    order = draw_order(learner.losses, wrong, learner.skip_easy, learner.plan.batch_size)
+    last = learner.unweighted_losses(data.labels)  # with weights, the images of a common class would all be easy
+    wrong = find_wrong(last, data.labels, number)
+    order = draw_order(last, wrong, learner.skip_easy, learner.plan.batch_size)
     batches = split_into_batches(order, learner.plan.batch_size, params.shards)
 
     def compute(rows: Tensor, batch: int) -> Tensor:

@@ -1,14 +1,17 @@
 """The table of accuracies, and that its figures are those of the recipes as they are now."""
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks.accuracy import FIGURES, TABLE, override
+from benchmarks.accuracy import FIGURES, TABLE, override, prepare
 from benchmarks.accuracy_table import render_table
 from src.common.errors import UserError
+from src.common.files import write_bytes
+from src.common.params import read_yaml
 from src.network.params import ModelParams
 from src.params.params import default_values, read_recipe
 from src.train.params import TrainParams
@@ -92,3 +95,20 @@ def test_figures_belong_to_the_recipe_as_it_is(path: Path) -> None:
 
 def test_the_committed_table_is_made_from_the_figures() -> None:
     assert (ROOT / TABLE).read_text() == render_table({path.stem: json.loads(path.read_text()) for path in MEASURED})
+
+
+def test_a_resumed_measurement_has_the_data_of_now_and_its_checkpoints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.copying.ROOT", tmp_path)
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    for name in (".dvc/config", "data/download/test.npz", "data/split/indices.npz"):
+        write_bytes(tmp_path / name, b"old")
+    copy = tmp_path / ".accuracy/default"
+    prepare(copy, {"train": {"seed": 0}})
+    write_bytes(copy / ".checkpoints/0.checkpoint", b"kept")
+    write_bytes(tmp_path / "data/download/test.npz", b"new")
+    prepare(copy, {"train": {"seed": 1}})
+    assert (copy / "data/download/test.npz").read_bytes() == b"new"
+    assert (copy / ".checkpoints/0.checkpoint").exists()
+    assert read_yaml(copy / "params.yaml") == {"train": {"seed": 1}}

@@ -1,7 +1,11 @@
-import numpy as np
+from pathlib import Path
 
-from benchmarks.labels import PAIRS, plant, rank_test_images, score
+import numpy as np
+import pytest
+
+from benchmarks.labels import PAIRS, plant, rank_test_images, score, write_folder
 from src.common.artifacts import Prediction
+from src.common.errors import UserError
 
 LABELS = np.repeat(np.arange(10), 100)
 
@@ -30,3 +34,9 @@ def test_found_and_ranked_labels_are_counted() -> None:
 def test_test_images_are_ranked_by_their_loss() -> None:
     rows = [Prediction(index, "a", "a", 0.5, loss) for index, loss in enumerate([0.1, 3.0, 0.2, 5.0])]
     assert rank_test_images(rows, [0, 3, 2]) == [1, 3, 4]
+
+
+def test_digits_are_not_written_into_a_folder_of_pictures(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="exists already; choose another folder, or remove it"):
+        write_folder(tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -256,10 +256,21 @@ def test_photos_are_no_characters(tmp_path: Path) -> None:
         load(tmp_path, fit="character", channels=1)
 
 
+def test_folders_that_are_left_out_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, FLAT)
+    list_class_folders(tmp_path)
+    assert capsys.readouterr().out == ""
+    write(tmp_path, {"~": [1], ".NET": [2]})
+    assert "~" not in list_class_folders(tmp_path).classes
+    names = f"{tmp_path}/.NET, {tmp_path}/~"
+    sentence = f"download: left out, as hidden or a program's leftovers: {names}; rename those that are classes\n"
+    assert capsys.readouterr().out == sentence
+
+
 def test_what_dvcignore_leaves_out_is_left_out_here_too(tmp_path: Path) -> None:
     write(tmp_path, FLAT)
     for pattern in (ROOT / ".dvcignore").read_text().splitlines()[1:]:
-        name = re.sub(r"\[.*?\]", "w", pattern.rstrip("/").replace("*", "x").replace("?", "p"))
+        name = re.sub(r"\[.*?\]", "w", pattern.lstrip("\\").rstrip("/").replace("*", "x").replace("?", "p"))
         (tmp_path / "cat" / name).mkdir()
     assert len(list_class_folders(tmp_path).files) == 120
     assert list_class_folders(tmp_path).rejected == {}

@@ -182,3 +182,11 @@ def test_the_real_files_of_fashion_mnist_are_loaded(tmp_path: Path) -> None:
     # near the mean and deviation of the training images that are published for normalisation
     assert data.test.images.mean() / 255 == pytest.approx(0.286, abs=2e-3)
     assert data.test.images.std() / 255 == pytest.approx(0.353, abs=2e-3)
+
+
+def test_an_image_without_a_character_is_named(tmp_path: Path) -> None:
+    images = np.zeros((20, 28, 28), np.uint8)
+    images[:17, 4:24, 12:16] = 255
+    folder = write_mirror(tmp_path / "idx", make_files() | {NAMES[0]: encode_idx(images)})
+    with pytest.raises(UserError, match=rf"idx/{NAMES[0]}.gz: image 17: "):
+        load(folder, fit="character")

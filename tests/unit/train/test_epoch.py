@@ -8,7 +8,7 @@ from torch import Tensor
 from src.common.errors import UserError
 from src.train import epoch
 from src.train.learner import Learner
-from tests.builders import make_images, make_tiny_network, make_train_params
+from tests.builders import make_images, make_imbalanced, make_tiny_network, make_train_params
 
 COUNT = 1000
 BATCH_SIZE = 10
@@ -114,6 +114,16 @@ def test_an_epoch_leaves_out_labels_that_look_wrong_whatever_the_class_weights()
     assert epoch.train_epoch(learner, data, 2, lambda images: images) == 20  # easy are 40 and 40
     learner.losses = 5 * torch.tensor([9.0] * 20 + [0.0] * 40 + [1.0] * 40)
     assert epoch.train_epoch(learner, data, 3, lambda images: images) == 40
+
+
+def test_images_of_a_common_class_are_not_easy_because_of_the_class_weights() -> None:
+    data = make_imbalanced(80, 20)
+    learner = Learner(make_tiny_network(), data, make_train_params(batch_size=4).train, torch.float32)
+    learner.class_weights = torch.tensor([0.1, 10.0])
+    learner.skip_easy = 1 - 1e-9
+    last = torch.tensor([1.0] * 40 + [3.0] * 40 + [1.0] * 20)
+    learner.losses = last * learner.class_weights[data.labels]
+    assert epoch.train_epoch(learner, data, 2, lambda images: images) == 40
 
 
 def test_each_epoch_leaves_out_other_images() -> None:
