@@ -40,7 +40,7 @@ def test_one_epoch_reaches_98_5_percent(mnist: Path) -> None:
     assert (mnist / "data/report/errors.png").is_file()
     page = (mnist / "data/report/index.html").read_text()
     assert len(page) < 3_000_000
-    assert "980 test, 5,923 training images" in page  # of a 0
+    assert "980 test, 5,923 other images" in page  # of a 0
 
 
 def test_photographs_of_digits_are_classified_correctly(mnist: Path, tmp_path: Path) -> None:
