@@ -99,6 +99,11 @@ def prepare(project: Path, params: dict[str, Any]) -> None:
         shutil.rmtree(project / folder, ignore_errors=True)
     copy_data(project)
     copy_project(project)
+    backbone = Path(params["model"]["backbone"])
+    if not backbone.is_absolute():  # Git ignores it; an absolute path leads to it from the copy, too
+        copy = shutil.copytree if backbone.is_dir() else shutil.copy2
+        shutil.rmtree(project / backbone, ignore_errors=True)
+        copy(backbone, project / backbone)
     (project / ".dvc/config.local").write_text("[core]\n    no_scm = true\n")  # the copy is ignored by Git
     YAML().dump(params, project / "params.yaml")
 
