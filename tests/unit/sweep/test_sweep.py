@@ -11,7 +11,7 @@ from src.compare.git import Experiment
 from src.compare.revisions import Result
 from src.sweep.markdown import sweep_markdown
 from src.sweep.plot import sweep_plot
-from src.sweep.sweep import Sweep, compare_settings, read_sweep
+from src.sweep.sweep import Setting, Sweep, compare_settings, read_sweep, sort_key
 from tests.builders import make_result
 
 
@@ -50,6 +50,12 @@ def sweep_of(accuracies: dict[Any, list[float]]) -> Sweep:
         for seed, accuracy in enumerate(found)
     ]
     return compare_settings(results, [])
+
+
+def test_values_of_any_type_have_an_order() -> None:
+    values = [128, 0.5, "auto", [[16], [32]], None, [[8]]]
+    settings = sorted((Setting((value,), [0.9]) for value in values), key=sort_key)
+    assert [setting.values[0] for setting in settings] == [None, [[8]], [[16], [32]], 0.5, 128, "auto"]
 
 
 def test_settings_are_ordered_by_mean_and_tested_against_the_best() -> None:
