@@ -25,6 +25,7 @@ from src.common.cli import run_cli
 from src.common.errors import UserError
 from src.common.files import read_csv, read_json, write_bytes, write_json
 from src.common.params import PARAMS, read_yaml
+from src.network.params import NO_BACKBONE
 from src.params.params import check_params, read_recipe
 from stages.download import TEST
 
@@ -99,11 +100,9 @@ def prepare(project: Path, params: dict[str, Any]) -> None:
         shutil.rmtree(project / folder, ignore_errors=True)
     copy_data(project)
     copy_project(project)
-    backbone = Path(params["model"]["backbone"])
-    if not backbone.is_absolute():  # Git ignores it; an absolute path leads to it from the copy, too
-        copy = shutil.copytree if backbone.is_dir() else shutil.copy2
-        shutil.rmtree(project / backbone, ignore_errors=True)
-        copy(backbone, project / backbone)
+    model = params["model"]
+    if model["backbone"] != NO_BACKBONE:  # Git ignores it, so it is not in the copy
+        params = params | {"model": model | {"backbone": str(Path(model["backbone"]).absolute())}}
     (project / ".dvc/config.local").write_text("[core]\n    no_scm = true\n")  # the copy is ignored by Git
     YAML().dump(params, project / "params.yaml")
 

@@ -88,6 +88,6 @@ def train(params: TrainSections, group: Group) -> Callable[[], None] | None:
     if suspects and accuracy < RELIABLE_ACCURACY:
         doubt = f" (as the network contradicts {1 - accuracy:.0%} of the validation labels, many may be right)"
     elif suspects and params.train.class_weights == "balanced":
-        doubt = " (with class weights, many of common classes may be right)"
+        doubt = " (as class weights favour rare classes, many labels of common ones may be right)"
     print(f"train: {count('image', len(suspects))} may have a wrong label{doubt}; see the report, or {SUSPECTS}")
     return ensemble.remove_checkpoints

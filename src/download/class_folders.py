@@ -87,7 +87,7 @@ def _report_ignored(folders: Iterable[Path]) -> None:
     """Name the folders that could be meant as classes, but are named like hidden files or leftovers of programs."""
     entries = (entry for folder in sorted(folders) for entry in _list_entries(folder, ignored=True))
     if names := [entry.path for entry in entries if entry.is_dir()]:
-        print(f"download: left out, as hidden or a program's leftovers: {_join(names)}; rename those that are classes")
+        print(f"download: hidden folders and leftovers of programs are left out: {_join(names)}; rename classes")
 
 
 def _find_parts(folder: Path) -> dict[str, Path]:

@@ -103,15 +103,14 @@ def test_a_resumed_measurement_has_the_data_of_now_and_its_checkpoints(
     monkeypatch.setattr("benchmarks.copying.ROOT", tmp_path)
     monkeypatch.chdir(tmp_path)
     subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
-    for name in (".dvc/config", "data/download/test.npz", "data/split/indices.npz", "networks/lite.onnx"):
+    for name in (".dvc/config", "data/download/test.npz", "data/split/indices.npz"):
         write_bytes(tmp_path / name, b"old")
-    (tmp_path / ".gitignore").write_text("networks")
     copy = tmp_path / ".accuracy/default"
-    prepare(copy, {"model": {"backbone": "networks"}, "train": {"seed": 0}})
-    assert (copy / "networks/lite.onnx").exists()
+    prepare(copy, {"model": {"backbone": "lite.onnx"}, "train": {"seed": 0}})
+    assert read_yaml(copy / "params.yaml")["model"] == {"backbone": str(tmp_path / "lite.onnx")}
     write_bytes(copy / ".checkpoints/0.checkpoint", b"kept")
     write_bytes(tmp_path / "data/download/test.npz", b"new")
-    params = {"model": {"backbone": "networks/lite.onnx"}, "train": {"seed": 1}}
+    params = {"model": {"backbone": "backbone"}, "train": {"seed": 1}}
     prepare(copy, params)
     assert (copy / "data/download/test.npz").read_bytes() == b"new"
     assert (copy / ".checkpoints/0.checkpoint").exists()

@@ -263,7 +263,7 @@ def test_folders_that_are_left_out_are_named(tmp_path: Path, capsys: pytest.Capt
     write(tmp_path, {"~": [1], ".NET": [2]})
     assert "~" not in list_class_folders(tmp_path).classes
     names = f"{tmp_path}/.NET, {tmp_path}/~"
-    sentence = f"download: left out, as hidden or a program's leftovers: {names}; rename those that are classes\n"
+    sentence = f"download: hidden folders and leftovers of programs are left out: {names}; rename classes\n"
     assert capsys.readouterr().out == sentence
 
 
