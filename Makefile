@@ -66,10 +66,10 @@ summary: .venv/installed ## print the comparison, the plots and DVC's diffs as M
 	@$(BIN)/dvc params diff --md "$$BASE"
 	@$(BIN)/dvc metrics diff --md "$$BASE"
 
-gate: .venv/installed ## fail if the workspace is inaccurate or worse than a revision: MIN_ACCURACY=0.99 BASE=main
+gate: .venv/installed ## fail if the workspace's accuracy is too low, or worse than a revision's: MIN_ACCURACY=0.99 BASE=main
 	@$(BIN)/python -m tools.compare "$$BASE" --gate --min-accuracy $(MIN_ACCURACY)
 
-demo: .venv/installed-demo ## serve a page to try the exported model on, after `make repro`
+demo: .venv/installed-demo ## serve a page for trying out the exported model; run `make repro` first
 	@$(BIN)/python -m tools.demo
 
 accuracy: .venv/installed ## measure a recipe's accuracy over seeds: RECIPE=accurate SEEDS=5

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from src.common.artifacts import PictureName, Prediction
 from src.common.files import read_csv
-from tests.helpers import MEDIUM, STAGES, commit, make_project, run, stages_run
+from tests.helpers import MEDIUM, STAGES, make_project, run, set_params, stages_run
 from tests.loader import classify, code_of, make_bare_environment
 
 FONTS = {
@@ -23,7 +23,6 @@ FONTS = {
     "test": ["cmr10", "cmss10"],
 }
 LETTERS = ["&", *string.ascii_uppercase]
-LARGE = ("-S", "download.image_size=40", "-S", "model.conv_channels=[[8],[16],[16]]")
 
 
 def draw(letter: str, font: str, ink: tuple[int, ...]) -> Image.Image:
@@ -54,7 +53,6 @@ def letters(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for letter in LETTERS:
         write_class(project / "photos", letter)
     assert stages_run(run("dvc", "repro", cwd=project)) == STAGES
-    commit(project)
     return project
 
 
@@ -86,7 +84,9 @@ def test_the_page_names_classes_and_files(letters: Path) -> None:
 
 
 def test_larger_images(letters: Path) -> None:
-    output = run("dvc", "exp", "run", *LARGE, "-S", "train.epochs=1", "train", cwd=letters)
+    changes = {"download": {"image_size": 40}, "model": {"conv_channels": [[8], [16], [16]]}, "train": {"epochs": 1}}
+    set_params(letters, changes)
+    output = run("dvc", "repro", "train", cwd=letters)
     assert stages_run(output) == STAGES[:3]
     assert "648 training and 216 test images of 40x40 pixels, 27 classes" in output
     assert re.search(r"input +3x40x40 *\n +crop +3x36x36", output)

@@ -41,9 +41,8 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = make_project(tmp_path_factory.mktemp("own"), SMALL)
     write_folder(project / "photos")
     run("dvc", "add", "photos", cwd=project)
-    commit(project)
-    command = ["dvc", "exp", "run", "-S", "download.dataset=folder", "-S", "download.folder=photos", "export"]
-    output = run(*command, cwd=project)
+    set_params(project, {"download": {"dataset": "folder", "folder": "photos"}})
+    output = run("dvc", "repro", "export", cwd=project)
     assert stages_run(output) == [*STAGES[:4], "export"]
     assert "1,437 training and 360 test images of 28x28 pixels, 10 classes" in output
     commit(project)
