@@ -21,7 +21,7 @@ if not importlib.util.find_spec("torch"):
     )
 if "DVC_STAGE" in os.environ:
     dvc = find_dvc()
-    if dvc:  # if only DVC is killed, the stage must not go on beside the next `dvc repro`
+    if dvc:  # if only DVC is killed, the stage must not keep running beside the next `dvc repro`
         signal_when_ended(dvc, signal.SIGTERM)
 agent = os.environ.get("TORCHELASTIC_RUN_ID")  # set by torchrun in every process that it starts
 if agent is None:

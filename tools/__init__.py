@@ -6,7 +6,7 @@ from types import TracebackType
 
 
 def make_parser(tool: str, description: str | None) -> ArgumentParser:
-    """Return a parser of the arguments of `python -m tools.<tool>`; its help shows the description as it is."""
+    """Return a parser of the arguments of `python -m tools.<tool>`; the help keeps the description's line breaks."""
     prog = f"python -m tools.{tool}"
     return ArgumentParser(prog=prog, description=description, formatter_class=RawDescriptionHelpFormatter)
 

@@ -57,7 +57,7 @@ def main() -> None:
         p_value = mcnemar(gained, lost)
         table.append((name, f"{len(used):,}", f"{theirs.mean():.2%}", gained, lost, f"{p_value:.2g}"))
         better = "better" if gained > lost else "worse"
-        verdicts.append(f"{better} than the {name}" if p_value < ALPHA else f"not clearly different from the {name}")
+        verdicts.append(f"{better} than {name}" if p_value < ALPHA else f"not significantly different from {name}")
     header = (
         "classifier",
         "training images",

@@ -1,4 +1,4 @@
-"""Serve a page, to this computer only, on which the exported model classifies drawings, photos and picture files."""
+"""Serve a page, only on this computer, where the exported model classifies drawings, photos and picture files."""
 
 import base64
 import io
@@ -85,7 +85,7 @@ def build_page(classifier: Classifier, uploads: Path) -> gr.Blocks:
             gr.Warning(f"This file cannot be classified: {error}")
             return None, None
         if picture.remark:
-            gr.Warning(f"Of this picture, {picture.remark}")
+            gr.Warning(f"This picture is used only in part: {picture.remark}")
         if difference := classifier.compare_with_training(image):
             gr.Warning(f"This picture is unlike all training pictures: {difference}")
         return classify(classifier, image)

@@ -64,7 +64,7 @@ def main() -> int:
 
 
 def find_pictures(arguments: list[str], report: Callable[[str, object], None]) -> Iterator[str]:
-    """Yield the arguments, and instead of a folder the files in it, at any depth.
+    """Yield the arguments, replacing each folder with the files in it, at any depth.
 
     report: takes the name of a folder or file that cannot be read, and the reason.
     """

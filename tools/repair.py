@@ -1,8 +1,7 @@
-"""Repair DVC's lock files if a kill has left them empty or cut off, because DVC rewrites them in place.
+"""Repair DVC's lock files if DVC was killed while rewriting them, which leaves them empty or truncated.
 
 A broken dvc.lock is replaced by Git's version and a broken .dvc/tmp/rwlock is removed; the next `dvc repro` restores
-from the run cache what the broken dvc.lock had recorded since that commit. The broken files are kept beside the others
-as *.broken.
+from the run cache what the broken dvc.lock had recorded since the last commit. The broken files are kept as *.broken.
 """
 
 import json

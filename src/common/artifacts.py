@@ -7,10 +7,10 @@ from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt
 
 @dataclass(frozen=True)
 class PictureName:
-    """A row of files.csv: a file of an image; part is train or test, index the image's row in it.
+    """A row of files.csv: a file, and the image made from it; part is train or test, index the image's row there.
 
-    Of an image with several files, the first is the one that was used. A file without an image, which
-    download.skip_unreadable has left out, has the part unusable.
+    If an image has several files, the first one was used. Files that download.skip_unreadable left out have the part
+    unusable.
     """
 
     part: str
@@ -63,7 +63,7 @@ class LayerSize:
     parameters: int
 
 
-RELIABLE_ACCURACY = 0.9  # of a network; below, many of the labels that it doubts may be right
+RELIABLE_ACCURACY = 0.9  # of a network; below this, many of the labels that it doubts may be right
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,7 @@ class Suspect:
     """A row of suspects.csv: an image of train.npz whose label may be wrong.
 
     part is train or validation, index the image's row in train.npz, predicted the most probable of the other classes,
-    digest that of the image's picture in hexadecimal. score: from 0 to 1, the probability of all other classes during
-    training.
+    digest the picture's in hexadecimal. score: the total probability of the other classes during training, from 0 to 1.
     """
 
     part: str
@@ -142,7 +141,7 @@ class MetricsFile(BaseModel):
 class Environment(BaseModel):
     """The contents of environment.json: what results depend on besides code, data and parameters.
 
-    onnxruntime: its version, if it has computed features with a backbone.
+    onnxruntime: the version that computed the features of a backbone, if there is one.
     """
 
     python: str

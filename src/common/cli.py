@@ -54,7 +54,7 @@ def run_cli(main: Callable[[], int | None], program: str | None = None) -> NoRet
 
 def signal_when_ended(pid: int, number: int) -> None:
     """Send this process a signal within a second after another process ends, even if it is killed."""
-    import psutil  # not above, so that a stage can say that packages are missing
+    import psutil  # imported here, so that a stage can report missing packages
 
     def wait() -> None:
         with suppress(psutil.NoSuchProcess):
@@ -70,7 +70,7 @@ def signal_when_ended(pid: int, number: int) -> None:
 def find_dvc() -> int | None:
     """Return the process ID of the DVC process that runs this stage.
 
-    Between the two there is a shell, unless the shell has replaced itself by its only command, as Bash does.
+    There is a shell between the two, unless it has replaced itself with its only command, as Bash does.
     """
     import psutil
 

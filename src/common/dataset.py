@@ -33,7 +33,7 @@ class Dataset(NamedTuple):
 
     images: uint8 (N, C, H, W), N at least 1. labels: int64 (N,), indices into the names in classes. preprocessing: how
     any other picture becomes an image like these. digests: uint8 (N, 16), of the pictures that the images were made
-    from. validation: int64 (V,), the rows of the images that are given for validation, if any.
+    from. validation: int64 (V,), the rows of images that the user reserved for validation, if any.
     """
 
     images: np.ndarray
@@ -61,7 +61,7 @@ class Dataset(NamedTuple):
 
     @classmethod
     def load(cls, path: Path) -> "Dataset":
-        """Read the file; raise UserError if it is missing or damaged, or its arrays do not fit each other."""
+        """Read the file; raise UserError if it is missing or damaged, or its arrays do not match."""
         arrays = load_arrays(
             path,
             images=(np.uint8, 4),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 class UserError(Exception):
-    """Something a user can cause; the message says where it is, what was expected, what was found and what to do."""
+    """An error that a user can cause; the message says where it is, what was expected and found, and what to do."""
 
 
 class UsageError(UserError):

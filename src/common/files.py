@@ -115,7 +115,7 @@ def md5(data: bytes) -> str:
 
 
 def save_arrays(path: Path, **arrays: np.ndarray) -> None:
-    """Write an uncompressed .npz file whose bytes depend on the arrays alone, without a copy of them in memory.
+    """Write an uncompressed .npz file whose bytes depend only on the arrays, without copying them in memory.
 
     np.savez does not state the sizes in advance; Python versions then write different zip headers.
     """

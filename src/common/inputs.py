@@ -15,7 +15,7 @@ PIPELINE = Path("dvc.yaml")
 
 
 def read_inputs(stage: str) -> dict[str, Any]:
-    """Return the parameters of a stage, and the size and the time of the last change of each file it depends on."""
+    """Return the parameters of a stage, and the size and modification time of each file that it depends on."""
     stages, params = read_yaml(PIPELINE)["stages"], flatten(read_yaml(PARAMS))
     entry = stages.get(stage, {"params": [], "deps": []})
     sections = tuple(f"{name}." for name in entry["params"])
@@ -30,7 +30,7 @@ def read_inputs(stage: str) -> dict[str, Any]:
 def check_inputs(stage: str, before: dict[str, Any]) -> None:
     """Raise UserError if the inputs of a stage are not those that read_inputs returned before it ran.
 
-    DVC reads them after the stage has run, and would record them as those that it has used.
+    DVC reads the inputs after the stage has run, and would record the changed ones as those that the stage used.
     """
     after = read_inputs(stage)
     changed = sorted(key for key in before | after if before.get(key) != after.get(key))

@@ -10,7 +10,7 @@ import numpy as np
 
 from src.common.artifacts import Error, Prediction
 
-MATRIX = 50  # classes in a confusion matrix; more could not be read, and would take minutes and gigabytes to draw
+MATRIX = 50  # classes in a confusion matrix; more would be illegible, and take minutes and gigabytes to draw
 
 
 class Recall(NamedTuple):

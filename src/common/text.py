@@ -42,7 +42,7 @@ def _row(cells: Iterable[Any]) -> str:
 
 
 def count(noun: str, number: int) -> str:
-    """Count things whose plural ends in s, as in `1 epoch` and `2,000 epochs`."""
+    """Format a count with its noun, whose plural ends in s, as in `1 epoch` and `2,000 epochs`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 

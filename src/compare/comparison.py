@@ -23,7 +23,7 @@ class Comparison(NamedTuple):
     """Two results and how they differ, on test images that both have, judged by the labels of `other`.
 
     fixed: indices in base's test set. broken, errors_in_both: indices in other's.
-    images: the number of compared images. detectable: the smallest net change, in images, that is likely to be noticed.
+    images: the number of compared images. detectable: the smallest net change, in images, likely to be detected.
     added, removed: the numbers of images that only other or only base has. relabelled: of the common images.
     renamed: for a class that only base has, the class that nearly all of its images have in other.
     dropped: the classes of base without a counterpart in other.
@@ -93,7 +93,7 @@ class Comparison(NamedTuple):
 
 
 def compare(base: Result, other: Result, alpha: float) -> Comparison:
-    """Compare two results; raise UserError if no picture of a class that both know is in the test sets of both.
+    """Compare two results; raise UserError if the two test sets share no picture of a class that both know.
 
     A picture that occurs more than once counts once.
     """
@@ -148,7 +148,7 @@ def compare(base: Result, other: Result, alpha: float) -> Comparison:
 
 
 def find_renamed(labels: Sequence[tuple[str, str]], classes: Collection[str]) -> dict[str, str]:
-    """Return the class, in the second of two test sets, of nearly all images of each class that is only in the first.
+    """Map each class that only the first test set has to the class that nearly all its images have in the second.
 
     labels: the labels of every common image in both test sets; classes: those of the second.
     """

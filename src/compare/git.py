@@ -40,7 +40,7 @@ def list_experiments() -> list[Experiment]:
 
 @functools.cache
 def find_commit(revision: str) -> str:
-    """Find the commit of a revision or experiment; of several experiments with one name, the one based on HEAD.
+    """Find the commit of a revision or experiment; of several experiments with the same name, the one based on HEAD.
 
     Raise UsageError if there is none, or if the name is also that of another revision.
     """

@@ -23,7 +23,8 @@ def comparison_page(comparison: Comparison, base_images: np.ndarray, other_image
     Those of base are fitted to the shape of those of other.
     """
     base, other = comparison.base, comparison.other
-    shown = [index for index in comparison.fixed if index in base.errors]  # no picture of those that are relabelled
+    # Relabelled images have no picture: base did not misclassify them.
+    shown = [index for index in comparison.fixed if index in base.errors]
     broken = other_images[_places(other, comparison.broken)]
     fixed = _like(broken, base_images[_places(base, shown)])
     images = np.concatenate([fixed, broken])

@@ -26,7 +26,7 @@ LOCK, PARAMS, LABELS = "dvc.lock", "params.yaml", "labels.csv"
 MEASURED = ("download", "split", "train", "evaluate")  # the stages that the metrics depend on
 CODE = ("src/", "stages/")
 INPUTS = (*CODE, "data/download/")  # the dependencies of these stages that count as their inputs
-OWN = (*INPUTS, "data/split/")  # the other dependencies of download and train are a user's
+PROJECT = (*INPUTS, "data/split/")  # every other dependency of download and train belongs to the user
 METRICS = ("data/train/metrics.json", "data/evaluate/metrics.json")
 ERRORS = "data/evaluate/errors.csv"
 TEST_IMAGES = "data/evaluate/test_set.csv"
@@ -104,12 +104,15 @@ def read_recorded(revision: str) -> Result:
         params, current = flatten(sections), YAML(typ="safe").load(contents[PARAMS])
         current = flatten({section: current.get(section, {}) for section in sections})
         changed_since = sorted(key for key in params | current if params.get(key) != current.get(key))
-        changed_since += _changed_data(revision, deps["download"] | deps["train"])
-        if (backbone := params.get(BACKBONE, NO_BACKBONE)) != NO_BACKBONE:  # another file of this name is another value
-            # DVC records an absolute path as a relative one.
-            brought = (recorded for path, recorded in deps["train"].items() if not path.startswith(OWN))
-            digest = deps["train"].get(posixpath.normpath(backbone)) or next(brought, "")
-            params[BACKBONE] = f"{backbone}, MD5 {digest[:7] or 'unknown'}"
+        data, backbones = (
+            {path: recorded for path, recorded in deps[name].items() if not path.startswith(PROJECT)}
+            for name in ("download", "train")
+        )
+        changed_since += _changed_data(revision, data | backbones)
+        if (backbone := params.get(BACKBONE, NO_BACKBONE)) != NO_BACKBONE:
+            # A different file with the same name is a different value.
+            recorded = next(iter(backbones.values()), "")
+            params[BACKBONE] = f"{backbone}, MD5 {recorded[:7] or 'unknown'}"
         return Result(revision, params, changed_since, metrics, errors, contents[TEST_IMAGES], inputs, outputs[IMAGES])
     except YAMLError:
         message = f"the result of {revision} cannot be read: {LOCK} or {PARAMS} is not valid YAML, as during a merge"
@@ -120,16 +123,14 @@ def read_recorded(revision: str) -> Result:
 
 
 def _changed_data(revision: str, hashes: Mapping[str, str]) -> list[str]:
-    """Return the dependencies that a user brings, labels.csv and what `dvc add` tracks, whose hashes have changed."""
+    """Return the user's dependencies whose hashes have changed: labels.csv, and what `dvc add` tracks."""
     changed = []
     for path, recorded in hashes.items():
         try:
             if path == LABELS:
                 current = md5(read_file(revision, path))
-            elif not path.startswith(OWN):
-                current = YAML(typ="safe").load(read_file(revision, f"{path}.dvc"))["outs"][0].get("md5", "")
             else:
-                continue
+                current = YAML(typ="safe").load(read_file(revision, f"{path}.dvc"))["outs"][0].get("md5", "")
         except UserError:  # not tracked
             continue
         if current not in (recorded, ""):  # without a hash, as with versioned cloud remotes

@@ -1,1 +1,1 @@
-"""Stage 1: fetch a dataset from the first source that has it, and verify it, or read your own."""
+"""Stage 1: fetch and verify a dataset from the first source that has it, or read your own."""

@@ -23,7 +23,7 @@ PARTS = {
     "test": "test",
     "testing": "test",
 }
-FOLDER = "a folder inside the folder of a class"
+FOLDER = "a folder inside a class folder"
 
 
 class PictureFile(NamedTuple):
@@ -49,8 +49,9 @@ class ClassFolders(NamedTuple):
 def list_class_folders(folder: Path) -> ClassFolders:
     """List `train/<class>/*` and, if they exist, `test/<class>/*` and `val/<class>/*`, or else `<class>/*`.
 
-    Hidden files, leftovers of programs and README.md at the top are left out. Raise UserError if the folder is missing
-    or not laid out like this, or if there are not at least two classes with pictures, the same in training and test.
+    Hidden files, files that programs leave behind, and README.md at the top are left out. Raise UserError if the folder
+    is missing or not laid out like this, or if there are not at least two classes with pictures, the same in training
+    and test.
     """
     if not folder.is_dir():
         problem = "is not a folder" if folder.exists() else "does not exist"
@@ -60,7 +61,7 @@ def list_class_folders(folder: Path) -> ClassFolders:
     for above in {folder, *parts.values()}:
         for entry in _list_entries(above):
             if not entry.is_dir() and not (entry.name == "README.md" and above == folder):
-                rejected[entry.path] = "not in the folder of a class"
+                rejected[entry.path] = "not in a class folder"
     _report_ignored({folder, *parts.values()})
     found: dict[str, dict[str, dict[str, str | None]]] = {}  # part, class, path, reason to reject it
     for part, part_folder in parts.items():
@@ -70,7 +71,8 @@ def list_class_folders(folder: Path) -> ClassFolders:
                 names[entry.name] = {one.path: _reject(one, folder) for one in _list_entries(Path(entry.path))}
             elif entry.is_dir():
                 rejected[entry.path] = "a link to a folder; only links to files are followed"
-    classes = sorted(set().union(*found.values()), key=lambda name: (_natural_order(name), name))  # or 7, 007
+    # The name itself decides between 7 and 007.
+    classes = sorted(set().union(*found.values()), key=lambda name: (_natural_order(name), name))
     _check_classes(folder, classes, found)
     files = []
     for label, name in enumerate(classes):
@@ -84,16 +86,16 @@ def list_class_folders(folder: Path) -> ClassFolders:
 
 
 def _report_ignored(folders: Iterable[Path]) -> None:
-    """Name the folders that could be meant as classes, but are named like hidden files or leftovers of programs."""
+    """Name the folders that could be meant as classes, but look hidden or left behind by programs."""
     entries = (entry for folder in sorted(folders) for entry in _list_entries(folder, ignored=True))
     if names := [entry.path for entry in entries if entry.is_dir()]:
-        print(f"download: hidden folders and leftovers of programs are left out: {_join(names)}; rename classes")
+        print(f"download: ignored as hidden or left behind by programs: {_join(names)}; rename those that are classes")
 
 
 def _find_parts(folder: Path) -> dict[str, Path]:
-    """Return the folder of each part; if there is none for testing, that of train gets an empty name.
+    """Map each part to its folder; without a test folder, the training folder has an empty key.
 
-    Test pictures are then still to be chosen from it.
+    The test pictures are then still to be chosen from it.
     """
     parts: dict[str, Path] = {}
     for entry in _list_entries(folder):
@@ -118,7 +120,7 @@ def _find_parts(folder: Path) -> dict[str, Path]:
 
 
 def _holds_folders(folder: Path) -> bool:
-    """Return whether a folder holds folders, as that of a part does, and not only files, as that of a class does."""
+    """Return whether a folder contains folders, like that of a part, and not only files, like that of a class."""
     return any(entry.is_dir() for entry in _list_entries(folder))
 
 
@@ -139,9 +141,9 @@ def _reject(entry: os.DirEntry[str], folder: Path) -> str | None:
         try:
             target = Path(entry.path).resolve(strict=True)
         except (OSError, RuntimeError):  # Python before 3.13 raises RuntimeError for a circle
-            return "a link that leads nowhere or in a circle"
+            return "a broken or circular link"
         if not target.is_relative_to(folder.resolve()):
-            return f"a link that leads out of {folder}"
+            return f"a link to a file outside {folder}"
     if entry.is_dir():
         return FOLDER
     return None if entry.is_file() else "not a regular file"
@@ -160,8 +162,8 @@ def _check_classes(folder: Path, classes: Sequence[str], found: dict[str, dict[s
         if len(names) > 1:
             codes = " and ".join(ascii(name) for name in names)
             raise UserError(
-                f"{folder}: the class names {codes} differ only in case or in how Unicode encodes them, and are one"
-                " name on some systems; merge or rename their folders"
+                f"{folder}: the class names {codes} differ only in case or in their Unicode encoding, and are the"
+                " same name on some systems; merge or rename their folders"
             )
     trained = found.get("train", found.get("", {})).keys()
     for part, in_part in found.items():
@@ -172,7 +174,7 @@ def _check_classes(folder: Path, classes: Sequence[str], found: dict[str, dict[s
                 f"{folder}: training and test must have the same classes, and validation no others; found:{listed}"
             )
     if len(classes) < 2:
-        only = f"only the class {show(classes[0])}" if classes else "no folder of a class"
+        only = f"only the class {show(classes[0])}" if classes else "no class folder"
         raise UserError(f"{folder} has {only}, and at least two classes are needed; {_advice(folder)}")
     empty = []
     for part, in_part in found.items():

@@ -1,4 +1,4 @@
-"""Corrections of labels: what labels.csv says about single pictures, applied to the data."""
+"""Corrections of labels: what labels.csv says about individual pictures, applied to the data."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ import numpy as np
 from src.common.artifacts import AppliedDecision, PictureName
 from src.common.dataset import Dataset
 from src.common.errors import UserError
-from src.common.text import abridge, listing, show
+from src.common.text import abridge, count, listing, show
 
 COLUMNS = ("file", "digest", "part", "label", "note")
 LEAVE_OUT = "-"
@@ -37,7 +37,7 @@ class Downloaded(NamedTuple):
 
 
 class Corrections(NamedTuple):
-    """Corrected labels int64 (N,), which images to keep and which ones a line decided on, bool (N,), and the lines."""
+    """Corrected labels int64 (N,), masks bool (N,) of the images kept and of those decided on, and the lines."""
 
     labels: np.ndarray
     kept: np.ndarray
@@ -112,25 +112,26 @@ class Decisions:
         return Corrections(corrected, kept, decided, applied)
 
     def _report(self, applied: Sequence[AppliedDecision], used: set[int]) -> None:
-        out = sum(decision.label == LEAVE_OUT for decision in applied)
-        right = sum(decision.label == decision.before for decision in applied)
+        left_out = sum(decision.label == LEAVE_OUT for decision in applied)
+        confirmed = sum(decision.label == decision.before for decision in applied)
         if applied:
-            changed = len(applied) - out - right
+            changed = len(applied) - left_out - confirmed
             print(
-                f"download: {self.path}: labels changed: {changed:,}, confirmed: {right:,}; pictures left out: {out:,}"
+                f"download: {self.path}: labels changed: {changed:,}, confirmed: {confirmed:,};"
+                f" pictures left out: {left_out:,}"
             )
         unused = [decision for found in self.by_picture.values() for decision in found if decision.line not in used]
         if unused:
             lines = abridge([f"line {decision.line}: {show(decision.picture)}" for decision in unused])
             title = (
-                f"download: {self.path}: lines without effect: {len(unused):,}; they match no picture of this dataset,"
-                " or have the wrong part, which is test for a test picture and empty for any other:"
+                f"download: {self.path}: {count('line', len(unused))} without effect: no picture of this dataset"
+                " matches, or the part is wrong (it must be test for a test picture, and empty for any other):"
             )
             print(listing(title, lines))
 
 
 def read_decisions(path: Path) -> Decisions:
-    """Read labels.csv, including as spreadsheet programs save it; raise UserError if a line cannot be understood."""
+    """Read labels.csv, including as spreadsheet programs save it; raise UserError if a line is invalid."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:

@@ -29,7 +29,7 @@ from src.pictures.reading import DIGEST_SIZE, read_picture
 
 MEMORY_FACTOR = 2  # peak memory relative to the images: measured 1.92 for 28x28 pixels by benchmarks/folder.py
 PRIORITY = {"test": 0, "validation": 1}  # which part keeps a picture that has copies; the lowest wins
-SMALL_CLASS = 25  # pictures; with fewer, chance could leave too few on one side
+SMALL_CLASS = 25  # pictures; with fewer, chance could leave too few for training or for testing
 CHUNK = 64  # pictures that a worker process decodes at a time, at most
 
 
@@ -68,17 +68,10 @@ def load_folder(params: DownloadParams, decisions: Decisions = NO_DECISIONS) -> 
     if problems := unusable + missing:
         raise UserError("\n".join(problems))
     validation = np.flatnonzero([found.files[row].part == "validation" for row in train])
-    if "validation" in found.parts and not len(validation):
-        raise UserError(
-            f"none of the pictures in the validation folder of {params.folder} is used (copies of test pictures,"
-            " unusable, or left out by labels.csv); add others, or remove that folder"
-        )
-    lacking = np.setdiff1d(np.arange(len(found.classes)), labels[train][validation])
-    if len(validation) and len(lacking):
-        names = ", ".join(show(found.classes[label]) for label in lacking)
-        print(f"download: warning: no validation pictures for {names}; the best epoch is chosen without them")
+    if "validation" in found.parts:
+        _check_validation(found.classes, params.folder, labels[train[validation]])
     test_images = images[test]
-    for place, row in enumerate(train):  # in place, to save memory; place <= row
+    for place, row in enumerate(train):  # in place, to save memory; safe because train is sorted, so place <= row
         images[place] = images[row]
     files = [
         PictureName(part, index, show(found.files[copy].path))
@@ -115,8 +108,8 @@ def _decode(
 ) -> tuple[np.ndarray, list[bytes]]:
     """Return the images uint8 (N, C, H, W) of all files and the digests of their pictures.
 
-    An unreadable file is added to found.rejected and has an empty digest. Processes, because threads would contend for
-    Python's interpreter lock: for small pictures, most of the time is spent in Python.
+    An unreadable file is added to found.rejected and has an empty digest. Use processes, because threads would contend
+    for the GIL: with small pictures, most of the time is spent in Python.
     """
     paths = [file.path for file in found.files]
     size = min(CHUNK, 1 + len(paths) // 100)  # at most a hundredth, so that all processes have work until the end
@@ -250,8 +243,24 @@ def _find_missing_classes(found: ClassFolders, folder: str, labels: Mapping[str,
     return problems
 
 
+def _check_validation(classes: Sequence[str], folder: str, labels: np.ndarray) -> None:
+    """Raise UserError if no picture of the validation folder is used, and name the classes that have none.
+
+    labels: of the pictures that are used.
+    """
+    if not len(labels):
+        raise UserError(
+            f"none of the pictures in the validation folder of {folder} is used (copies of test pictures,"
+            " unusable, or left out by labels.csv); add others, or remove that folder"
+        )
+    lacking = np.setdiff1d(np.arange(len(classes)), labels)
+    if len(lacking):
+        names = ", ".join(show(classes[label]) for label in lacking)
+        print(f"download: warning: no validation pictures for {names}; the best epoch is chosen without them")
+
+
 def _find_copies(files: Sequence[PictureFile], digests: Sequence[bytes]) -> dict[int, list[int]]:
-    """Map the row to keep of every picture to the rows of all its copies; keep one in test/ or else in val/.
+    """Map the row that is used of every picture to the rows of all its copies; prefer test/, then val/.
 
     Leave out unreadable files, whose digest is empty.
     """
@@ -279,8 +288,8 @@ def _choose_test(found: ClassFolders, rows: Sequence[int], digests: Sequence[byt
 
     Whether a picture is in the test set depends only on its digest, so that it stays where it is when others are added
     or removed, and enters the test set only if the fraction is raised. In a class of fewer than SMALL_CLASS
-    pictures, or with all pictures on one side, the rank of the digests decides instead: at least one picture is for
-    testing, and two are for training, if there are three.
+    pictures, or if the threshold would put all pictures of a class in one part, the rank of the digests decides
+    instead: at least one picture is for testing, and two are for training, if there are three.
     """
     if any(file.part == "test" for file in found.files):
         return {row for row in rows if found.files[row].part == "test"}

@@ -49,7 +49,7 @@ def load_idx_folder(params: DownloadParams) -> tuple[Dataset, Dataset]:
         raise UserError(f"{folder}: at least two classes are needed, but the labels are {present.tolist()}")
     if present[0] < 0:
         raise UserError(
-            f"{folder}: a label is {present[0]}, but labels must be 0 or more; remove the images without a label"
+            f"{folder}: a label is {present[0]}, but labels must be 0 or more; remove the images with negative labels"
         )
     classes = _read_names(folder / CLASSES, present.tolist())
     print(f"download: four IDX files in {folder}")

@@ -16,9 +16,10 @@ from src.download.params import DownloadParams
 from src.pictures.fitting import fit_picture
 from src.pictures.reading import read_picture
 
-SAMPLE = 200  # pictures that are looked at, at most
+SAMPLE = 200  # the largest number of pictures to examine
 SIZES = (28, 32, 48, 64, 96)  # pixels
-COLOURED = 0.01  # fraction of the pictures above which colour is kept; and of a picture's pixels
+# A picture is coloured if a larger fraction of its pixels is; the images are, if a larger fraction of the pictures is.
+COLOURED = 0.01
 SPREAD = 24  # between the channels of a pixel that is visibly coloured, of 255
 CHARACTER = (1, 28, 28)  # the shape of MNIST's images
 

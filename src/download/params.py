@@ -49,7 +49,7 @@ class DownloadParams(Section):
     channels: Auto | Literal[1, 3] = parameter(
         "auto",
         "Channels of the images made from a folder's pictures: 1 is grey, 3 is RGB; auto is RGB if more than 1% of the"
-        " pictures have colour. With fit: character, auto means grey here, and 28 pixels for image_size.",
+        " pictures have colour. With fit: character, auto means grey, and for image_size 28 pixels.",
     )
     fit: InputFit = parameter(
         "crop",
@@ -63,13 +63,13 @@ class DownloadParams(Section):
     )
     bits: int = parameter(
         16,
-        "How many bits of an integer sample wider than 8 bits are used: 12 for many cameras and microscopes; the upper"
-        " 8 of these bits are kept. Applies to folder and, when predicting, to idx.",
+        "How many bits are in use in integer samples of more than 8 bits: 12 for many cameras and microscopes. The"
+        " upper 8 of these are kept. Applies to folder and, when predicting, to idx.",
         "bits",
         ge=8,
         le=16,
     )
-    skip_unreadable: bool = parameter(False, "Leave out a folder's unreadable files and name them, instead of failing.")
+    skip_unreadable: bool = parameter(False, "Leave out a folder's unusable files and name them, instead of failing.")
 
     def preprocessing(self) -> Preprocessing:
         """Return how your own pictures become images."""

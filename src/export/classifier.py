@@ -28,9 +28,9 @@ class Description(BaseModel):
     """What an exported model says about itself, as JSON in its metadata.
 
     image_shape: (C, H, W); preprocessing: how a picture becomes an image; members: how many networks are averaged;
-    shift: test-time augmentation averages over all shifts of up to this many pixels; backbone: what computes the
-    features, if anything does; trained_model_md5: the hash of data/train/model.safetensors, by which the commit that
-    trained the model can be found in the history of dvc.lock; brightness, contrast: the lowest and the highest mean and
+    shift: test-time augmentation averages over all shifts of up to this many pixels; backbone: the network that
+    computes the features, if there is one; trained_model_md5: the MD5 of data/train/model.safetensors, which finds the
+    commit that trained the model in the history of dvc.lock; brightness, contrast: the lowest and the highest mean and
     standard deviation of a training image's samples; crc32: eight hexadecimal digits, the checksum of the file in which
     these digits are zeros.
     """
@@ -87,7 +87,10 @@ def measure_images(images: np.ndarray) -> np.ndarray:
 
 
 def load_classifier(path: Path) -> Classifier:
-    """Read an exported model; raise UserError if it is missing, damaged, of another layout or too new."""
+    """Read an exported model.
+
+    Raise UserError if it is missing or damaged, has unexpected inputs or outputs, or needs a newer ONNX Runtime.
+    """
     return decode_classifier(read_bytes(path), path)
 
 

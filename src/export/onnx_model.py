@@ -84,7 +84,7 @@ def verify(
     rows = [classes.index(name) for name in predicted]
     behind = probabilities.max(1) - probabilities[np.arange(len(rows)), rows]
     if count := int((behind > TOLERANCE).sum()):  # classes of nearly equal probability may swap
-        raise UserError(f"{count:,} of {len(rows):,} test images get another prediction than with PyTorch")
+        raise UserError(f"the predictions for {count:,} of {len(rows):,} test images differ from PyTorch's")
     return difference
 
 

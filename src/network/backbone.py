@@ -33,7 +33,7 @@ ADVICE = "name an ONNX file or a folder with one, as in docs/pretrained.md, or s
 
 
 class Backbone(BaseModel):
-    """What the networks of a model file expect of their backbone.
+    """The backbone that the networks of a model file were trained with.
 
     file: its name; md5: of its contents, and of the weights that it keeps in other files; size: the side of the images
     it takes; mean, std: how their channels are normalised; features: how many it computes.
@@ -60,9 +60,9 @@ class Extractor:
     """A backbone with what comes before and after it: maps images uint8 (N, C, H, W) to features float32 (N, F).
 
     Grey images are repeated over the channels; then they are scaled to the size that the backbone takes, and normalised
-    with ImageNet's mean and standard deviation, or those in the file's metadata. Of features (N, F, h, w), the mean
-    over h and w is taken. path: of an ONNX file, or of a folder with one and the files that hold its weights. Raise
-    UserError if that is not such a network, or needs custom operators.
+    with ImageNet's mean and standard deviation, or those in the file's metadata. Features (N, F, h, w) are averaged
+    over h and w. path: of an ONNX file, or of a folder with one and the files that hold its weights. Raise UserError if
+    that is not such a network, or needs custom operators.
     """
 
     def __init__(self, path: Path, image_shape: tuple[int, int, int], threads: int = 0) -> None:
@@ -139,7 +139,7 @@ def open_extractor(name: str, image_shape: tuple[int, int, int], threads: int = 
 
 
 def extract_features(name: str, images: np.ndarray, threads: int = 0) -> BackboneFeatures | None:
-    """Return the features of images uint8 (N, C, H, W) by a backbone, or None as open_extractor does."""
+    """Compute the features of images uint8 (N, C, H, W) with the backbone, or return None if there is none."""
     extractor = open_extractor(name, images.shape[1:], threads)
     return BackboneFeatures(extractor.backbone, extractor.extract(images)) if extractor else None
 

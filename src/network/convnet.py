@@ -17,8 +17,8 @@ from src.network.params import ModelParams
 class Architecture(BaseModel):
     """Everything needed to rebuild a network: its parameters, the shape (C, H, W) of an image and the K class names.
 
-    preprocessing: how a picture becomes an image for the network. backbone: what turns images into the features that
-    the network takes instead of them, if anything does.
+    preprocessing: how a picture becomes an image for the network. backbone: what turns images into features for the
+    network, if it does not take the images themselves.
     """
 
     model: ModelParams

@@ -19,8 +19,8 @@ class ModelParams(Section):
     backbone: str = parameter(
         NO_BACKBONE,
         "ONNX file of a pretrained network, or a folder with one and its weights, whose features replace the"
-        " convolutions; the default, the folder named backbone, means no pretrained network. With one, hidden_units,"
-        " dropout and negative_slope are the only other parameters of model that have an effect.",
+        " convolutions; the default, the folder backbone, means none. With a pretrained network, hidden_units, dropout"
+        " and negative_slope are the only other parameters of model that have an effect.",
         min_length=1,
     )
     crop: NonNegativeInt = parameter(
@@ -43,7 +43,12 @@ class ModelParams(Section):
     hidden_units: Auto | list[Width] = parameter(
         "auto", "Sizes of the hidden linear layers; [] for none. auto is [128], or [] with a backbone."
     )
-    dropout: float = parameter(0.25, "Dropout probability after every pooling layer; 0 for no dropout.", ge=0, lt=1)
+    dropout: float = parameter(
+        0.25,
+        "Dropout probability at the end of every block, or of a backbone's features; 0 for no dropout.",
+        ge=0,
+        lt=1,
+    )
     negative_slope: float = parameter(0.1, "Slope of LeakyReLU for negative inputs; 0 gives ReLU.", ge=0, le=1)
 
     def hidden_layers(self) -> list[int]:

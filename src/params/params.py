@@ -56,7 +56,7 @@ def read_params() -> Params:
     """Read and check params.yaml; raise UserError naming each invalid key.
 
     Every stage checks all sections, so that an error in `report` is reported before training. The other
-    sections only decide whether a stage starts, not what it writes, so a stage does not depend on their code.
+    sections only decide whether a stage starts, not what it writes, so dvc.yaml does not list their code.
     """
     return check_params(read_yaml(PARAMS), PARAMS)
 
@@ -70,7 +70,7 @@ def check_params(document: dict[str, Any], path: Path) -> Params:
     try:
         params = Params.model_validate(document)
     except ValidationError as error:
-        # A value that is neither auto nor a number has two errors, of which that of the number says more.
+        # A value that is neither auto nor a number has two errors; the one about the number is more informative.
         errors += [
             _describe(details)
             for details in error.errors()

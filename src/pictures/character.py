@@ -31,18 +31,18 @@ from src.common.errors import UserError
 SIDE, MIN_SIDE = 256, 128  # pixels, to which larger pictures are reduced, and smaller ones enlarged
 # Without another unit, lengths are fractions of the picture's longer side.
 MAX_LINE = 0.02  # the width of a printed line
-MIN_RUN, MAX_GAP = 0.2, 0.5  # the length of its straight pieces, and of what is between them
-MIN_LINE, MIN_COVER = 0.9, 0.5  # fractions of the picture along a line: what it spans, and where it shows
+MIN_RUN, MAX_GAP = 0.2, 0.5  # the length of its straight pieces, and of the gaps
+MIN_LINE, MIN_COVER = 0.9, 0.5  # fractions of the picture along a line: how far it extends, how much of that is visible
 MAX_SLOPE = 5  # pixels, within a piece
 INK = 1.4  # times the darkness of the lines; darker strokes are not erased
 MIN_LINES = 4  # in the same direction; fewer may be strokes or the box of a form
-PAPER = 0.2  # wider than a stroke
+PAPER = 0.2  # window for estimating the paper's brightness; wider than a stroke
 MIN_SHADOW, MAX_SHADOW = 0.4, 0.9  # fractions of the lit paper's brightness
 SHADOW_EDGE = 10  # pixels: how far a shadow's edge is measured on both sides of it
 MIN_SHADOW_EDGE = 0.2  # the length of the edge
-FITS = 3  # of a line to the edge; each drops the points far from the last line, as where ink crosses it
-MIN_STRAIGHT = 0.97  # fraction of the pixels that are on the right side of the line
-MIN_LIFTED = 0.8  # fraction of the brightest of the four sides, after the shadow is gone; a desk remains darker
+FITS = 3  # rounds of fitting a line to the edge; each drops points far from the line, such as crossing ink
+MIN_STRAIGHT = 0.97  # fraction of the pixels that are on the correct side of the line
+MIN_LIFTED = 0.8  # of the darkest border to the brightest, once the shadow is lifted; a desk is darker
 MIN_EDGE = 0.015  # change of brightness per pixel; less is uniform
 MIN_EDGE_ON_FOLDS = 0.06  # folds divide a sheet, and so do hard shadows
 MIN_SHEET = 0.04  # fraction of the picture's area
@@ -56,9 +56,9 @@ SHADOW_BLUR = 1 / 100  # over which visible paper is averaged, so that edges of 
 MIN_CONTRAST = 0.1  # between ink and paper (black against white is 1)
 NOISE = 5  # times the noise of the paper: less is not ink
 MIN_COMPONENT = 0.1  # fraction of the largest component's size; smaller components are specks
-MIN_CHARACTER = 0.015
-MAX_SPECK = 0.1  # where nothing else stands out
-MIN_ON_PIECE = 0.05  # on paper that covers less than half of the picture
+MIN_CHARACTER = 0.015  # length of a component; smaller ones are specks
+MAX_SPECK = 0.1  # length of a mark that is still ignored if nothing else stands out
+MIN_ON_PIECE = 0.05  # length of a character on paper that covers less than half of the picture
 MAX_COMPONENTS = 4  # of a character
 NEIGHBOURS = np.ones((3, 3))  # diagonal ones, too
 # The hole of a 0 that looks like a sheet: fractions of a sheet's area, and of its own hull.
@@ -75,8 +75,22 @@ def find_character(picture: Image.Image) -> np.ndarray:
     """Return the ink (H, W) in [0, 1], cropped to the character; raise UserError unless there is exactly one."""
     scale = max(MIN_SIDE, min(SIDE, max(picture.size))) / max(picture.size)
     small = picture.resize([max(1, round(length * scale)) for length in picture.size])
-    grey = lift_shadow(erase_lines(np.asarray(small) / 255))
-    best, best_box, piece, solid, framed = None, None, False, MIN_SOLID, False
+    ink, place = cut_out(*choose_ink(lift_shadow(erase_lines(np.asarray(small) / 255))))
+    length = np.ptp(place, 0).max()
+    if scale < 0.8 and length < SIDE / 4:  # look again, more closely
+        top_left, bottom_right = (place[0] - length / 2) / scale, (place[1] + length / 2) / scale
+        top, left = top_left.clip(0).astype(int)
+        bottom, right = np.minimum(bottom_right, picture.size[::-1]).astype(int)
+        return find_character(picture.crop((left, top, right, bottom)))
+    return ink
+
+
+def choose_ink(grey: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return the ink (H, W) of the sheet with the largest ink, and how solid a mark must be to be a sheet itself.
+
+    Small sheets come first: from a larger sheet, a smaller one on it stands out, too, with its character.
+    """
+    best, best_box, piece, framed = None, None, False, False
     for sheet in sorted(find_sheets(grey), key=lambda sheet: sheet[1].sum()):
         marks = find_ink(grey, *sheet)
         area = sheet[1].mean()
@@ -89,17 +103,11 @@ def find_character(picture: Image.Image) -> np.ndarray:
         if best_box is None or (extent(box) > extent(best_box) and not encloses(box, best_box)):
             best, best_box, piece = ink, box, bool(area < 0.5)
     if best is None or best_box is None or (piece and extent(best_box) < MIN_ON_PIECE * max(grey.shape)):
-        best, solid = find_cropped_ink(grey), MIN_SOLID_CROPPED
-        if framed and best.max() <= 0.5:
+        cropped = find_cropped_ink(grey)
+        if framed and cropped.max() <= 0.5:
             raise UserError(FRAMES)
-    ink, place = cut_out(best, solid)
-    length = np.ptp(place, 0).max()
-    if scale < 0.8 and length < SIDE / 4:  # look again, more closely
-        top_left, bottom_right = (place[0] - length / 2) / scale, (place[1] + length / 2) / scale
-        top, left = top_left.clip(0).astype(int)
-        bottom, right = np.minimum(bottom_right, picture.size[::-1]).astype(int)
-        return find_character(picture.crop((left, top, right, bottom)))
-    return ink
+        return cropped, MIN_SOLID_CROPPED
+    return best, MIN_SOLID
 
 
 def erase_lines(grey: np.ndarray) -> np.ndarray:
@@ -116,7 +124,7 @@ def erase_lines(grey: np.ndarray) -> np.ndarray:
         darkness = paper - grey
         runs = grey_opening(grey_dilation(darkness, slope), run)  # what is dark for the length of a piece
         thin = np.minimum(darkness, runs - grey_opening(runs, width)) > max(MIN_EDGE, np.median(darkness) / 2)
-        pieces = label(grey_dilation(thin.astype(np.uint8), gap))[0] * thin  # those beyond a stroke belong together
+        pieces = label(grey_dilation(thin.astype(np.uint8), gap))[0] * thin  # both sides of a stroke are one line
         lines = []
         for index, box in enumerate(find_objects(pieces), 1):
             if box and box[along].stop - box[along].start >= MIN_LINE * grey.shape[along]:
@@ -133,7 +141,7 @@ def erase_lines(grey: np.ndarray) -> np.ndarray:
 
 
 def lift_shadow(grey: np.ndarray) -> np.ndarray:
-    """Brighten the part of the paper that a straight edge across the picture cuts off."""
+    """Brighten a shadow whose straight edge crosses the paper."""
     size = round(PAPER * max(grey.shape)) | 1
     paper = grey_closing(grey, [size] * 2)
     shadow = paper < threshold_otsu(paper)
@@ -237,6 +245,7 @@ def find_ink(grey: np.ndarray, uniform: np.ndarray, sheet: np.ndarray) -> np.nda
 
 
 def amount(contrast: np.ndarray) -> np.ndarray:
+    """Map contrast to the amount of ink, linearly from 0.25 to 1."""
     clipped: np.ndarray = np.clip((contrast - 0.25) / 0.75, 0, 1)
     return clipped
 
@@ -257,15 +266,18 @@ def drop_rectangles(ink: np.ndarray, solid: float = MIN_SOLID, hole: float = np.
 
 
 def largest_box(ink: np.ndarray) -> tuple[slice, slice] | None:
+    """Return the box around the longest component of the ink, if there is one."""
     components, _ = label(ink > 0.5, NEIGHBOURS)
     return max(find_objects(components), key=extent, default=None)
 
 
 def extent(box: tuple[slice, slice]) -> int:
+    """Return the length of a box's longer side, in pixels."""
     return int(max(side.stop - side.start for side in box))
 
 
 def encloses(outer: tuple[slice, slice], inner: tuple[slice, slice]) -> bool:
+    """Return whether one box lies inside another without touching its sides."""
     return all(o.start < i.start and i.stop < o.stop for o, i in zip(outer, inner, strict=True))
 
 

@@ -24,7 +24,7 @@ def fit_picture(picture: Image.Image, fit: Fit, image_shape: tuple[int, int, int
 
     crop: scale until the picture covers the image, and keep the centre, as torchvision's Resize and CenterCrop do; pad:
     scale until the picture fits into the image, and fill the rest with the median colour of the picture's border;
-    stretch: scale each axis by itself.
+    stretch: scale each axis independently.
     """
     channels, height, width = image_shape
     size = width, height

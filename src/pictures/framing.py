@@ -10,7 +10,7 @@ from src.pictures.fitting import fit_picture
 
 DARK_BORDER = 32  # of 255; a picture with light ink on black has a darker border than this
 MIN_STROKE = 0.1  # of the ink's longer side; thinner strokes are widened, or they would vanish when downscaled
-INK_BOX = 20 / 28  # of the image's side, for the ink's longer side
+INK_BOX = 20 / 28  # length of the ink's longer side, relative to the image's side
 
 
 def frame_character(picture: Image.Image, image_shape: tuple[int, int, int]) -> np.ndarray:

@@ -30,7 +30,7 @@ TURNS = {
 }
 # The chunks of a PNG that decide what it shows; others may be as long, or as damaged, as they like.
 PNG_SIGNATURE, PNG_CHUNKS = b"\x89PNG\r\n\x1a\n", (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"eXIf", b"IEND")
-# Of 16-bit samples in colour, Pillow keeps only the high byte; decoded in the opposite byte order, the low one.
+# Pillow keeps only the high byte of 16-bit colour samples; decoding in the opposite byte order gives the low byte.
 SWAPPED = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 LOW_BYTES = {f"{bands};16{order}": f"{bands};16{SWAPPED[order]}" for bands in ("RGB", "RGBA") for order in "BLN"}
 LOW_BYTES["LA;16B"] = "RGBA"
@@ -113,9 +113,10 @@ def opaque(dtype: np.dtype[Any]) -> int:
 
 
 def read_picture(file: Path | str | BinaryIO) -> Picture:
-    """Read a PNG, JPEG, BMP, TIFF, WebP or GIF file, whatever its name; of several frames or pages, the first.
+    """Read a PNG, JPEG, BMP, TIFF, WebP or GIF file, whatever its name.
 
-    Raise UserError, which says what the file is, if it is missing, damaged, too large or not such a picture.
+    Of several frames or pages, only the first is read. Raise UserError, which says what the file is, if it is missing,
+    damaged, too large or not such a picture.
     """
     data = b""
     try:
@@ -202,7 +203,7 @@ def _load_without_end(data: bytes) -> ImageFile.ImageFile:
     body = data.rstrip(b"\xff")
     picture, other = (_open(body + more + b"\xff\xd9") for more in (b"", b"\x5a" * 64))
     if not np.array_equal(np.asarray(picture), np.asarray(other)):
-        raise UserError("a JPEG picture whose end is missing")
+        raise UserError("a truncated JPEG picture")
     return picture
 
 
@@ -235,7 +236,7 @@ def _simplify(picture: Image.Image) -> Image.Image:
 
 
 def _identify(data: bytes, error: Exception) -> str:
-    """Say what a file is that cannot be read."""
+    """Say what kind of file cannot be read."""
     for pattern, kind in KINDS:
         if re.match(pattern, data[:1000], re.DOTALL | re.IGNORECASE):
             return kind

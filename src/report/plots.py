@@ -67,7 +67,7 @@ def font_families(names: Sequence[str]) -> list[str]:
     if missing:
         characters = "".join(map(chr, sorted(missing)))
         print(
-            f"report: no font here has the characters {characters}; they are drawn as boxes in errors.png and"
+            f"report: no installed font has the characters {characters}; they are drawn as boxes in errors.png and"
             " confusion.png"
         )
     return families

@@ -55,7 +55,7 @@ class Results(NamedTuple):
         return len(self.metrics.members.accuracy) if self.metrics.members else 1
 
     def check(self) -> None:
-        """Raise UserError if the artifacts do not fit each other."""
+        """Raise UserError if the artifacts do not match."""
         if self.training_data.classes != self.classes:
             expected, found = (", ".join(names) for names in (self.training_data.classes, self.classes))
             raise UserError(f"the data has the classes {expected}, but metrics.json has {found}; run `dvc repro`")

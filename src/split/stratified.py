@@ -10,22 +10,22 @@ from src.common.errors import UserError
 from src.common.text import count
 from src.split.params import SplitParams
 
-IMBALANCE = 0.1  # ratio of the smallest class to the largest, below which describe_imbalance advises weights
+IMBALANCE = 0.1  # ratio of the smallest class to the largest, below which describe_imbalance suggests class weights
 
 
 def split_rows(data: Dataset, params: SplitParams) -> Split:
     """Split the rows of the training set, stratified by label, unless the dataset says which ones are for validation.
 
-    Where the rows are chosen here, both parts get an image of every class, even if the fraction has to give way. Raise
-    UserError if a class has no image to train on or, where the rows are chosen here, only one.
+    Where the rows are chosen here, both parts get at least one image of every class, even if that changes the
+    fraction. Raise UserError if a class has no image to train on or, where the rows are chosen here, only one.
     """
     labels, needed = data.labels, 1 if len(data.validation) else 2
     train = np.setdiff1d(np.arange(len(labels)), data.validation)
     counts = np.bincount(labels[train], minlength=len(data.classes))
     if counts.min() < needed:
-        rare = ", ".join(name for name, count in zip(data.classes, counts, strict=True) if count < needed)
-        reason = "" if needed == 1 else ", one of them to validate"
-        raise UserError(f"at least {needed} training images of every class are needed{reason}; add some of {rare}")
+        rare = ", ".join(name for name, images in zip(data.classes, counts, strict=True) if images < needed)
+        reason = "" if needed == 1 else ", one of them for validation"
+        raise UserError(f"every class needs at least {count('training image', needed)}{reason}; add some for {rare}")
     if len(data.validation):
         return Split(train, data.validation)
     if min(params.validation_fraction, 1 - params.validation_fraction) * len(labels) >= len(data.classes):

@@ -33,15 +33,15 @@ class Setting(NamedTuple):
     def half_width(self) -> float | None:
         """Half the width of the confidence interval of the mean, from Student's t.
 
-        None for fewer than three results, or equal ones: for two, it would be nine times their standard deviation,
-        which says nothing, and for equal ones 0.
+        None for fewer than three results, or equal ones: with two, it would be nine times their standard deviation,
+        which is meaningless; with equal ones, 0.
         """
         informative = len(self.accuracies) > 2 and len({*self.accuracies}) > 1
         return mean_margin(self.accuracies, ALPHA) if informative else None
 
 
 class Sweep(NamedTuple):
-    """Settings, highest mean first, and the names of the parameters whose values they are.
+    """Settings, highest mean first, and the names of the parameters that vary between them.
 
     p_values: of the difference between each setting and the best, corrected for the number of pairs; None for the best,
     and if either has a single result. left_out: the reasons why experiments are not counted.

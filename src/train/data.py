@@ -11,8 +11,8 @@ from src.common.errors import UserError, recreate
 from src.network.convnet import to_input
 from src.train.params import TrainParams
 
-# Steps. BatchNorm's running averages cover about the last ten, and at the end of a shorter epoch, the weights have
-# changed a lot over ten steps.
+# Steps. BatchNorm's running averages cover about the last ten, and at the end of a shorter epoch, the weights are still
+# changing a lot.
 SHORT_EPOCH = 100
 
 

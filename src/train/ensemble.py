@@ -89,7 +89,7 @@ def train_ensemble(
     mean_of = " (mean)" if len(members) > 1 else ""
     accuracy = ""
     if selected.validation:
-        accuracy = f", validation accuracy {best.validation_accuracy:.2%} of {len(selected.validation.labels):,} images"
+        accuracy = f", validation accuracy {best.validation_accuracy:.2%} on {len(selected.validation.labels):,} images"
     print(f"train: kept the weights of epoch {best.epoch:.3g}{mean_of}{accuracy}")
     # Of the epochs that all members completed.
     history = [mean_metrics(epochs) for epochs in zip(*(run.history for run in runs), strict=False)]

@@ -15,7 +15,7 @@ from src.train.recording import record_gradients
 from src.train.sharding import step_in_shards
 
 LOG_INTERVAL = 10.0  # seconds between progress lines in a log, such as that of `dvc queue logs`
-FIRST_RELIABLE = 3  # epoch; before, losses from the very first steps of training are among the last losses
+FIRST_RELIABLE = 3  # epoch; earlier, some images' last losses are still from the very first training steps
 WRONG = 0.05  # probability of the label
 FEW, MANY = 0.04, 0.5  # of the images; with correct labels, at most 0.4% of MNIST look wrong, 3% of Fashion-MNIST
 CHECK_INTERVAL = 1.0  # seconds between loss checks, for each of which a GPU has to finish its work
@@ -77,12 +77,12 @@ def train_epoch(
 
 
 def find_wrong(losses: Tensor, labels: Tensor, number: int) -> Tensor:
-    """Return a mask (N,) of the images whose label looks wrong, since the network gives it too low a probability.
+    """Return a mask (N,) of the images whose label looks wrong because its probability is low.
 
     That is less than 5%, and less than half the frequency of the class. losses: the last of every image (N,), without
     class weights; number: of the epoch that begins. The mask stays empty before the third epoch, and in two other
     cases: if it would hold few images, because with correct labels those are the ones to learn most from; and if it
-    would hold most of them, because the network then knows too little.
+    would hold half of them or more, because the network has then learned too little.
     """
     frequency = torch.bincount(labels) / len(labels)
     limits = -(frequency / 2).clamp(max=WRONG).log()

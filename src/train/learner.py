@@ -20,16 +20,16 @@ BETA1 = 0.9  # of a constant schedule
 BETA2, EPSILON = 0.999, 1e-8
 RISE = 0.3  # of one_cycle: fraction of the steps until the peak
 START, END = 1 / 25, 1 / 250_000  # learning rates, as fractions of the peak
-SLOW, FAST = 0.95, 0.85  # beta1 at both ends, and at the peak
-EASY = Fraction(9, 10)  # of the images have a loss below the mean, on MNIST
+BETA1_ENDS, BETA1_PEAK = 0.95, 0.85  # of one_cycle
+EASY = Fraction(9, 10)  # fraction of the images whose loss is below the mean, on MNIST
 
 
 class Learner:
     """A network in training, with its optimizer, parameters, class weights and precision.
 
     losses: float32 (N,), the last loss of every training image, weighted as train.class_weights says; infinite before
-    the first. group: the processes that share the shards of every batch. Raise UserError if there are fewer than two
-    training images for each shard.
+    the first epoch. group: the processes that share the shards of every batch. Raise UserError if there are fewer than
+    two training images for each shard.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Learner:
         Return the loss of each image, float32 (N,), detached.
         """
         losses = self.image_losses(self.predict(images), labels)
-        # Divided by the number of images and not by the sum of their weights, which is large where rare classes occur.
+        # Divided by the number of images, not by the sum of their weights, which is large in batches with rare classes.
         (losses.sum() / batch).backward()
         return losses.detach()
 
@@ -80,7 +80,7 @@ class Learner:
         self.optimizer.step(self.learning_rate, beta1)
 
     def _planned_steps(self, epochs: Fraction) -> float:
-        """Return how many steps the schedule plans for this many epochs; how many there will be is not known ahead."""
+        """Return how many steps the schedule plans for this many epochs; the actual number is not known in advance."""
         first = min(epochs, Fraction(1))
         kept = 1 - Fraction(self.skip_easy) * EASY  # of the images, in later epochs
         return float((first + (epochs - first) * kept) * self.steps_per_epoch)
@@ -178,9 +178,9 @@ def one_cycle(step: float, steps: float, peak: float) -> tuple[float, float]:
     top = RISE * (steps + 1) - 1
     if step <= top:
         position = step / top
-        return _cosine(peak * START, peak, position), _cosine(SLOW, FAST, position)
+        return _cosine(peak * START, peak, position), _cosine(BETA1_ENDS, BETA1_PEAK, position)
     position = (step - top) / (steps - top)
-    return _cosine(peak, peak * END, position), _cosine(FAST, SLOW, position)
+    return _cosine(peak, peak * END, position), _cosine(BETA1_PEAK, BETA1_ENDS, position)
 
 
 def _cosine(start: float, end: float, position: float) -> float:

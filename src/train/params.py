@@ -30,7 +30,7 @@ class AugmentParams(Section):
     brightness: float = parameter(0.0, "Maximum random change of brightness, as a fraction.", ge=0, lt=1)
     contrast: float = parameter(0.0, "Maximum random change of contrast, as a fraction.", ge=0, lt=1)
     saturation: float = parameter(0.0, "Maximum random change of saturation, as a fraction.", ge=0, le=1)
-    clean_epochs: int = parameter(0, "Number of epochs at the end that train without augmentation.", "epochs", ge=0)
+    clean_epochs: int = parameter(0, "Number of final epochs that train without augmentation.", "epochs", ge=0)
 
     @property
     def deforms(self) -> bool:
@@ -55,18 +55,21 @@ class TrainParams(Section):
         "epochs",
     )
     batch_size: Auto | Annotated[int, Field(ge=2, le=10**6)] = parameter(
-        "auto", "Images per optimizer step; auto is 128, or 32 for fewer than 12,800 training images.", "images"
+        "auto",
+        "Images per optimizer step; auto is 128, or 32 for fewer than 12,800 training images, and at least two per"
+        " shard.",
+        "images",
     )
     learning_rate: float = parameter(0.01, "Learning rate of AdamW; for one_cycle, its peak.", gt=0)
     schedule: Literal["constant", "one_cycle"] = parameter(
-        "one_cycle", "Learning-rate schedule; one_cycle rises to the peak and falls to zero over train.epochs."
+        "one_cycle", "Learning-rate schedule; one_cycle rises to the peak and falls almost to zero over train.epochs."
     )
     weight_decay: float = parameter(0.0, "Weight decay of AdamW; with 0, AdamW is identical to Adam.", ge=0, lt=1)
     shards: int = parameter(
         1,
-        "Number of shards that every batch is cut into; at most that many processes can share the work. Each shard has"
-        " its own random numbers and BatchNorm statistics, so this changes the results; the number of processes"
-        " does not.",
+        "Number of shards into which every batch is cut, and the largest number of processes that can share the work."
+        " Each shard has its own random numbers and BatchNorm statistics, so this changes the results; the number of"
+        " processes does not.",
         ge=1,
         le=1024,
     )
@@ -78,9 +81,9 @@ class TrainParams(Section):
     skip_easy: float = parameter(
         0.9,
         "Probability of leaving out an easy image, one whose last training loss was below the mean, from the second"
-        " epoch on. From the third, images whose label gets a probability below 5%, and below half its frequency, are"
-        " left out with the same probability, and do not count in the mean, if they are more than 4% of all, but less"
-        " than half. With 0, or with fewer than 12,800 training images, every image is used.",
+        " epoch on. From the third, the same goes for images whose label has a probability below 5% and below half the"
+        " share of its class, if they are more than 4% but less than half of all images; they then do not count in the"
+        " mean. With 0, or with fewer than 12,800 training images, every image is used.",
         ge=0,
         lt=1,
     )
@@ -105,7 +108,7 @@ class TrainParams(Section):
     precision: Precision = parameter(
         "auto",
         "Precision of matrix multiplications; auto is bf16 where the hardware supports it and is fast with it, else"
-        " fp32.",
+        " fp32. With a backbone, it is always fp32.",
     )
     threads: int = parameter(
         0,

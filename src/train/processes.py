@@ -50,7 +50,7 @@ def choose_process_count(params: TrainParams) -> int:
 
 
 def check_process_count(count: int, params: TrainParams) -> None:
-    """Raise UserError if the shards of a batch cannot be dealt evenly to this many processes."""
+    """Raise UserError if the shards of a batch cannot be shared evenly by this many processes."""
     if params.members == 1 and params.shards % count:
         raise UserError(
             f"{count} processes cannot share train.shards = {params.shards} evenly; use a number of processes that"
@@ -167,7 +167,7 @@ class Group:
                 )
 
     def barrier(self) -> None:
-        """Wait until all processes are here, however long they take, unless one of them ends."""
+        """Wait until all processes reach this call, however long they take; raise UserError if one of them ends."""
         if self.size > 1:
             with self._exchange(self._patient, BARRIER_TIMEOUT):
                 pass
@@ -180,7 +180,8 @@ class Group:
             dist.monitored_barrier(group, timeout or self._timeout, wait_all_ranks=True)
             yield
         except RuntimeError as error:
-            # If a process has ended, its agent reports that and ends this one. Otherwise, process 0 speaks first.
+            # If a process has ended, its agent reports that and ends this one. Otherwise, process 0 reports first,
+            # because it alone knows which ones are missing.
             time.sleep(GRACE if self.rank == 0 else 2 * GRACE)
             raise UserError(
                 "another process has ended, or is suspended, hung or unreachable (TRAIN_TIMEOUT:"
@@ -195,7 +196,7 @@ ALONE = Group()
 def join_group() -> Iterator[Group]:
     """Join the other processes that torchrun has started; only process 0 prints, and only one reports an error."""
     timeout = _read_timeout()
-    # If its launcher is killed, this must not train on alongside one that resumes.
+    # If the launcher is killed, this process must not go on training beside one that has resumed.
     signal_when_ended(os.getppid(), signal.SIGKILL)
     try:
         store, rank, size = next(rendezvous("env://", timeout=timedelta(seconds=timeout)))

@@ -1,4 +1,4 @@
-"""Record the gradients of a batch as a CUDA graph: a GPU runs a small network faster than the CPU can launch it."""
+"""Record a batch's gradients as a CUDA graph: a GPU runs small kernels faster than the CPU launches them."""
 
 from collections.abc import Callable
 

@@ -18,11 +18,11 @@ from src.network.convnet import ConvNet, to_input
 from src.train.training import Doubts
 
 DOUBTED = 0.5  # up to this score, a label is not suspicious
-# The limit lies this fraction of the way from DOUBTED to the median score of the labels that the trained network
-# rejects: REJECTED for those labels, LEARNED for the others. Chosen with benchmarks/labels.py, on seeds of their own.
+# A label is suspicious above a limit between DOUBTED (0) and the median score of the labels that the trained network
+# rejects (1): at REJECTED for these, and at LEARNED for the others. Chosen with benchmarks/labels.py on separate seeds.
 REJECTED, LEARNED = 1 / 2, 3 / 4
-FEW = [1.0] * 3  # scores added to those of the rejected labels, so that one or two of these do not decide the median
-MAX_LEARNED = 0.15  # of all images; if more were doubted and learned, the network knew too little in the first epochs
+PRIOR_SCORES = [1.0] * 3  # count as scores of rejected labels, so that one or two of these do not decide the median
+MAX_LEARNED = 0.15  # of all images; if more are suspicious but were learned, the network learned too little at first
 BATCH = 250  # images
 
 
@@ -45,8 +45,9 @@ def find_suspects(
     ranking = rank(split, doubts)
     rows, parts, scores = (column[ranking.scores > DOUBTED] for column in ranking)
     rejected, likeliest = _predict(networks, inputs[rows], data.labels[rows])
-    typical = np.median([*scores[rejected], *FEW])
-    suspicious = scores > DOUBTED + (typical - DOUBTED) * np.where(rejected, REJECTED, LEARNED)
+    typical = np.median([*scores[rejected], *PRIOR_SCORES])
+    rejected_limit, learned_limit = (DOUBTED + (typical - DOUBTED) * fraction for fraction in (REJECTED, LEARNED))
+    suspicious = scores > np.where(rejected, rejected_limit, learned_limit)
     if (suspicious & ~rejected).sum() > MAX_LEARNED * len(ranking.rows):
         suspicious &= rejected
     rows, parts, scores, likeliest = (column[suspicious] for column in (rows, parts, scores, likeliest))

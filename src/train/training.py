@@ -23,15 +23,15 @@ from src.train.validation import apply_temperature, recompute_statistics, valida
 
 ADVICE = "more pictures, more augmentation or pretrained features can help, see docs/own-images.md"
 SOLVED = 0.99  # validation accuracy, from which no advice is needed
-DECISIVE = range(3, 11)  # epochs: the network tells the classes apart, and has not memorised wrong labels
+DECISIVE = range(3, 11)  # epochs in which the network tells the classes apart, but has not yet memorised wrong labels
 BACKBONE_ADVICE = "more pictures, a lower train.learning_rate or more model.dropout can help"
 
 
 class Doubts(NamedTuple):
     """How much the network doubts the label of every training image (N,) and every validation image (V,), float32.
 
-    That is the probability of all other classes, from 0 to 1, averaged over the epochs DECISIVE; if training ends
-    before them, it is that of the last epoch. If an epoch leaves an image out, its last loss counts again.
+    That is the total probability of the other classes, from 0 to 1, averaged over the epochs DECISIVE; if training ends
+    before them, it is that of the last epoch. For an image that an epoch leaves out, its last loss counts again.
     """
 
     training: Tensor
@@ -40,7 +40,7 @@ class Doubts(NamedTuple):
     def update(self, epoch: int, losses: Iterable[Tensor]) -> None:
         """Count an epoch, with its losses of the training and the validation images, without class weights."""
         if epoch < DECISIVE.stop:
-            weight = 1 / max(1, epoch - DECISIVE.start + 1)  # 1 replaces the mean
+            weight = 1 / max(1, epoch - DECISIVE.start + 1)  # a weight of 1 discards the epochs before
             for mean, values in zip(self, losses, strict=True):
                 mean.lerp_(-torch.expm1(-values), weight)
 

@@ -78,20 +78,21 @@ def fit_temperature(log_probabilities: Tensor, labels: Tensor, class_weights: Te
     """Return the divisor of log-probabilities (N, K) that minimises their mean weighted loss, between 0.1 and 10.
 
     class_weights: (K,). A network is too confident after long training on few images, and not confident enough if
-    trained mostly on hard ones. One label in N counts as if the second most probable class were right, so that a
-    network without an error does not get a temperature near zero. The loss is convex in the inverse of the temperature,
+    trained mostly on hard ones. Labels are smoothed: the second most probable class gets a weight of 1/N, so that a
+    network without errors does not get a temperature near zero. The loss is convex in the inverse of the temperature,
     so bisection finds where its derivative is zero.
     Source: Guo et al., On Calibration of Modern Neural Networks, 2017.
     """
     values = log_probabilities.double()
-    doubt = 1 / len(labels)
-    targets = (1 - doubt) * values.gather(1, labels[:, None])[:, 0] + doubt * values.topk(2).values[:, 1]
+    smoothing = 1 / len(labels)
+    targets = (1 - smoothing) * values.gather(1, labels[:, None])[:, 0] + smoothing * values.topk(2).values[:, 1]
     weights = torch.ones_like(targets) if class_weights is None else class_weights[labels]
-    low, high = 0.1, 10.0
-    for _ in range(40):  # to twelve digits
-        middle = math.sqrt(low * high)
-        expected = (torch.softmax(values * middle, dim=1) * values).sum(1)
-        low, high = (middle, high) if (weights * (expected - targets)).mean() < 0 else (low, middle)
+    low, high = 0.1, 10.0  # of the inverse temperature
+    for _ in range(40):  # enough for twelve digits
+        inverse = math.sqrt(low * high)
+        expected = (torch.softmax(values * inverse, dim=1) * values).sum(1)
+        derivative = (weights * (expected - targets)).mean()
+        low, high = (inverse, high) if derivative < 0 else (low, inverse)
     return 1 / low
 
 

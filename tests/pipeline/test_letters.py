@@ -84,8 +84,8 @@ def test_the_page_names_classes_and_files(letters: Path) -> None:
 
 
 def test_larger_images(letters: Path) -> None:
-    changes = {"download": {"image_size": 40}, "model": {"conv_channels": [[8], [16], [16]]}, "train": {"epochs": 1}}
-    set_params(letters, changes)
+    model = {"conv_channels": [[8], [16], [16]]}
+    set_params(letters, {"download": {"image_size": 40}, "model": model, "train": {"epochs": 1}})
     output = run("dvc", "repro", "train", cwd=letters)
     assert stages_run(output) == STAGES[:3]
     assert "648 training and 216 test images of 40x40 pixels, 27 classes" in output

@@ -116,7 +116,7 @@ def test_possible_label_errors_are_the_confident_errors(show: Callable[..., Page
     errors = make_report_results(60, CLASSES).errors
     confident = [f"image {error.index}\n" for error in errors if error.confidence > 0.9]
     page = show(page_text(60))
-    page.select_option("#confidence", label="above 90%: possible label errors")
+    page.select_option("#confidence", label="above 90%: label may be wrong")
     texts = page.locator("#gallery li").all_inner_texts()
     assert 0 < len(texts) == len(confident) < 50
     assert all(any(image in text for text in texts) for image in confident)

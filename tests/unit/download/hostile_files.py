@@ -216,12 +216,12 @@ def write_useless(folder: Path, outside: Path) -> dict[str, str]:
     for name, target in links.items():
         (folder / name).symlink_to(target)
     return reasons | {
-        "subfolder": "a folder inside the folder of a class",
-        "folder link": "a folder inside the folder of a class",
+        "subfolder": "a folder inside a class folder",
+        "folder link": "a folder inside a class folder",
         "pipe.png": "not a regular file",
-        "dangling.png": "a link that leads nowhere or in a circle",
-        "circle.png": "a link that leads nowhere or in a circle",
-        "outside.png": "a link that leads out of",
+        "dangling.png": "a broken or circular link",
+        "circle.png": "a broken or circular link",
+        "outside.png": "a link to a file outside",
     }
 
 

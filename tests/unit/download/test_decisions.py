@@ -59,7 +59,7 @@ def test_test_labels_are_changed_only_by_lines_for_the_test_set(path: Path, caps
     data = apply(path, f",{digest(0, 'test')},,dog,", f",{digest(3)},test,cat,")
     assert data.applied == []
     output = capsys.readouterr().out
-    assert "lines without effect: 2;" in output
+    assert "2 lines without effect:" in output
     assert f"line 2: {digest(0, 'test')}" in output
     data = apply(path, f",{digest(0, 'test')},test,dog,")
     assert data.test.labels.tolist() == [1, 1, 0, 1]
@@ -69,7 +69,7 @@ def test_test_labels_are_changed_only_by_lines_for_the_test_set(path: Path, caps
 def test_lines_that_fit_no_picture_are_counted_and_named(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     apply(path, *(f"photos/{number}.png,,,cat," for number in range(12)), f",{digest(0)},,dog,")
     output = capsys.readouterr().out
-    assert "lines without effect: 12;" in output
+    assert "12 lines without effect:" in output
     assert "line 2: photos/0.png" in output
     assert "photos/10.png" not in output
     assert "and 2 more" in output
@@ -153,7 +153,7 @@ def test_unknown_classes_matter_only_where_a_line_fits(path: Path) -> None:
 
 def test_many_lines_are_read_at_once(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     apply(path, *(f"photos/{number}.png,,,cat," for number in range(20_000)))
-    assert "lines without effect: 20,000;" in capsys.readouterr().out
+    assert "20,000 lines without effect:" in capsys.readouterr().out
 
 
 def write_pictures(folder: Path) -> dict[str, Path]:

@@ -263,7 +263,7 @@ def test_folders_that_are_left_out_are_named(tmp_path: Path, capsys: pytest.Capt
     write(tmp_path, {"~": [1], ".NET": [2]})
     assert "~" not in list_class_folders(tmp_path).classes
     names = f"{tmp_path}/.NET, {tmp_path}/~"
-    sentence = f"download: hidden folders and leftovers of programs are left out: {names}; rename classes\n"
+    sentence = f"download: ignored as hidden or left behind by programs: {names}; rename those that are classes\n"
     assert capsys.readouterr().out == sentence
 
 
@@ -293,7 +293,7 @@ def test_links_to_folders_and_stray_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("1,cat")
     with pytest.raises(UserError) as error:
         load(tmp_path)
-    for name, reason in (("bird", "a link to a folder"), ("loop", "a link to a folder"), ("labels.csv", "not in the")):
+    for name, reason in (("bird", "a link to a folder"), ("loop", "a link to a folder"), ("labels.csv", "not in a")):
         assert f"{tmp_path / name}: {reason}" in str(error.value)
     assert len(load(tmp_path, skip_unreadable=True).train.classes) == 2
     shutil.rmtree(tmp_path / "dog")
@@ -312,14 +312,14 @@ def test_stray_files_beside_train_and_test_are_named(tmp_path: Path, monkeypatch
     with pytest.raises(UserError, match="2 files cannot be used:") as error:
         load(Path())
     for name in ("train/README.md", "forgotten.png"):
-        assert f"{name}: not in the folder of a class" in str(error.value)
+        assert f"{name}: not in a class folder" in str(error.value)
 
 
 def test_a_class_that_only_has_links_to_elsewhere_is_not_called_empty(tmp_path: Path) -> None:
     write(tmp_path / "photos", {"cat": range(5), "dog": []})
     write(tmp_path / "cache", {"dog": [9]})
     (tmp_path / "photos/dog/1.png").symlink_to(tmp_path / "cache/dog/009.png")
-    with pytest.raises(UserError, match=r"dog/1.png: a link that leads out of \S*photos"):
+    with pytest.raises(UserError, match=r"dog/1.png: a link to a file outside \S*photos"):
         load(tmp_path / "photos")
     with pytest.raises(UserError, match="no training pictures for: dog "):
         load(tmp_path / "photos", skip_unreadable=True)
@@ -411,7 +411,7 @@ def test_missing_and_empty_folders_say_what_goes_where(tmp_path: Path) -> None:
     for name, problem in (
         ("missing", "does not exist"),
         ("file", "is not a folder"),
-        ("empty", "has no folder of a class"),
+        ("empty", "has no class folder"),
     ):
         with pytest.raises(UserError) as error:
             load(tmp_path / name)
@@ -442,7 +442,7 @@ def test_missing_and_empty_folders_say_what_goes_where(tmp_path: Path) -> None:
         ({"a\nb": [1], "cat": [2]}, r"the class name 'a\\nb' has characters that cannot be printed; rename"),
         ({"Cat": [1], "cat": [2], "dog": [3]}, "class names 'Cat' and 'cat' differ only in case"),
         ({"train/Cat": [1], "train/b": [2], "test/cat": [3], "test/b": [4]}, "'Cat' and 'cat' differ only in case"),
-        ({"caf\u00e9": [1], "cafe\u0301": [2]}, r"'cafe\\u0301' and 'caf\\xe9' differ only in case or in how Unicode"),
+        ({"caf\u00e9": [1], "cafe\u0301": [2]}, r"'cafe\\u0301' and 'caf\\xe9' differ only in case or in their Unicode"),
         ({os.fsdecode(b"caf\xe9"): [1], "dog": [2]}, r"class name 'caf\\udce9' is not valid UTF-8"),
     ],
 )

@@ -56,7 +56,7 @@ def test_a_model_that_differs_from_pytorch_is_refused(images: np.ndarray) -> Non
     with pytest.raises(UserError, match=r"differs from PyTorch's by .*, more than 1e-05"):
         verify(make_classifier(make_networks(1, first_seed=1)), networks, images, right, params)
     wrong = ["0" if name != "0" else "1" for name in right[:2]] + right[2:]
-    with pytest.raises(UserError, match="2 of 5 test images get another prediction"):
+    with pytest.raises(UserError, match="the predictions for 2 of 5 test images differ from PyTorch's"):
         verify(classifier, networks, images, wrong, params)
     for unfit in (right[1:], ["unknown", *right[1:]]):
         with pytest.raises(UserError, match=r"does not fit the test images; run `dvc repro evaluate`"):

@@ -28,7 +28,7 @@ def test_the_page_shows_accuracy_parameters_and_charts() -> None:
 def test_of_many_classes_the_matrix_has_the_most_confused() -> None:
     page = report_page(make_report_results(200, [f"class {number}" for number in range(1000)]), (28, 28), [])
     assert page.count("<td>") < 50 * 50 + 500
-    sentence = r"shows 50 of the 1,000 classes, those confused most often, and leaves out\s1\d\d errors\."
+    sentence = r"shows the 50 classes, of 1,000, that are confused most often, and leaves out\s1\d\d errors\."
     assert re.search(sentence, page)
     assert "confused most often" not in make_page(40)
 

@@ -108,7 +108,7 @@ def test_characters_that_the_usual_font_lacks_are_drawn_with_another(capsys: pyt
     assert font_families(["cat", "é"]) == families[:1]
     assert capsys.readouterr().out == ""
     assert font_families(["\U0010fffd"]) == families[:1]  # for private use
-    assert "no font here has the characters \U0010fffd; they are drawn as boxes" in capsys.readouterr().out
+    assert "no installed font has the characters \U0010fffd; they are drawn as boxes" in capsys.readouterr().out
     with rc_context({"font.family": families}):
         draw(confusion_plot(make_errors(5, names), names))
     with pytest.raises(UserWarning, match="Glyph"):

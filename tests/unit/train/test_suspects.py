@@ -35,7 +35,7 @@ def test_the_scores_of_rejected_labels_decide_how_many_are_suspicious(monkeypatc
     labels = np.where(np.arange(10) < 5, 1 - PREDICTED, PREDICTED)  # five are rejected, five learned
     data = make_dataset(IMAGES, labels, ["cat", "dog"])
     scores = torch.tensor([0.71, 0.9, 0.69, 0.1, 0.1, 0.66, 0.65, 0.5, 0.1, 0.1])
-    monkeypatch.setattr("src.train.suspects.FEW", [])
+    monkeypatch.setattr("src.train.suspects.PRIOR_SCORES", [])
     suspects = find_suspects(data, data.images, split, Doubts(scores, NONE), [NETWORK])
     assert [row.index for row in suspects] == [1, 0, 2, 5]  # median 0.71: limits 0.605 and 0.6575
     scores[6] = 0.99  # a fifth of all are doubted and learned: the network knew too little
