@@ -20,7 +20,6 @@ ROOT = Path(__file__).parent.parent
 STAGES = ["download", "split", "train", "evaluate", "report", "export"]
 ENVIRONMENT = os.environ | {
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-    "OMP_NUM_THREADS": "1",  # two workers run the tests; more threads would wait for each other
     "SHELL": "/bin/sh",  # runs the stages; unlike Bash, dash stays between DVC and a stage
     "PYTHONUNBUFFERED": "",  # off, as usual: output that is still buffered at the end must be written, too
     "GIT_AUTHOR_NAME": "test",

@@ -34,8 +34,8 @@ def forking_commands() -> Path:
         server = stack.enter_context(
             subprocess.Popen(
                 [sys.executable, here / "server.py", str(listener.fileno())],
-                # PyTorch reads the first two when it is imported, here; a child would set them too late.
-                env=os.environ | {"OMP_NUM_THREADS": "1", "TORCH_CPP_LOG_LEVEL": "FATAL", "PYTHONUNBUFFERED": ""},
+                # Read here; a child would set them too late.
+                env=os.environ | {"TORCH_CPP_LOG_LEVEL": "FATAL", "PYTHONUNBUFFERED": ""},
                 pass_fds=[listener.fileno()],
                 start_new_session=True,  # an interrupt is for the tests
                 stdin=subprocess.PIPE,  # closed at the end, when the server ends, too
