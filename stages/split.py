@@ -19,7 +19,7 @@ def main() -> None:
     split.save(SPLIT)
     if len(data.validation):
         print(
-            "split: the validation images are those in the folder's own validation part; split.validation_fraction is"
+            "split: the validation images are those in the data's own validation folder; the parameters of split are"
             " ignored"
         )
     print(f"split: {len(split.train):,} training and {len(split.validation):,} validation images")

@@ -153,7 +153,7 @@ def make_result(
     rows = (f"{digest},{(labels or {}).get(index, '4')}\n" for index, digest in enumerate(test_set))
     inputs = {("evaluate", "data/download/test.npz"): f"{test_set}"}
     contents = "".join(["digest,label\n", *rows]).encode()
-    return Result(name, params or {}, [], metrics, by_index, contents, inputs, images_md5="")
+    return Result(name, params or {}, [], metrics, by_index, contents, inputs, images_md5="", split_md5="")
 
 
 def make_epochs(*validation_losses: float) -> list[EpochMetrics]:

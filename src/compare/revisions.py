@@ -3,7 +3,7 @@
 import json
 import math
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,6 +31,7 @@ METRICS = ("data/train/metrics.json", "data/evaluate/metrics.json")
 ERRORS = "data/evaluate/errors.csv"
 TEST_IMAGES = "data/evaluate/test_set.csv"
 IMAGES = "data/evaluate/errors.png"
+SPLIT = "data/split/indices.npz"
 ACCURACY = "test.accuracy"
 ERROR_COUNT = "test.errors"
 IMAGE_COUNT = "test.images"
@@ -45,7 +46,7 @@ class Result(NamedTuple):
 
     params: those that can change the metrics; a backbone's includes the MD5 of its file.
     changed_since: what has changed since the run: parameters in params.yaml, data and, if it was compared, code.
-    test_set: the contents of test_set.csv.
+    test_set: the contents of test_set.csv. split_md5: the hash of the split, whatever split.seed is.
     inputs: the hashes of the code and the images that can change the metrics, by stage and path.
     """
 
@@ -57,6 +58,7 @@ class Result(NamedTuple):
     test_set: bytes
     inputs: Mapping[tuple[str, str], str]
     images_md5: str
+    split_md5: str
 
     @property
     def accuracy(self) -> float:
@@ -113,7 +115,8 @@ def read_recorded(revision: str) -> Result:
             # A different file with the same name is a different value.
             recorded = next(iter(backbones.values()), "")
             params[BACKBONE] = f"{backbone}, MD5 {recorded[:7] or 'unknown'}"
-        return Result(revision, params, changed_since, metrics, errors, contents[TEST_IMAGES], inputs, outputs[IMAGES])
+        hashes = outputs[IMAGES], outputs[SPLIT]
+        return Result(revision, params, changed_since, metrics, errors, contents[TEST_IMAGES], inputs, *hashes)
     except YAMLError:
         message = f"the result of {revision} cannot be read: {LOCK} or {PARAMS} is not valid YAML, as during a merge"
         raise UserError(message) from None
@@ -173,17 +176,15 @@ def read_seeds(revision: str) -> list[Result]:
             result = read_recorded(name)
         except UserError:
             continue  # without a result, or from an earlier layout of the project
-        if without_seed(result) == without_seed(first) and not any(share_network(result, other) for other in found):
+        if setting_of(result) == setting_of(first) and not any(share_network(result, other) for other in found):
             found.append(result)
     return found
 
 
 def share_network(one: Result, other: Result) -> bool:
     """Return whether two results with equal parameters except the seeds, ensembles or not, share a network."""
-    if one.params.get(SPLIT_SEED) != other.params.get(SPLIT_SEED):
-        return False
     distance = abs(one.params.get(SEED, 0) - other.params.get(SEED, 0))
-    return bool(distance < one.params.get(MEMBERS, 1))
+    return bool(one.split_md5 == other.split_md5 and distance < one.params.get(MEMBERS, 1))
 
 
 def _check_metrics(metrics: dict[str, Any], listed: int) -> None:
@@ -201,9 +202,9 @@ def _check_metrics(metrics: dict[str, Any], listed: int) -> None:
         )
 
 
-def without_seed(result: Result) -> tuple[Any, ...]:
-    """Return what results must have in common to count as seeds of one setting."""
-    return {key: value for key, value in result.params.items() if key != SEED}, result.inputs
+def setting_of(result: Result, seeds: Collection[str] = (SEED,)) -> tuple[Any, ...]:
+    """Return what results must have in common to differ only in these seeds."""
+    return {key: value for key, value in result.params.items() if key not in seeds}, result.inputs
 
 
 def _check_hash(path: str, contents: bytes, recorded: str) -> None:

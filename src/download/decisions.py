@@ -2,6 +2,7 @@
 
 import csv
 import io
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -76,11 +77,11 @@ class Decisions:
         files: the paths of each image and its copies. Raise UserError if such a line names an unknown class, or two
         lines about one picture disagree.
         """
-        index_of = {name: index for index, name in enumerate(classes)}
+        index_of = {_normalise(name): index for index, name in enumerate(classes)}
         corrected, kept, decided = labels.copy(), np.ones(len(labels), bool), np.zeros(len(labels), bool)
         applied, used, unknown = [], set(), set()
         for row, (digest, names) in enumerate(zip(digests, files, strict=True)):
-            keys = {digest.hex(), *names, *map(show, names)}  # files.csv has names as show returns them
+            keys = {digest.hex(), *map(_normalise, (*names, *map(show, names)))}  # files.csv has what show returns
             found = [decision for key in sorted(keys) for decision in self.by_picture.get(key, ())]
             found = [decision for decision in found if (decision.part == "test") == in_test[row]]
             if not found:
@@ -97,12 +98,12 @@ class Decisions:
                 continue
             used |= {decision.line for decision in found}
             decided[row] = True
-            part = "test" if in_test[row] else "train"
-            applied.append(AppliedDecision(part, digest.hex(), classes[labels[row]], first.label))
-            if first.label == LEAVE_OUT:
-                kept[row] = False
-            else:
+            kept[row] = first.label != LEAVE_OUT
+            if kept[row]:
                 corrected[row] = index_of[first.label]
+            label = classes[corrected[row]] if kept[row] else LEAVE_OUT
+            part = "test" if in_test[row] else "train"
+            applied.append(AppliedDecision(part, digest.hex(), classes[labels[row]], label))
         if unknown:
             known = f"the classes are {', '.join(map(repr, classes))}; use {LEAVE_OUT} to leave a picture out"
             ordered = sorted(unknown, key=lambda decision: decision.line)
@@ -181,7 +182,13 @@ def _check_line(path: Path, line: int, values: dict[str, str], delimiter: str) -
         problem = f"has no label; write {LEAVE_OUT} to leave the picture out"
     if problem:
         raise UserError(f"{path}, line {line}: {problem}")
-    return Decision(line, values["file"] or values["digest"].lower(), values["part"], values["label"])
+    picture = _normalise(values["file"]) or values["digest"].lower()
+    return Decision(line, picture, values["part"], _normalise(values["label"]))
+
+
+def _normalise(name: str) -> str:
+    """Return a name in the form that most keyboards and programs give it; macOS writes file names in another."""
+    return unicodedata.normalize("NFC", name)
 
 
 NO_DECISIONS = Decisions((), Path("labels.csv"))

@@ -6,7 +6,7 @@ from src.network.params import Device
 
 class EvaluateParams(Section):
     batch_size: int = parameter(
-        250, "Images per forward pass; affects only memory and speed.", "images", ge=1, le=10**6
+        250, "Images per forward pass; affects only memory, speed and rounding.", "images", ge=1, le=10**6
     )
     device: Device = parameter("auto", "Device for evaluation; auto is CUDA when available, else the CPU.")
     shift: int = parameter(

@@ -12,9 +12,10 @@ from src.common.errors import UsageError, UserError
 from src.common.text import listing
 from src.compare.comparison import mean_margin, welch_p_values
 from src.compare.git import Experiment, list_experiments
-from src.compare.revisions import SEED, SPLIT_SEED, Result, read_recorded, share_network, without_seed
+from src.compare.revisions import SEED, SPLIT_SEED, Result, read_recorded, setting_of, share_network
 
 ALPHA = 0.05
+SEEDS = (SEED, SPLIT_SEED)
 ACCURACY = "validation.accuracy"
 
 
@@ -71,7 +72,7 @@ def read_sweep(patterns: Sequence[str]) -> Sweep:
             reason = "no validation accuracy, as after a refit"
         elif results and result.inputs != results[0].inputs:
             reason = "run with code or images that differ from the newest experiment's"
-        elif any(without_seed(result) == without_seed(other) and share_network(result, other) for other in results):
+        elif any(_repeats(result, other) for other in results):
             reason = "repeats the training of an experiment that is counted"
         else:
             results.append(result)
@@ -85,7 +86,7 @@ def read_sweep(patterns: Sequence[str]) -> Sweep:
 
 def compare_settings(results: Sequence[Result], left_out: list[str]) -> Sweep:
     """Group results by the parameters that vary, other than seeds, and compare every setting with the best."""
-    keys = sorted(set().union(*(result.params for result in results)) - {SEED, SPLIT_SEED})
+    keys = sorted(set().union(*(result.params for result in results)) - {*SEEDS})
     swept = [key for key in keys if len({_hashable(result.params.get(key)) for result in results}) > 1]
     groups: dict[Any, list[Result]] = {}
     for result in sorted(results, key=lambda result: (result.params.get(SPLIT_SEED, 0), result.params.get(SEED, 0))):
@@ -138,6 +139,10 @@ def _find(patterns: Sequence[str]) -> list[Experiment]:
         if not any(fnmatchcase(experiment.name, pattern) for experiment in experiments):
             raise UsageError(f"{pattern}: no experiment has this name; see `dvc exp list -A`")
     return [each for each in experiments if any(fnmatchcase(each.name, pattern) for pattern in patterns)]
+
+
+def _repeats(result: Result, other: Result) -> bool:
+    return setting_of(result, SEEDS) == setting_of(other, SEEDS) and share_network(result, other)
 
 
 def _without_evaluation(result: Result) -> Result:

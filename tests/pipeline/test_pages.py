@@ -278,7 +278,7 @@ def test_a_comparison_shows_the_fixed_and_broken_images(show: Callable[..., Page
         errors = {index: Error(index, "<b>4</b>", "9", 0.75, 2.0, "") for index in wrong}
         images = np.array(wrong, np.uint8)[:, None, None, None] * np.ones((1, 1, 5, 5), np.uint8)
         test_set = "digest,label\n" + "".join(f"{index},<b>4</b>\n" for index in range(100))
-        return Result(name, {}, [], {"test.images": 100.0}, errors, test_set.encode(), {}, ""), images
+        return Result(name, {}, [], {"test.images": 100.0}, errors, test_set.encode(), {}, "", ""), images
 
     (base, base_images), (other, other_images) = make_side("main", [3, 5, 7]), make_side("<i>mine</i>", [5, 90])
     page = show(comparison_page(compare(base, other, 0.05), base_images, other_images))

@@ -1,3 +1,4 @@
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -182,6 +183,15 @@ def test_files_are_named_as_in_the_folder_and_keep_their_side(tmp_path: Path, pa
     assert (changed.train.labels != plain.train.labels).sum() == 1
     assert len(changed.test.labels) == len(plain.test.labels) - 1
     assert str(paths["dog 1"]) not in [row.file for row in changed.files]
+
+
+def test_a_name_as_macos_writes_it_matches_the_same_name_typed(tmp_path: Path, path: Path) -> None:
+    photos, written, typed = tmp_path / "photos", "o\u0308l", "\u00f6l"
+    write_pictures(photos)
+    for part in ("train", "test"):
+        (photos / part / "cat").rename(photos / part / written)
+    changed = load(photos, path, f"{photos}/train/{typed}/3.png,,,dog,", f"{photos}/train/dog/4.png,,,{typed},")
+    assert [decision[2:] for decision in map(astuple, changed.applied)] == [("dog", written), (written, "dog")]
 
 
 def test_a_renamed_picture_is_found_by_its_digest(tmp_path: Path, path: Path) -> None:

@@ -22,6 +22,11 @@ def make_experiment(accuracy: float | None, test_set: Sequence[int] = range(2), 
     return make_result("name", set(), values, test_set)._replace(metrics=metrics)
 
 
+def with_split(result: Result, seed: int, md5: str) -> Result:
+    """The result with another split.seed, and this hash of the split."""
+    return result._replace(params=dict(result.params) | {"split.seed": seed}, split_md5=md5)
+
+
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return a function that reads a sweep of these experiments, newest first, named a, b and so on."""
@@ -135,6 +140,15 @@ def test_settings_are_combinations_and_both_seeds_are_seeds() -> None:
     labels = [label.get_text() for label in sweep_plot(sweep).axes[0].get_yticklabels()]
     assert labels[0] == "[[8], [16]] · 0.001"
     assert "| [[8], [16]] | 0.001 | 2 |" in sweep_markdown(sweep, {})
+
+
+def test_a_split_seed_counts_only_if_it_changes_the_split(read: Any) -> None:
+    same = [with_split(make_experiment(0.9, seed=seed), split, "same") for seed in (0, 1) for split in (0, 1)]
+    sweep = read(same)
+    assert [setting.accuracies for setting in sweep.settings] == [[0.9, 0.9]]
+    assert sweep.left_out == ["b, d: repeats the training of an experiment that is counted"]
+    different = [with_split(result, split, f"{split}") for result, split in zip(same, (0, 1, 0, 1), strict=True)]
+    assert len(read(different).settings[0].accuracies) == 4
 
 
 def test_what_cannot_be_counted_is_named_with_the_reason(read: Any) -> None:
