@@ -112,8 +112,8 @@ def read_recorded(revision: str) -> Result:
         )
         changed_since += _changed_data(revision, data | backbones)
         if (backbone := params.get(BACKBONE, NO_BACKBONE)) != NO_BACKBONE:
-            # A different file with the same name is a different value.
-            recorded = next(iter(backbones.values()), "")
+            # A different file with the same name is a different value. DVC records an absolute path as a relative one.
+            recorded = deps["train"].get(posixpath.normpath(backbone)) or next(iter(backbones.values()), "")
             params[BACKBONE] = f"{backbone}, MD5 {recorded[:7] or 'unknown'}"
         hashes = outputs[IMAGES], outputs[SPLIT]
         return Result(revision, params, changed_since, metrics, errors, contents[TEST_IMAGES], inputs, *hashes)
