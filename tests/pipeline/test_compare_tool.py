@@ -17,7 +17,7 @@ from src.compare.git import find_commit
 from tests.helpers import ROOT, commit, run
 from tools.compare import main
 
-MODEL = "data/train/model.safetensors"
+MODEL, SPLIT = "data/train/model.safetensors", "data/split/indices.npz"
 EVALUATED = [f"data/evaluate/{name}" for name in ("metrics.json", "errors.csv", "errors.png", "test_set.csv")]
 METRICS, ERRORS, IMAGES, TEST_SET = EVALUATED
 Compare = Callable[..., tuple[int, str]]
@@ -56,12 +56,13 @@ def write_result(
     stages = {
         "download": make_stage(["src/download"]),
         "split": make_stage(["src/split", "data/download/train.npz"]),
-        "train": make_stage(["src/train", "data/download/train.npz"], train=train),
+        "train": make_stage(["src/train", "data/download/train.npz", SPLIT], train=train),
         "evaluate": make_stage(["src/evaluate", "data/download/test.npz", MODEL]),
         "report": make_stage(["src/report"], report=report, train=other_run),
         "export": make_stage(["src/export"], train=other_run),
     }
-    stages["train"]["outs"] = [{"path": MODEL, "md5": "a"}]
+    for stage, output in (("split", SPLIT), ("train", MODEL)):
+        stages[stage]["outs"] = [{"path": output, "md5": "a"}]
     YAML().dump({"schema": "2.0", "stages": stages}, project / "dvc.lock")
     YAML().dump({"train": train, "report": report}, project / "params.yaml")
     record_hashes(project)
