@@ -1,6 +1,6 @@
 """Let the server run a command, and end as it does: python -IS client.py SOCKET PROGRAM ARGUMENT..."""
 
-import json
+import marshal  # unlike JSON, it needs no other modules
 import os
 import signal
 import socket
@@ -15,7 +15,7 @@ signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])  # unt
 connection = socket.socket(socket.AF_UNIX)
 connection.connect(path)
 socket.send_fds(connection, [b" "], [0, 1, 2, os.open(".", os.O_RDONLY)])
-connection.sendall(json.dumps([command, dict(os.environ)]).encode() + b"\n")
+connection.sendall(marshal.dumps([command, dict(os.environ)]))
 answer = connection.makefile()
 child = int(answer.readline())
 with open(f"{path}.{os.getpid()}", "w") as file:  # noqa: PTH123  # pathlib takes longer to import

@@ -3,7 +3,7 @@
 import atexit
 import gc
 import importlib
-import json
+import marshal
 import os
 import pkgutil
 import runpy
@@ -13,8 +13,9 @@ import socket
 import sys
 import threading
 import traceback
+from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import colorama  # type: ignore[import-untyped]
 import dvc.repo
@@ -32,51 +33,49 @@ LIBRARIES = [
 ]
 
 
-def serve(listener: socket.socket) -> socket.socket:
-    """Fork for every connection until standard input is closed; return the connection in the new process."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the new processes
+def serve(listener: socket.socket) -> list[str]:
+    """Fork for every command until standard input is closed; return the command in the new process.
+
+    Send a client its process's number and, when that has ended, its status; kill the process if the client ends before.
+    """
+    running: dict[int, tuple[int, socket.socket]] = {}  # processes and their clients, by a file that tells of the end
     while True:
-        if 0 in select.select([listener.fileno(), 0], [], [])[0]:
+        watched: list[Any] = [0, listener, *running, *(client for _, client in running.values())]
+        ready, _, _ = select.select(watched, [], [])
+        if 0 in ready:
+            for process, _ in running.values():
+                os.kill(process, signal.SIGKILL)
             sys.exit()
-        connection, _ = listener.accept()
-        if not os.fork():
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            listener.close()
-            return connection
-        connection.close()
-
-
-def fork_for_command(connection: socket.socket) -> list[str]:
-    """Receive a command and fork; return it in the child. The parent reports how the child ended, and exits."""
-    _, files, _, _ = socket.recv_fds(connection, 1, 4)
-    command, environment = json.loads(connection.makefile().readline())
-    child = os.fork()
-    if not child:
-        connection.close()
-        os.setpgrp()  # a test may kill its group
-        os.fchdir(files[3])
-        for number in range(3):
-            os.dup2(files[number], number)
-    for file in files:
-        os.close(file)
-    if child:
-        report(child, connection)
-    os.environ.clear()
-    os.environ.update(environment)
-    return command  # type: ignore[no-any-return]
-
-
-def report(child: int, connection: socket.socket) -> NoReturn:
-    """Send the child's number and, when it has ended, its status; kill it if the client ends before."""
-    try:
-        connection.sendall(b"%d\n" % child)
-        ended = os.pidfd_open(child)
-        if ended not in select.select([connection.fileno(), ended], [], [])[0]:
-            os.kill(child, signal.SIGKILL)
-        _, status = os.waitpid(child, 0)
-        connection.sendall(b"%d\n" % status)
-    finally:
-        os._exit(0)
+        for ended, (process, client) in [*running.items()]:
+            if ended in ready:
+                _, status = os.waitpid(process, 0)
+                with suppress(ConnectionError):
+                    client.sendall(b"%d\n" % status)
+                del running[ended]
+                os.close(ended)
+                client.close()
+            elif client in ready:
+                os.kill(process, signal.SIGKILL)
+        if listener in ready:
+            client, _ = listener.accept()
+            with suppress(ConnectionError, EOFError, ValueError):  # if the client has ended
+                _, files, _, _ = socket.recv_fds(client, 1, 4)
+                command: list[str]
+                command, environment = marshal.load(client.makefile("rb"))
+                process = os.fork()
+                if not process:
+                    os.setpgrp()  # a test may kill its group
+                    os.fchdir(files[3])
+                    for number in range(3):
+                        os.dup2(files[number], number)
+                    os.closerange(3, 2**16)  # among them those of other commands
+                    os.environ.clear()
+                    os.environ.update(environment)
+                    return command
+                for file in files:
+                    os.close(file)
+                running[os.pidfd_open(process)] = process, client
+                client.sendall(b"%d\n" % process)
 
 
 def execute(program: str, *arguments: str) -> None:
@@ -104,7 +103,7 @@ def main() -> NoReturn:
     )
     colorama.deinit()  # DVC had replaced the standard streams
     gc.freeze()  # otherwise a collection would copy all the memory that the children share
-    command = fork_for_command(serve(socket.socket(fileno=int(sys.argv[1]))))
+    command = serve(socket.socket(fileno=int(sys.argv[1])))
     for seed_randomly in (numpy.random.seed, torch.seed):
         seed_randomly()
     code: object = 0
