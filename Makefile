@@ -34,7 +34,7 @@ quick: .venv/installed-dev ## run the linter, the type checker and the unit test
 	@$(MAKE) --no-print-directory --jobs=2 check unit
 
 unit: .venv/installed-dev
-	$(BIN)/pytest --quiet --dist=worksteal tests/unit # these modules set up little
+	$(BIN)/pytest --quiet --dist=worksteal tests/unit # the fixtures of these modules are cheap
 
 check: .venv/installed-dev ## run the linter and the type checker
 	$(BIN)/ruff check --quiet
@@ -66,7 +66,7 @@ summary: .venv/installed ## print the comparison, the plots and DVC's diffs as M
 	@$(BIN)/dvc params diff --md "$$BASE"
 	@$(BIN)/dvc metrics diff --md "$$BASE"
 
-gate: .venv/installed ## fail if the workspace's accuracy is too low, or worse than a revision's: MIN_ACCURACY=0.99 BASE=main
+gate: .venv/installed ## fail if the workspace's accuracy is too low, or significantly worse than a revision's: MIN_ACCURACY=0.99 BASE=main
 	@$(BIN)/python -m tools.compare "$$BASE" --gate --min-accuracy $(MIN_ACCURACY)
 
 demo: .venv/installed-demo ## serve a page for trying out the exported model; run `make repro` first

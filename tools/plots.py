@@ -42,7 +42,7 @@ def confusion_markdown(errors: Sequence[Error]) -> str:
     ]
     lines = markdown_table(("actual \\ predicted", *columns), rows, "No errors.")
     if rest := len(errors) - len(shown):
-        lines += [f"Only the classes confused most often are shown, without {count('other error', rest)}.", ""]
+        lines += [f"Only the classes confused most often are shown; {count('other error', rest)} left out.", ""]
     return "\n".join(lines)
 
 

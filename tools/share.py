@@ -9,6 +9,7 @@ from dvc.repo import Repo
 
 from src.common.cli import run_cli
 from src.common.errors import UserError
+from src.common.text import count
 from tools import make_parser
 
 
@@ -31,8 +32,9 @@ def main() -> None:
         raise UserError(str(error)) from None
     failed = sum(len(result.failed) for result in pushed) + sum(record not in records for _, record in runs)
     if failed:
-        raise UserError(f"{failed} files could not be pushed; the lines above say why")
-    print(f"share: pushed {tracked + sum(len(result.transferred) for result in pushed)} files of {len(runs)} runs")
+        raise UserError(f"{count('file', failed)} could not be pushed; the lines above say why")
+    files = tracked + sum(len(result.transferred) for result in pushed)
+    print(f"share: pushed {count('file', files)} of {count('run', len(runs))}")
 
 
 if __name__ == "__main__":

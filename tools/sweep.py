@@ -1,4 +1,4 @@
-"""Report which setting of a sweep has the highest mean validation accuracy, and whether it is more than noise.
+"""Report which setting of a sweep has the highest mean validation accuracy, and whether its lead is more than noise.
 
 PATTERN selects experiments by name, for example 'grid-*'. Experiments that differ only in train.seed, split.seed and
 the section evaluate are results of one setting. Nothing is run: DVC runs the experiments.

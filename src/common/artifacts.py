@@ -40,9 +40,9 @@ class AppliedDecision:
 class EpochMetrics:
     """A row of history.csv. Losses are means over images, and learning_rate is that of the epoch's last step.
 
-    images: the number of images trained on. train_loss counts the last loss of every training image, which is from an
-    earlier epoch if the image was left out. The validation columns are NaN in a refit, which has no validation images;
-    they are measured after the logits are divided by the temperature.
+    images: the number of images trained on. train_loss is the mean over the last loss of every training image, which is
+    from an earlier epoch if the image was left out. The validation columns are NaN in a refit, which has no validation
+    images; they are measured after the logits are divided by the temperature.
     """
 
     epoch: int

@@ -1,4 +1,4 @@
-"""Labelled images, and the split of the training set: what the stages pass to each other, and its files."""
+"""Labelled images, and the split of the training set: what the stages pass to each other, and the files of both."""
 
 from pathlib import Path
 from typing import Literal, NamedTuple

@@ -25,7 +25,7 @@ class Comparison(NamedTuple):
     fixed: indices in base's test set. broken, errors_in_both: indices in other's.
     images: the number of compared images. detectable: the smallest net change, in images, likely to be detected.
     added, removed: the numbers of images that only other or only base has. relabelled: of the common images.
-    renamed: for a class that only base has, the class that nearly all of its images have in other.
+    renamed: for a class that only base has, the class that at least four in five of its images have in other.
     dropped: the classes of base without a counterpart in other.
     new: the number of common images, not compared, whose class in other is unknown to base.
     """
@@ -148,7 +148,7 @@ def compare(base: Result, other: Result, alpha: float) -> Comparison:
 
 
 def find_renamed(labels: Sequence[tuple[str, str]], classes: Collection[str]) -> dict[str, str]:
-    """Map each class that only the first test set has to the class that nearly all its images have in the second.
+    """Map each class that only the first test set has to the one that at least four in five of its images have instead.
 
     labels: the labels of every common image in both test sets; classes: those of the second.
     """

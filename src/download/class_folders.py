@@ -140,7 +140,7 @@ def _reject(entry: os.DirEntry[str], folder: Path) -> str | None:
     if entry.is_symlink():
         try:
             target = Path(entry.path).resolve(strict=True)
-        except (OSError, RuntimeError):  # Python before 3.13 raises RuntimeError for a circle
+        except (OSError, RuntimeError):  # Python before 3.13 raises RuntimeError for a circular link
             return "a broken or circular link"
         if not target.is_relative_to(folder.resolve()):
             return f"a link to a file outside {folder}"

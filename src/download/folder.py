@@ -36,11 +36,11 @@ CHUNK = 64  # pictures that a worker process decodes at a time, at most
 def load_folder(params: DownloadParams, decisions: Decisions = NO_DECISIONS) -> Downloaded:
     """Decode all pictures in download.folder; the folder itself is never changed.
 
-    A picture that occurs more than once is used once: for testing if a copy is there, or else for validation.
-    Decisions change labels, but move no picture to another part. Raise UserError if the folder is not laid out as
-    list_class_folders expects, the images do not fit in memory, a file is not a picture (unless
-    params.skip_unreadable), one picture has two labels, a class is left without training or test pictures, or none
-    of the pictures for validation can be used.
+    A picture that occurs more than once is used once: for testing if a copy is in the test folder, or else for
+    validation if one is in the validation folder. Decisions change labels, but move no picture to another part. Raise
+    UserError if the folder is not laid out as list_class_folders expects, the images do not fit in memory, a file is
+    not a picture (unless params.skip_unreadable), one picture has two labels, a class is left without training or test
+    pictures, or none of the pictures for validation can be used.
     """
     folder = Path(params.folder)
     found = list_class_folders(folder)
@@ -98,7 +98,7 @@ def _check_memory(pictures: int, shape: tuple[int, int, int]) -> None:
     if needed > available:
         size = "x".join(map(str, shape))
         raise UserError(
-            f"{pictures:,} images of {size} pixels need {needed / 2**30:,.1f} GiB of memory, and"
+            f"{pictures:,} images of shape {size} need {needed / 2**30:,.1f} GiB of memory, and"
             f" {available / 2**30:,.1f} GiB are available; reduce download.image_size, or use fewer pictures"
         )
 
@@ -260,7 +260,7 @@ def _check_validation(classes: Sequence[str], folder: str, labels: np.ndarray) -
 
 
 def _find_copies(files: Sequence[PictureFile], digests: Sequence[bytes]) -> dict[int, list[int]]:
-    """Map the row that is used of every picture to the rows of all its copies; prefer test/, then val/.
+    """Map the row that is used for each picture to the rows of all its copies; prefer test/, then val/.
 
     Leave out unreadable files, whose digest is empty.
     """

@@ -77,7 +77,7 @@ def _turn_upright(images: np.ndarray, path: Path) -> np.ndarray:
     """Transpose the images (N, C, H, W) of EMNIST's own files, which hold them on their side and mirrored."""
     if not path.name.casefold().startswith("emnist-"):
         return images
-    print(f"download: {path} is a file of EMNIST, whose images are transposed; they are turned upright")
+    print(f"download: {path} is one of EMNIST's files, which hold transposed images; they are turned upright")
     return np.ascontiguousarray(images.swapaxes(2, 3))
 
 
@@ -102,8 +102,8 @@ def _find_file(folder: Path, name: str) -> Path:
     if not paths:
         needed = ", ".join(FILES.values())
         raise UserError(
-            f"neither {FILES[name]} nor {FILES[name]}.gz is in download.folder = {folder}; needed, each plain or as"
-            f" .gz, are {needed}, and optionally {CLASSES} with one class name per line"
+            f"neither {FILES[name]} nor {FILES[name]}.gz is in download.folder = {folder}; the folder needs"
+            f" {needed}, each plain or as .gz; {CLASSES}, with one class name per line, is optional"
         )
     if len(paths) > 1:
         raise UserError(f"{folder} has {' and '.join(path.name for path in paths)}; keep only one of them")

@@ -49,7 +49,7 @@ class DownloadParams(Section):
     channels: Auto | Literal[1, 3] = parameter(
         "auto",
         "Channels of the images made from a folder's pictures: 1 is grey, 3 is RGB; auto is RGB if more than 1% of the"
-        " pictures have colour. With fit: character, auto means grey, and for image_size 28 pixels.",
+        " pictures have colour. With fit: character, auto means grey here, and 28 pixels for image_size.",
     )
     fit: InputFit = parameter(
         "crop",

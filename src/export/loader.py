@@ -44,7 +44,7 @@ picture = ImageOps.pad(picture, size, color=tuple(np.median(border, 0).round().a
 """,
     ),
     "stretch": Loader(
-        "A picture is scaled to the size of the image, along each axis by itself.",
+        "A picture is scaled to the size of the image, each axis independently.",
         """\
 picture = picture.resize(size)
 """,

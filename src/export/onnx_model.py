@@ -1,6 +1,7 @@
 """Convert trained networks to one ONNX model that needs neither this project nor PyTorch, and compare the two.
 
-The graph is built layer by layer rather than with torch.onnx, which needs another package, onnxscript.
+The graph is built layer by layer rather than with torch.onnx, whose exporter needs another package, onnxscript; only
+the deprecated exporter does not.
 """
 
 from collections.abc import Sequence
@@ -40,7 +41,7 @@ def to_onnx(networks: Sequence[ConvNet], description: Description, extractor: on
         opset, ir_version = extractor.opset_import[0].version, max(IR_VERSION, extractor.ir_version)
     else:
         scaled = graph.add("Div", graph.add("Cast", INPUT, to=TensorProto.FLOAT), graph.constant(np.float32(255)))
-    # A single network without shifts needs none of the operators that other programs than ONNX Runtime may lack.
+    # A single network without shifts needs none of the operators that programs other than ONNX Runtime may lack.
     if description.shift or len(networks) > 1:
         graph.average_views(networks, scaled, description)
     else:
@@ -70,7 +71,8 @@ def verify(
 
     images: uint8 (N, C, H, W), all test images; predicted: the N class names predicted by the evaluate stage; features:
     those of the images, if the networks take them. The probabilities of the first 500 images are computed with PyTorch
-    as well. Raise UserError if one differs by more than TOLERANCE, or another class is predicted for any image.
+    as well. Raise UserError if one differs by more than TOLERANCE, or if another class is more probable than the
+    predicted one by more than that.
     """
     probabilities = classifier.predict(images)
     sample = (images if features is None else features)[:SAMPLE]

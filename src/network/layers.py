@@ -1,4 +1,4 @@
-"""Layers that PyTorch lacks, or has only slower or without a deterministic gradient."""
+"""Layers that PyTorch lacks, or whose own version is slower or has no deterministic gradient."""
 
 import math
 from typing import Any

@@ -45,7 +45,7 @@ class ModelParams(Section):
     )
     dropout: float = parameter(
         0.25,
-        "Dropout probability at the end of every block, or of a backbone's features; 0 for no dropout.",
+        "Dropout probability at the end of every block, or for the features of a backbone; 0 for no dropout.",
         ge=0,
         lt=1,
     )

@@ -42,7 +42,7 @@ SHADOW_EDGE = 10  # pixels: how far a shadow's edge is measured on both sides of
 MIN_SHADOW_EDGE = 0.2  # the length of the edge
 FITS = 3  # rounds of fitting a line to the edge; each drops points far from the line, such as crossing ink
 MIN_STRAIGHT = 0.97  # fraction of the pixels that are on the correct side of the line
-MIN_LIFTED = 0.8  # of the darkest border to the brightest, once the shadow is lifted; a desk is darker
+MIN_LIFTED = 0.8  # ratio of the darkest border to the brightest, once the shadow is lifted; a desk is darker
 MIN_EDGE = 0.015  # change of brightness per pixel; less is uniform
 MIN_EDGE_ON_FOLDS = 0.06  # folds divide a sheet, and so do hard shadows
 MIN_SHEET = 0.04  # fraction of the picture's area
@@ -66,7 +66,7 @@ MIN_HOLE, MIN_CONVEX = 0.25, 0.9
 MAX_UNDERLINE, MIN_UNDERLINED = 0.2, 0.5  # fractions of a line's length: its height, and that of a character above it
 MAX_CIRCLE = 1.25  # ratio of the sides of a circle around a character; a 0 is longer
 MIN_ENCLOSED = 0.3  # fraction of a circle's height: the height of a character in it
-MIN_GAP = 0.1  # between two characters above each other, as a fraction of their height
+MIN_GAP = 0.1  # between two characters, one above the other, as a fraction of their height
 NOTHING = "no ink stands out from the paper; the picture must show one character, darker or lighter than the rest"
 FRAMES = "only frames, sheets or blots stand out from the paper; the picture must show one character"
 
@@ -347,7 +347,7 @@ def is_annotation(place: int, masks: Sequence[np.ndarray], boxes: np.ndarray) ->
 
 
 def are_several(boxes: np.ndarray) -> bool:
-    """Return whether large components stand side by side or above each other. boxes: (N, axis, start and stop)."""
+    """Return whether large components stand side by side or one above the other. boxes: (N, axis, start and stop)."""
     (top, left), (bottom, right) = boxes[:, :, 0].min(0), boxes[:, :, 1].max(0)
     height, width = bottom - top, right - left
     heights, widths = np.ptp(boxes, axis=2).T

@@ -13,7 +13,7 @@ from src.common.artifacts import RELIABLE_ACCURACY, Error, Suspect
 from src.common.metrics import Recall, most_confused, recall_per_class, wilson_interval
 from src.common.params import flatten
 from src.common.sprites import count_rows, make_sprite_sheet, split_sprite_sheet
-from src.common.text import dataset_name
+from src.common.text import count, dataset_name
 from src.report.html import HERE, encode, render, sprite_position, sprite_size
 from src.report.params import ReportParams
 from src.report.plots import (
@@ -43,7 +43,8 @@ def build_report(results: Results, params: ReportParams) -> dict[str, bytes]:
     results.check()
     images = split_sprite_sheet(results.error_images, len(results.errors))
     validated = not math.isnan(results.history[-1].validation_loss)
-    curves = f"{'Losses and validation accuracy' if validated else 'Training loss'} over {len(results.history)} epochs"
+    drawn = "Losses and validation accuracy" if validated else "Training loss"
+    curves = f"{drawn} over {count('epoch', len(results.history))}"
     mean = f", mean of {results.members} networks" if results.members > 1 else ""
     charts = {
         "curves.png": (curves_plot(results.history, results.members), curves + mean),
@@ -66,7 +67,7 @@ def build_report(results: Results, params: ReportParams) -> dict[str, bytes]:
 
 def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[Chart]) -> str:
     """Render the page; image_size: height and width of an image in pixels."""
-    metrics, count = results.metrics, len(results.errors)
+    metrics = results.metrics
     errors = _describe(results, "test", results.errors)
     decided = {(decision.digest, decision.label) for decision in results.decisions}
     suspects = [suspect for suspect in results.suspects if (suspect.digest, suspect.label) not in decided]
@@ -108,7 +109,7 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
         confused_count=len(confused),
         shown_count=len(shown),
         sheet=encode(results.error_images),
-        tile=sprite_size(count, *image_size),
+        tile=sprite_size(len(errors), *image_size),
         charts=charts,
         augmented=encode(results.augmented) if _is_augmented(results.params) else None,
         recall=[{**row._asdict(), "bar": _bar(row), "others": others[row.name]} for row in recall],
@@ -135,8 +136,8 @@ def _worst_class(errors: Sequence[Error], recall: Sequence[Recall]) -> dict[str,
         return None
     worst = min((row for row in recall if row.images), key=lambda row: row.high)
     predicted = Counter(error.predicted for error in errors if error.actual == worst.name)
-    (confused, count), *_ = predicted.most_common(1)
-    return {**worst._asdict(), "errors": predicted.total(), "confused": confused, "count": count}
+    (confused, times), *_ = predicted.most_common(1)
+    return {**worst._asdict(), "errors": predicted.total(), "confused": confused, "count": times}
 
 
 def _describe(results: Results, part: str, rows: Sequence[Error | Suspect]) -> list[dict[str, Any]]:

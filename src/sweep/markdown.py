@@ -16,7 +16,7 @@ def sweep_markdown(sweep: Sweep, unfinished: dict[str, int]) -> str:
     lines = [
         f"## Highest mean validation accuracy: {named or 'the only setting'}",
         "",
-        f"{_verdict(sweep)} ({experiments} experiments)",
+        f"{_verdict(sweep)} ({count('experiment', experiments)})",
         "",
         *markdown_table(
             (*sweep.swept, "seeds", "mean validation accuracy", f"{1 - ALPHA:.0%} interval", "difference", "p-value"),

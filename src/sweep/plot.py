@@ -14,7 +14,7 @@ MAX_LABEL = 40  # characters per line
 def sweep_plot(sweep: Sweep) -> Figure:
     """Draw validation accuracy against the swept parameters, one row per setting, in the order of their values.
 
-    The seeds are drawn below the mean and below each other, so that equal accuracies stay visible.
+    The seeds are drawn below the mean, one below the other, so that equal accuracies stay visible.
     """
     settings = sorted(sweep.settings, key=sort_key)
     labels = [textwrap.fill(" · ".join(map(str, setting.values)), MAX_LABEL) for setting in settings]

@@ -110,7 +110,7 @@ def draw_order(losses: Tensor, wrong: Tensor, skip_easy: float, batch_size: int)
 
 
 def _check_finite(losses: list[Tensor], rates: list[float], name: str, checked: int) -> None:
-    """Raise UserError if a loss is not finite; losses: of every step, (N,); checked: how many already are."""
+    """Raise UserError if a loss is not finite; losses: of every step, (N,); checked: how many have been checked."""
     recent = losses[checked:]
     if recent and not torch.cat(recent).isfinite().all():
         step = next(step for step in range(checked, len(losses)) if not losses[step].isfinite().all())

@@ -67,9 +67,9 @@ class TrainParams(Section):
     weight_decay: float = parameter(0.0, "Weight decay of AdamW; with 0, AdamW is identical to Adam.", ge=0, lt=1)
     shards: int = parameter(
         1,
-        "Number of shards into which every batch is cut, and the largest number of processes that can share the work."
-        " Each shard has its own random numbers and BatchNorm statistics, so this changes the results; the number of"
-        " processes does not.",
+        "Number of shards into which every batch is cut, and the largest number of processes that can train one network"
+        " together. Each shard has its own random numbers and BatchNorm statistics, so this changes the results; the"
+        " number of processes does not.",
         ge=1,
         le=1024,
     )

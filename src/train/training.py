@@ -11,6 +11,7 @@ from torch import Tensor
 
 from src.common.artifacts import EpochMetrics
 from src.common.errors import UserError
+from src.common.text import count
 from src.network.convnet import ConvNet
 from src.train.augmentation import augment
 from src.train.checkpoint import Checkpoint
@@ -22,7 +23,7 @@ from src.train.processes import ALONE, Group
 from src.train.validation import apply_temperature, recompute_statistics, validate
 
 ADVICE = "more pictures, more augmentation or pretrained features can help, see docs/own-images.md"
-SOLVED = 0.99  # validation accuracy, from which no advice is needed
+SOLVED = 0.99  # validation accuracy at or above which no advice is needed
 DECISIVE = range(3, 11)  # epochs in which the network tells the classes apart, but has not yet memorised wrong labels
 BACKBONE_ADVICE = "more pictures, a lower train.learning_rate or more model.dropout can help"
 
@@ -98,7 +99,7 @@ def train(
         on_epoch(history)
         _print_epoch(epoch, plan.epochs)
     if len(history) < plan.epochs:
-        print(f"train: stopped early: no lower validation loss for {plan.patience} epochs")
+        print(f"train: stopped early: no lower validation loss for {count('epoch', plan.patience)}")
     if is_overfitting(history):
         since, advice = best_epoch(history).epoch, BACKBONE_ADVICE if network.architecture.backbone else ADVICE
         print(f"train: the validation loss has not fallen since epoch {since}, but the training loss has; {advice}")

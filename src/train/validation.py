@@ -41,7 +41,7 @@ class Validation(NamedTuple):
     """The mean loss over images, weighted as in training, the accuracy, the temperature, and every image's loss (V,).
 
     The temperature calibrates the network. The losses are those of the network with this temperature; those of the
-    single images are not weighted.
+    individual images are not weighted.
     """
 
     loss: float

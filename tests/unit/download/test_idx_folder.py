@@ -47,7 +47,7 @@ def test_emnist_is_turned_upright(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert np.array_equal(load(tmp_path / "plain").train.images, expected.train.images)
     assert "EMNIST" not in capsys.readouterr().out
     found = load(tmp_path / "emnist")
-    assert "a file of EMNIST, whose images are transposed" in capsys.readouterr().out
+    assert "one of EMNIST's files, which hold transposed images" in capsys.readouterr().out
     for one, two in zip(expected[:2], found[:2], strict=True):
         assert np.array_equal(one.images.swapaxes(2, 3), two.images)
         assert np.array_equal(one.labels, two.labels)

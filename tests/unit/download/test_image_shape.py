@@ -50,7 +50,7 @@ def test_the_choice_is_explained(tmp_path: Path, capsys: pytest.CaptureFixture[s
 def test_only_a_sample_is_looked_at(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (path,) = write_pictures(tmp_path, 1, (30, 30))
     choose([path] * (3 * SAMPLE))
-    assert f"of {SAMPLE} pictures" in capsys.readouterr().out
+    assert f"in grey: of a sample of {SAMPLE} pictures, 0 have colour" in capsys.readouterr().out
 
 
 def test_given_values_and_characters_need_no_look_at_the_pictures(tmp_path: Path) -> None:
