@@ -240,7 +240,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--kinds", nargs="+", choices=["uniform", "pairs"], default=["uniform", "pairs"])
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=["default", "four whole epochs"])
     parser.add_argument("--seeds", type=int, default=3, help="number of seeds (default: 3)")
-    parser.add_argument("--write-folder", type=Path, metavar="FOLDER", help="only write digits, 5% with a wrong label")
+    parser.add_argument("--write-folder", type=Path, metavar="FOLDER", help="only write digits, 5%% with a wrong label")
     parser.add_argument("--doubted", action="store_true", help="only rank 15 test images of MNIST, after `dvc repro`")
     arguments = parser.parse_args()
     if CLEANLAB in arguments.ways and arguments.backbone != NO_BACKBONE:

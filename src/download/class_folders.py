@@ -143,7 +143,7 @@ def _reject(entry: os.DirEntry[str], folder: Path) -> str | None:
         except (OSError, RuntimeError):  # Python before 3.13 raises RuntimeError for a circular link
             return "a broken or circular link"
         if not target.is_relative_to(folder.resolve()):
-            return f"a link to a file outside {folder}"
+            return f"a link to something outside {folder}"
     if entry.is_dir():
         return FOLDER
     return None if entry.is_file() else "not a regular file"

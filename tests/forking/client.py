@@ -23,7 +23,7 @@ with open(f"{path}.{os.getpid()}", "w") as file:  # noqa: PTH123  # pathlib take
 signal.signal(signal.SIGINT, lambda number, _: os.kill(child, number))
 signal.signal(signal.SIGTERM, lambda number, _: os.kill(child, number))
 signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT, signal.SIGTERM])
-status = int(answer.readline())
+status = int(answer.readline() or sys.exit(1))  # if the server has ended
 os.unlink(f"{path}.{os.getpid()}")  # noqa: PTH108
 if os.WIFSIGNALED(status):
     signal.signal(signal.SIGINT, signal.SIG_DFL)

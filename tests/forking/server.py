@@ -58,24 +58,41 @@ def serve(listener: socket.socket) -> list[str]:
                 os.kill(process, signal.SIGKILL)
         if listener in ready:
             client, _ = listener.accept()
-            with suppress(ConnectionError, EOFError, ValueError):  # if the client has ended
-                _, files, _, _ = socket.recv_fds(client, 1, 4)
-                command: list[str]
-                command, environment = marshal.load(client.makefile("rb"))
-                process = os.fork()
-                if not process:
-                    os.setpgrp()  # a test may kill its group
-                    os.fchdir(files[3])
-                    for number in range(3):
-                        os.dup2(files[number], number)
-                    os.closerange(3, 2**16)  # among them those of other commands
-                    os.environ.clear()
-                    os.environ.update(environment)
-                    return command
-                for file in files:
-                    os.close(file)
-                running[os.pidfd_open(process)] = process, client
+            received = receive(client)
+            if not received:
+                client.close()
+                continue
+            command, environment, files = received
+            process = os.fork()
+            if not process:
+                os.setpgrp()  # a test may kill its group
+                os.fchdir(files[3])
+                for number in range(3):
+                    os.dup2(files[number], number)
+                os.closerange(3, 2**16)  # among them those of other commands
+                os.environ.clear()
+                os.environ.update(environment)
+                return command
+            for file in files:
+                os.close(file)
+            running[os.pidfd_open(process)] = process, client
+            with suppress(ConnectionError):
                 client.sendall(b"%d\n" % process)
+
+
+def receive(client: socket.socket) -> tuple[list[str], dict[str, str], list[int]] | None:
+    """Receive a command with its environment and files; return None if the client ends, or stops, before that."""
+    client.settimeout(10)
+    files: list[int] = []
+    try:
+        _, files, _, _ = socket.recv_fds(client, 1, 4)
+        command, environment = marshal.load(client.makefile("rb"))
+    except (OSError, EOFError, ValueError):  # a time-out is an OSError
+        for file in files:
+            os.close(file)
+        return None
+    client.settimeout(None)
+    return command, environment, files
 
 
 def execute(program: str, *arguments: str) -> None:

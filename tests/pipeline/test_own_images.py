@@ -37,7 +37,7 @@ folder.load_folder(DownloadParams.model_validate(default_values()["download"] | 
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project trained on a folder that DVC tracks, as in docs/own-images.md."""
+    """A project trained on a folder that DVC tracks."""
     project = make_project(tmp_path_factory.mktemp("own"), SMALL)
     write_folder(project / "photos")
     run("dvc", "add", "photos", cwd=project)

@@ -105,15 +105,14 @@ def queue(project: Path, tmp_path: Path) -> Iterator[Queue]:
 
 def test_the_documented_commands_on_a_queue_that_is_killed(queue: Queue) -> None:
     project = queue.project
-    first = ("-S", "model.dropout=0", "-S", "train.seed=0,1")  # which replace the grid, to save time
-    assert "Queued experiment 'grid-2'" in queue.execute(GRID.format("grid"), *first)
-    run("dvc", "queue", "remove", "grid-2", cwd=project)
+    assert "Queued experiment 'grid-9'" in queue.execute(GRID.format("grid"))
+    run("dvc", "queue", "remove", *(f"grid-{number}" for number in range(2, 10)), cwd=project)  # to save time
     queue.start_and_block()
     assert "epoch 1/2" in queue.execute("dvc queue logs grid-1")
     queue.kill_worker()
     assert queue.states() == {"grid-1": "Running"}  # as far as DVC knows
     queue.execute("dvc queue kill grid-1")
-    queue.execute(GRID.format("retry"), *first)
+    queue.execute(GRID.format("retry"), "-S", "model.dropout=0", "-S", "train.seed=0,1")  # which replace the grid
     run("dvc", "queue", "remove", "retry-2", cwd=project)
     queue.start()
     assert queue.wait("retry-1") == {"grid-1": "Failed", "retry-1": "Success"}

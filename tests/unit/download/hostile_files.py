@@ -221,7 +221,7 @@ def write_useless(folder: Path, outside: Path) -> dict[str, str]:
         "pipe.png": "not a regular file",
         "dangling.png": "a broken or circular link",
         "circle.png": "a broken or circular link",
-        "outside.png": "a link to a file outside",
+        "outside.png": "a link to something outside",
     }
 
 

@@ -319,7 +319,7 @@ def test_a_class_that_only_has_links_to_elsewhere_is_not_called_empty(tmp_path: 
     write(tmp_path / "photos", {"cat": range(5), "dog": []})
     write(tmp_path / "cache", {"dog": [9]})
     (tmp_path / "photos/dog/1.png").symlink_to(tmp_path / "cache/dog/009.png")
-    with pytest.raises(UserError, match=r"dog/1.png: a link to a file outside \S*photos"):
+    with pytest.raises(UserError, match=r"dog/1.png: a link to something outside \S*photos"):
         load(tmp_path / "photos")
     with pytest.raises(UserError, match="no training pictures for: dog "):
         load(tmp_path / "photos", skip_unreadable=True)
