@@ -272,6 +272,15 @@ class Artist(NamedTuple):
         light = np.clip(distance / self.rng.uniform(1, 8) + 0.5, 0, 1)[..., None]
         return self.photo(page * (light + (1 - light) * self.rng.uniform(0.5, 0.85)))
 
+    def in_reflection(self) -> np.ndarray:
+        """Let a lamp be reflected, often by the ink: there, everything is nearly white."""
+        page = self.write_sheet()
+        top, left = self.rng.uniform(0.3, 0.7, 2) * page.shape[:2]
+        rows, columns = np.indices(page.shape[:2], np.float32)
+        distance = np.hypot(rows - top, columns - left) / self.rng.uniform(30, 90)
+        put(page, self.rng.uniform(0.4, 0.9) * np.exp(-(distance**2) / 2), (255, 255, 255), 0, 0)
+        return self.photo(page)
+
     def folded(self) -> np.ndarray:
         """Fold a sheet in four: the parts differ a little in brightness, and the folds are lines."""
         page = self.lay(self.write_sheet(), int(self.rng.choice([0, 4])))
@@ -392,6 +401,7 @@ READABLE: dict[str, Callable[[Artist], np.ndarray]] = {
     "sheet in perspective": Artist.in_perspective,
     "shadow on the paper": Artist.in_shadow,
     "shadow with a hard edge": Artist.in_hard_shadow,
+    "reflection of a lamp": Artist.in_reflection,
     "folded sheet": Artist.folded,
     "box of a form": Artist.form,
     "light card": partial(Artist.card, light=True),

@@ -55,6 +55,9 @@ PAPER_BLUR = 1 / 20  # over which the paper below strokes is estimated from its 
 SHADOW_BLUR = 1 / 100  # over which visible paper is averaged, so that edges of shadows stay
 MIN_CONTRAST = 0.1  # between ink and paper (black against white is 1)
 NOISE = 5  # times the noise of the paper: less is not ink
+# The contrast, relative to that of the darkest ink, from which there is some ink, and from which there is only ink.
+DARK, FADED = (0.25, 1), (0.12, 0.37)
+MAX_FADED = 1.5  # times the extent of dark ink: that of the stroke which includes it
 MIN_COMPONENT = 0.1  # fraction of the largest component's size; smaller components are specks
 MIN_CHARACTER = 0.015  # length of a component; smaller ones are specks
 MAX_SPECK = 0.1  # length of a mark that is still ignored if nothing else stands out
@@ -245,9 +248,17 @@ def find_ink(grey: np.ndarray, uniform: np.ndarray, sheet: np.ndarray) -> np.nda
 
 
 def amount(contrast: np.ndarray) -> np.ndarray:
-    """Map contrast to the amount of ink, linearly from 0.25 to 1."""
-    clipped: np.ndarray = np.clip((contrast - 0.25) / 0.75, 0, 1)
-    return clipped
+    """Map contrast (H, W) to the amount of ink, and to more of it where a dark stroke fades.
+
+    A stroke fades under the reflection of a lamp, for example. What reaches far beyond the dark ink that it touches is
+    no stroke, but a line of the paper.
+    """
+    dark, faded = (np.clip((contrast - low) / (high - low), 0, 1) for low, high in (DARK, FADED))
+    strokes, count = label(faded > 0.5, NEIGHBOURS)
+    boxes = zip(find_objects(strokes), find_objects(strokes * (dark > 0.5), count), strict=True)
+    fades = [bool(inner) and extent(outer) <= MAX_FADED * extent(inner) for outer, inner in boxes]
+    ink: np.ndarray = np.where(np.array([False, *fades])[strokes], faded, dark)
+    return ink
 
 
 def drop_rectangles(ink: np.ndarray, solid: float = MIN_SOLID, hole: float = np.inf) -> np.ndarray:

@@ -185,7 +185,16 @@ def test_what_surrounds_the_sheet_is_not_ink(picture: Image.Image) -> None:
 @pytest.mark.parametrize(("turn", "squared"), [(0, False), (0, True), (2, True)])
 def test_the_lines_of_paper_are_erased(width: int, colour: int, turn: float, squared: bool) -> None:
     seven = draw_seven(width=width)
-    assert ink_distance(seven, rule(seven, colour, turn, squared)) < 0.1
+    assert ink_distance(seven, rule(seven, colour, turn, squared)) < 0.11
+
+
+@pytest.mark.parametrize("place", [(45, 110), (130, 135), (200, 100)])  # on the bar, and on the long stroke
+def test_a_stroke_fades_under_the_reflection_of_a_lamp(place: tuple[int, int]) -> None:
+    seven = draw_seven()
+    rows, columns = np.indices((260, 300))
+    light = 0.75 * np.exp(-((rows - place[0]) ** 2 + (columns - place[1]) ** 2) / (2 * 40**2))
+    pixels = np.asarray(seven) / 255
+    assert ink_distance(seven, from_brightness(pixels + light * (1 - pixels))) < 0.15
 
 
 def test_lines_as_dark_as_the_ink_are_erased_but_not_a_thicker_pen() -> None:
