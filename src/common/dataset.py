@@ -31,9 +31,10 @@ class Preprocessing(BaseModel):
 class Dataset(NamedTuple):
     """Labelled images.
 
-    images: uint8 (N, C, H, W), N at least 1. labels: int64 (N,), indices into the names in classes. preprocessing: how
-    any other picture becomes an image like these. digests: uint8 (N, 16), of the pictures that the images were made
-    from. validation: int64 (V,), the rows of images that the user reserved for validation, if any.
+    images: uint8 (N, C, H, W), 0 to 255, N at least 1; MNIST has light ink on black. labels: int64 (N,), indices into
+    the names in classes. preprocessing: how any other picture becomes an image like these. digests: uint8 (N, 16), of
+    the pictures that the images were made from. validation: int64 (V,), the rows of images that the user reserved for
+    validation, if any.
     """
 
     images: np.ndarray

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+IN_A_FOLDER = ("folder", "idx")  # values of download.dataset for data of your own
+
 
 def markdown_table(header: Sequence[str], rows: Sequence[Iterable[Any]], if_empty: str = "") -> list[str]:
     """Return the lines of a table, or if_empty if it has no rows, followed by an empty line."""
@@ -57,4 +59,4 @@ def describe_top_classes(probabilities: np.ndarray, classes: Sequence[str], show
 def dataset_name(params: Mapping[str, Any]) -> str:
     """Name the dataset, from the contents of params.yaml; data of your own has the name of its folder."""
     download = params["download"]
-    return str(download["folder"] if download["dataset"] in ("folder", "idx") else download["dataset"])
+    return str(download["folder"] if download["dataset"] in IN_A_FOLDER else download["dataset"])

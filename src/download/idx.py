@@ -52,7 +52,10 @@ def decode_idx(data: bytes, dimensions: int) -> np.ndarray:
 
 
 def decode_files(files: dict[str, bytes], sha256: dict[str, str]) -> list[np.ndarray]:
-    """Decode and verify the four files, in the order of FILES; raise UserError naming the file and its defect."""
+    """Decode and verify the four files; return arrays in the order of FILES.
+
+    Images are uint8 (N, 1, H, W); labels, int64 (N,). Raise UserError naming the file and its defect.
+    """
     arrays = {}
     for name, file in FILES.items():
         if file not in files:

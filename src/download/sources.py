@@ -7,7 +7,7 @@ from PIL import Image
 
 from src.common.dataset import Dataset, Preprocessing
 from src.common.errors import UserError
-from src.common.text import show
+from src.common.text import IN_A_FOLDER, show
 from src.download.decisions import NO_DECISIONS, Decisions, Downloaded
 from src.download.idx_datasets import fetch_idx_dataset
 from src.download.params import DownloadParams
@@ -20,7 +20,7 @@ def download_dataset(params: DownloadParams, decisions: Decisions = NO_DECISIONS
     Raise UserError if no source has the dataset. Imports are local because some are slow.
     """
     unused = Path(params.folder) != Path(DownloadParams.model_fields["folder"].default)
-    if params.dataset not in ("folder", "idx") and unused:
+    if params.dataset not in IN_A_FOLDER and unused:
         print(f"download: download.folder = {params.folder} is not used, since download.dataset = {params.dataset}")
     if params.dataset == "folder":
         from src.download.folder import load_folder

@@ -66,7 +66,7 @@ def list_test_images(data: Dataset) -> list[TestImage]:
 
 def list_predictions(predictions: Predictions, data: Dataset) -> list[Prediction]:
     """Return one row per image."""
-    actual, predicted = (np.array(data.classes)[rows].tolist() for rows in (data.labels, predictions.predicted))
+    actual, predicted = (np.array(data.classes)[labels].tolist() for labels in (data.labels, predictions.predicted))
     losses = image_losses(predictions, data.labels).tolist()
     columns = range(len(data.labels)), actual, predicted, predictions.confidence.tolist(), losses
     return [Prediction(*row) for row in zip(*columns, strict=True)]

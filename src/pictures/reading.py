@@ -74,7 +74,7 @@ class Picture(NamedTuple):
         samples = self.samples
         height, width, bands = samples.shape
         colours = samples[:, :, : bands - 1] if bands in (2, 4) else samples
-        contents = np.broadcast_to(colours, (height, width, 3)).tobytes()
+        contents = colours.repeat(3 // colours.shape[2], axis=2).tobytes()
         if bands in (2, 4) and (samples[:, :, -1] != opaque(samples.dtype)).any():
             contents += samples[:, :, -1].tobytes()
         depth = "" if samples.dtype == np.uint8 else samples.dtype.name

@@ -76,7 +76,7 @@ def font_families(names: Sequence[str]) -> list[str]:
 def error_plot(errors: Sequence[Error], images: np.ndarray, params: ReportParams) -> Figure:
     """Draw the first errors in a grid, each titled in red with `Pred<predicted>(<actual>)`.
 
-    images: uint8 (E, C, H, W), the misclassified images.
+    images: uint8 (E, C, H, W), the misclassified images, in the order of errors.
     """
     order = list(range(len(errors)))
     if params.order == "confidence":
