@@ -66,7 +66,8 @@ def find_commit(revision: str) -> str:
 
 def _parse(ref: str) -> str:
     """Return the commit of a ref or revision, or an empty string."""
-    return _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}").stdout.decode().strip()
+    parsed = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+    return "" if parsed.returncode else parsed.stdout.decode().strip()  # a range A..B fails, but prints both
 
 
 def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:

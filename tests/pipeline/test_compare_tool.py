@@ -260,9 +260,10 @@ def test_another_file_of_the_same_name_is_another_backbone(
 def test_wrong_usage_has_exit_code_2(
     repository: Path, compare: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code, text = compare("nothing")
-    assert code == 2
-    assert text.startswith("compare: nothing: no such revision or experiment here; see `git branch -a`")
+    for name in ("nothing", "HEAD..HEAD"):
+        code, text = compare(name)
+        assert code == 2
+        assert text.startswith(f"compare: {name}: no such revision or experiment here; see `git branch -a`")
     assert compare("base", "--alpha", "7")[0] == 2
     assert compare("base", "--seeds", "--html", "page.html")[0] == 2
     commit(repository)
