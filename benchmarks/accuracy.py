@@ -25,6 +25,7 @@ from src.common.cli import run_cli
 from src.common.errors import UserError
 from src.common.files import read_csv, read_json, write_bytes, write_json
 from src.common.params import PARAMS, read_yaml
+from src.common.text import count
 from src.network.params import NO_BACKBONE
 from src.params.params import check_params, read_recipe
 from stages.download import TEST
@@ -56,7 +57,7 @@ def main() -> None:
     environment = read_json(project / "data/train/environment.json", Environment)
     device = environment.device
     if device == "cpu":
-        device = f"{environment.processor}, {environment.threads} threads"
+        device = f"{environment.processor}, {count('thread', environment.threads)}"
     outs = read_yaml(project / "dvc.lock")["stages"]["download"]["outs"]
     settings = f" SET='{' '.join(arguments.set)}'" if arguments.set else ""
     figures = {

@@ -227,7 +227,7 @@ def train_seeds(recipe: str, seeds: int, every_epoch: bool = False) -> Iterator[
         seconds, accuracies, reached = zip(*trainings, strict=True)
         found: Results = {"seconds of training": seconds, "test accuracy": accuracies}
         if every_epoch:
-            found[f"seconds to {TARGET:.1%} after an epoch"] = reached
+            found[f"seconds of training until {TARGET:.1%} test accuracy"] = reached
         if seed:
             found |= {"mean test accuracy": statistics.mean(accuracies), "deviation": statistics.stdev(accuracies)}
         yield found

@@ -148,7 +148,7 @@ def read_decisions(path: Path) -> Decisions:
         if wrong := [name for name in COLUMNS[:-1] if columns.count(name) != 1]:
             needed = f"must have each of these columns once: {', '.join(wrong)}"
             raise UserError(
-                f"{path} {needed}; its first line must be {','.join(COLUMNS)}, even if a column stays empty"
+                f"{path} {needed}; its first line must be {','.join(COLUMNS[:-1])}, with or without {COLUMNS[-1]}"
             )
         for values in reader:
             if delimiter == ";" and not any(values[name] for name in columns if name != "file"):

@@ -1,4 +1,4 @@
-"""Layers that PyTorch lacks, or whose own version is slower or has no deterministic gradient."""
+"""Layers that PyTorch lacks, or has only in a slower version or without a deterministic gradient."""
 
 import math
 from typing import Any

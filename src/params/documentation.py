@@ -63,7 +63,7 @@ def _comment_lines(schema: Mapping[str, Any]) -> list[str]:
     """Build the comment above a key in params.yaml from its JSON schema."""
     name, allowed = _describe_type(schema)
     if name.startswith("auto or "):
-        allowed = f"auto{',' if ' or ' in allowed else ' or'} {allowed}"
+        allowed = f"auto{',' if ' or ' in allowed else ' or'} {allowed.replace('each ', 'numbers from ')}"
     details = ", ".join(filter(None, (schema["unit"], allowed)))
     text = f"{schema['description']} [{details}]" if details else schema["description"]
     return textwrap.wrap(text, COMMENT_WIDTH, initial_indent="  # ", subsequent_indent="  # ")

@@ -57,7 +57,7 @@ MIN_CONTRAST = 0.1  # between ink and paper (black against white is 1)
 NOISE = 5  # times the noise of the paper: less is not ink
 # The contrast, relative to that of the darkest ink, from which there is some ink, and from which there is only ink.
 DARK, FADED = (0.25, 1), (0.12, 0.37)
-MAX_FADED = 1.5  # times the extent of dark ink: that of the stroke which includes it
+MAX_FADED = 1.5  # ratio of a fading stroke's extent to that of its dark part; a line of the paper reaches further
 MIN_COMPONENT = 0.1  # fraction of the largest component's size; smaller components are specks
 MIN_CHARACTER = 0.015  # length of a component; smaller ones are specks
 MAX_SPECK = 0.1  # length of a mark that is still ignored if nothing else stands out

@@ -19,7 +19,7 @@ SHORT_EPOCH = 100
 class LabelledImages(NamedTuple):
     """Images uint8 (N, C, H, W), or a backbone's features float32 (N, F), and labels int64 (N,), on the device.
 
-    In training, rows count these images, not those of train.npz.
+    In training, row numbers refer to these images, not to those of train.npz.
     """
 
     images: Tensor

@@ -29,7 +29,7 @@ from src.train.params import TrainParams
 T = TypeVar("T")
 
 TIMEOUT = 600  # seconds that a process waits for the others; TRAIN_TIMEOUT overrides it
-BARRIER_TIMEOUT = timedelta(days=365)  # for networks of an ensemble that take unequally long
+BARRIER_TIMEOUT = timedelta(days=365)  # the networks of an ensemble can take very different times
 GRACE = 3.0  # seconds in which an agent that has lost a process ends the others
 RESUME = "the same command resumes from the last completed epoch"
 

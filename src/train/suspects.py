@@ -18,8 +18,9 @@ from src.network.convnet import ConvNet, to_input
 from src.train.training import Doubts
 
 DOUBTED = 0.5  # up to this score, a label is not suspicious
-# A label is suspicious above a limit between DOUBTED (0) and the median score of the labels that the trained network
-# rejects (1): at REJECTED for these, and at LEARNED for the others. Chosen with benchmarks/labels.py on separate seeds.
+# The limits above which a label is suspicious, as fractions of the way from DOUBTED to the median score of the labels
+# that the trained network rejects: REJECTED for these, LEARNED for the others. Chosen with benchmarks/labels.py on
+# separate seeds.
 REJECTED, LEARNED = 1 / 2, 3 / 4
 PRIOR_SCORES = [1.0] * 3  # count as scores of rejected labels, so that one or two of these do not decide the median
 MAX_LEARNED = 0.15  # of all images; if more are suspicious but were learned, the network learned too little at first

@@ -142,9 +142,9 @@ def _run_epoch(
     images = train_epoch(learner, data.training, number, transform, history[-1].validation_loss if history else None)
     if learner.steps_per_epoch < SHORT_EPOCH:
         recompute_statistics(learner, data.training)
-    # With infinite BatchNorm statistics, the validation loss can be finite although the training has diverged.
+    # With infinite BatchNorm statistics, the validation loss can be finite although training has diverged.
     if not all(value.isfinite().all() for value in learner.network.state_dict().values()):
-        raise UserError(f"the training diverged in epoch {number}; try a lower train.learning_rate")
+        raise UserError(f"training diverged in epoch {number}; try a lower train.learning_rate")
     training_losses = learner.unweighted_losses(data.training.labels)
     train_loss, rate = learner.losses.double().mean().item(), learner.learning_rate
     if not data.validation:

@@ -113,7 +113,7 @@ def test_lines_that_cannot_be_understood_are_named(path: Path, line: str, messag
     [
         (
             "file,digest,label\n",
-            "must have each of these columns once: part; its first line must be file,digest,part,label,note",
+            "must have each of these columns once: part; its first line must be file,digest,part,label, with or",
         ),
         ("", "must have each of these columns once: file, digest, part, label"),
         ("file,digest,part,label,label\n", "must have each of these columns once: label; its"),

@@ -314,5 +314,5 @@ def test_patience_counts_the_epochs_since_the_best(losses: tuple[float, ...], pa
 
 
 def test_weights_that_are_not_finite_end_the_training_although_the_losses_are() -> None:
-    with pytest.raises(UserError, match=r"the training diverged in epoch 1; try a lower train.learning_rate"):
+    with pytest.raises(UserError, match=r"training diverged in epoch 1; try a lower train.learning_rate"):
         fit(epochs=1, batch_size=100, learning_rate=1e38, schedule="constant")
