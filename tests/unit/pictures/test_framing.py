@@ -293,6 +293,17 @@ def test_a_bold_stroke_with_a_narrow_margin_is_no_hole() -> None:
     assert frame_character(picture, SHAPE)[0].any(1).sum() == 20
 
 
+def test_a_short_thick_stroke_is_no_sheet_and_a_speck_on_a_sheet_no_character() -> None:
+    picture = Image.new("L", (256, 256), 255)
+    ImageDraw.Draw(picture).rectangle((100, 100, 123, 150), 0)
+    assert np.ptp(np.argwhere(frame_character(picture, SHAPE)[0] > 127), 0)[0] == 19
+    picture = Image.new("L", (256, 256), 90)
+    ImageDraw.Draw(picture).rectangle((60, 60, 190, 190), 240)
+    ImageDraw.Draw(picture).ellipse((120, 120, 126, 127), 20)
+    with pytest.raises(UserError, match="only frames, sheets or blots"):
+        frame_character(picture, SHAPE)
+
+
 def test_specks_beside_a_cropped_character_are_no_frames() -> None:
     picture = print_letter("8", (400, 400), (140, 80), bold=True)
     picture = picture.crop((158, 122, 260, 268))  # into the strokes
