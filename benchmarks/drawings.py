@@ -18,9 +18,10 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
+import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from scipy.ndimage import distance_transform_edt, gaussian_filter, zoom
 from skimage.morphology import skeletonize
 
@@ -39,6 +40,7 @@ ENLARGED = 6  # times, before smoothing
 BLACK, WHITE = (25, 25, 25), (245, 245, 245)
 DESKS = ((60, 45, 35), (115, 80, 60), (50, 50, 50), (120, 120, 120), (30, 60, 110), (175, 140, 100))
 PAPER_AND_INK = (((250, 240, 120), (30, 30, 120)), ((150, 200, 235), (20, 20, 20)), ((30, 60, 110), (250, 240, 150)))
+FONTS = ("DejaVuSans-Bold.ttf", "DejaVuSerif-Bold.ttf", "DejaVuSansMono-Bold.ttf")  # which Matplotlib brings
 PEN = 0.07  # the width of a stroke, of the digit's height
 
 
@@ -298,6 +300,48 @@ class Artist(NamedTuple):
         page[top : top + 200, left : left + 200] = self.write(size=(200, 200), height=0.6)
         return self.photo(page)
 
+    def on_a_line(self, number: int = 1, gap: tuple[float, float] = (8, 40), above: bool = False) -> np.ndarray:
+        """Write above one or two lines, as on a form, or below a line; gap: between line and digit, in pixels."""
+        page = blank_page()
+        strokes = ink_of(next(self.digits), self.rng.uniform(100, 170), self.rng.uniform(0.04, 0.1))
+        top, left = self.rng.integers((90, 150), (150, 250)).tolist()
+        put(page, strokes, BLACK, top, left)
+        drawing, height = to_image(page), top - self.rng.uniform(*gap)
+        if not above:
+            height = top + strokes.shape[0] + self.rng.uniform(*gap)
+        start, end = self.rng.uniform(20, 180), self.rng.uniform(left + strokes.shape[1] + 30, 580)
+        for height in height + np.arange(number) * self.rng.uniform(12, 25):
+            slope = self.rng.uniform(-0.02, 0.02)
+            line = (start, height + slope * (start - left), end, height + slope * (end - left))
+            ImageDraw.Draw(drawing).line(line, BLACK, int(self.rng.integers(3, 8)))
+        return self.photo(to_page(drawing))
+
+    def surrounded(self, box: bool) -> np.ndarray:
+        """Draw around a digit, by hand, so that the ends need not meet."""
+        page = blank_page()
+        strokes = ink_of(next(self.digits), self.rng.uniform(110, 170), self.rng.uniform(0.04, 0.1))
+        centre = self.rng.uniform((280, 220), (320, 260))
+        put(page, strokes, BLACK, *(centre[::-1] - np.array(strokes.shape) / 2).astype(int).tolist())
+        radii = np.array(strokes.shape[::-1]) * (0.5 if box else 0.72) + self.rng.uniform(20, 60, 2)
+        radii = np.maximum(radii, 0.7 * radii.max())
+        angles = np.radians(self.rng.uniform(0, 360) + np.linspace(0, self.rng.uniform(340, 375), 200))
+        around = np.stack([np.cos(angles), np.sin(angles)], 1)
+        if box:  # a point of the unit square in each direction
+            around /= abs(around).max(1, keepdims=True)
+        around *= np.linspace(1, self.rng.uniform(0.92, 1.08), 200)[:, None]
+        drawing = to_image(page)
+        points = [tuple(point) for point in centre + around * radii]
+        ImageDraw.Draw(drawing).line(points, BLACK, int(self.rng.integers(4, 9)), joint="curve")
+        return self.photo(to_page(drawing))
+
+    def printed(self) -> np.ndarray:
+        """Print a digit in bold, in place of the next one of the dataset."""
+        text, size = str(next(self.digits).label), self.rng.uniform(60, 400)
+        font = ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts/ttf", self.rng.choice(FONTS)), size)
+        drawing = to_image(blank_page((640, 480)))
+        ImageDraw.Draw(drawing).text((320, 240), text, BLACK, font, "mm")
+        return to_page(drawing)
+
     def card(self, light: bool, corner: float = 0, pen: float | None = 0.08) -> np.ndarray:
         grey = self.grey(20, 90)
         paper, ink, desk = (WHITE, BLACK, grey) if light else (grey, WHITE, WHITE)
@@ -372,6 +416,7 @@ READABLE: dict[str, Callable[[Artist], np.ndarray]] = {
     "chalk": lambda artist: artist.grainy(artist.write((45, 60, 50), (220, 220, 215)), 10),
     "thin": lambda artist: artist.photo(artist.write(pen=0.02)),
     "thick": lambda artist: artist.photo(artist.write(pen=0.2)),
+    "printed in bold": Artist.printed,
     "small": lambda artist: artist.photo(artist.write(height=0.15, pen=0.08)),
     "large": lambda artist: artist.photo(artist.write(size=(480, 480), height=0.9, pen=0.1)),
     "tiny on a large page": lambda artist: artist.grainy(
@@ -404,6 +449,12 @@ READABLE: dict[str, Callable[[Artist], np.ndarray]] = {
     "reflection of a lamp": Artist.in_reflection,
     "folded sheet": Artist.folded,
     "box of a form": Artist.form,
+    "line below": Artist.on_a_line,
+    "two lines below": partial(Artist.on_a_line, number=2),
+    "touching a line": partial(Artist.on_a_line, gap=(-12, 3)),
+    "line above": partial(Artist.on_a_line, above=True),
+    "circle around it": partial(Artist.surrounded, box=False),
+    "box around it": partial(Artist.surrounded, box=True),
     "light card": partial(Artist.card, light=True),
     "dark card": partial(Artist.card, light=False),
     "light card, marker": partial(Artist.card, light=True, pen=None),

@@ -8,7 +8,7 @@ its paper is in pieces. The lines of lined or squared paper are erased first, an
 brightened.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -27,6 +27,7 @@ from scipy.spatial import ConvexHull
 from skimage.filters import gaussian, threshold_otsu
 
 from src.common.errors import UserError
+from src.pictures.strokes import NEIGHBOURS, choose_strokes, erase_touching_line, extent, thickness
 
 SIDE, MIN_SIDE = 256, 128  # pixels, to which larger pictures are reduced, and smaller ones enlarged
 # Without another unit, lengths are fractions of the picture's longer side.
@@ -48,8 +49,9 @@ MIN_EDGE_ON_FOLDS = 0.06  # folds divide a sheet, and so do hard shadows
 MIN_SHEET = 0.04  # fraction of the picture's area
 MIN_RECTANGLE = 0.9  # fraction that a sheet fills of the smallest rectangle around it
 MIN_FRAME = 0.96  # the same for a frame; a D is nearly a rectangle, too
-MIN_SOLID = 0.8  # fraction that a sheet, with what lies on it, fills of its convex hull
-MIN_SOLID_CROPPED = 0.95  # a thick character that fills the picture is more solid than one on paper
+# Fractions that a sheet, with what lies on it, fills of its convex hull; a bold A fills nearly as much, and a thick
+# character that fills the picture even more.
+MIN_SOLID, MIN_SOLID_MARK, MIN_SOLID_CROPPED = 0.8, 0.9, 0.95
 MAX_ASPECT = 2.5  # ratio of a sheet's sides; a straight stroke is longer
 PAPER_BLUR = 1 / 20  # over which the paper below strokes is estimated from its surroundings
 SHADOW_BLUR = 1 / 100  # over which visible paper is averaged, so that edges of shadows stay
@@ -58,34 +60,42 @@ NOISE = 5  # times the noise of the paper: less is not ink
 # The contrast, relative to that of the darkest ink, from which there is some ink, and from which there is only ink.
 DARK, FADED = (0.25, 1), (0.12, 0.37)
 MAX_FADED = 1.5  # ratio of a fading stroke's extent to that of its dark part; a line of the paper reaches further
-MIN_COMPONENT = 0.1  # fraction of the largest component's size; smaller components are specks
 MIN_CHARACTER = 0.015  # length of a component; smaller ones are specks
 MAX_SPECK = 0.1  # length of a mark that is still ignored if nothing else stands out
 MIN_ON_PIECE = 0.05  # length of a character on paper that covers less than half of the picture
-MAX_COMPONENTS = 4  # of a character
-NEIGHBOURS = np.ones((3, 3))  # diagonal ones, too
-# The hole of a 0 that looks like a sheet: fractions of a sheet's area, and of its own hull.
-MIN_HOLE, MIN_CONVEX = 0.25, 0.9
-MAX_UNDERLINE, MIN_UNDERLINED = 0.2, 0.5  # fractions of a line's length: its height, and that of a character above it
-MAX_CIRCLE = 1.25  # ratio of the sides of a circle around a character; a 0 is longer
-MIN_ENCLOSED = 0.3  # fraction of a circle's height: the height of a character in it
-MIN_GAP = 0.1  # between two characters, one above the other, as a fraction of their height
+# The hole of a character that looks like a sheet: the ratio of its width to its length, and the fraction of its hull.
+MIN_HOLE, MIN_CONVEX = 0.3, 0.9
 NOTHING = "no ink stands out from the paper; the picture must show one character, darker or lighter than the rest"
 FRAMES = "only frames, sheets or blots stand out from the paper; the picture must show one character"
 
 
-def find_character(picture: Image.Image) -> np.ndarray:
-    """Return the ink (H, W) in [0, 1], cropped to the character; raise UserError unless there is exactly one."""
+def find_character(picture: Image.Image, annotations: Image.Image | None = None) -> np.ndarray:
+    """Return the ink (H, W) in [0, 1], cropped to the character; raise UserError unless there is exactly one.
+
+    annotations: a mask of the same size, of what a less close look has found not to belong to the character.
+    """
     scale = max(MIN_SIDE, min(SIDE, max(picture.size))) / max(picture.size)
     small = picture.resize([max(1, round(length * scale)) for length in picture.size])
-    ink, place = cut_out(*choose_ink(lift_shadow(erase_lines(np.asarray(small) / 255))))
-    length = np.ptp(place, 0).max()
-    if scale < 0.8 and length < SIDE / 4:  # look again, more closely
-        top_left, bottom_right = (place[0] - length / 2) / scale, (place[1] + length / 2) / scale
-        top, left = top_left.clip(0).astype(int)
-        bottom, right = np.minimum(bottom_right, picture.size[::-1]).astype(int)
-        return find_character(picture.crop((left, top, right, bottom)))
-    return ink
+    ink, solid = choose_ink(lift_shadow(erase_lines(np.asarray(small) / 255)))
+    if annotations:
+        ink = ink * ~np.asarray(annotations.resize(small.size))
+    without_line = erase_touching_line(ink)
+    if without_line.max() <= 0.5:
+        raise UserError(NOTHING)
+    strokes, others = choose_strokes(without_line)
+    if is_sheet(strokes, solid, MIN_FRAME):
+        raise UserError(FRAMES)
+    character = without_line * binary_dilation(strokes, NEIGHBOURS)
+    rows, columns = (np.flatnonzero(character.any(axis)) for axis in (1, 0))
+    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    length = max(bottom - top, right - left)
+    # Look again, more closely, but not if a line touches the character, because it would reach across the picture.
+    if scale < 0.8 and length < SIDE / 4 and without_line is ink:
+        near = np.array([left, top, right, bottom]) + np.array([-1, -1, 1, 1]) * length / 2
+        box = tuple((near / scale).clip(0, picture.size * 2).astype(int))
+        unused = Image.fromarray(binary_dilation(others, NEIGHBOURS, iterations=2)).resize(picture.size)
+        return find_character(picture.crop(box), unused.crop(box))
+    return np.asarray(character[top:bottom, left:right])
 
 
 def choose_ink(grey: np.ndarray) -> tuple[np.ndarray, float]:
@@ -97,7 +107,7 @@ def choose_ink(grey: np.ndarray) -> tuple[np.ndarray, float]:
     for sheet in sorted(find_sheets(grey), key=lambda sheet: sheet[1].sum()):
         marks = find_ink(grey, *sheet)
         area = sheet[1].mean()
-        ink = drop_rectangles(marks, hole=MIN_HOLE * area * grey.size if area < 0.5 else np.inf)
+        ink = drop_rectangles(marks, holes=area < 0.5)
         box = largest_box(ink)
         if box is None:
             mark = largest_box(marks)
@@ -110,7 +120,7 @@ def choose_ink(grey: np.ndarray) -> tuple[np.ndarray, float]:
         if framed and cropped.max() <= 0.5:
             raise UserError(FRAMES)
         return cropped, MIN_SOLID_CROPPED
-    return best, MIN_SOLID
+    return best, MIN_SOLID_MARK
 
 
 def erase_lines(grey: np.ndarray) -> np.ndarray:
@@ -261,8 +271,8 @@ def amount(contrast: np.ndarray) -> np.ndarray:
     return ink
 
 
-def drop_rectangles(ink: np.ndarray, solid: float = MIN_SOLID, hole: float = np.inf) -> np.ndarray:
-    """Remove the components that are specks, sheets or frames, or that are convex and larger than hole, in pixels."""
+def drop_rectangles(ink: np.ndarray, solid: float = MIN_SOLID_MARK, holes: bool = False) -> np.ndarray:
+    """Remove the components that are specks, sheets or frames or, with holes, convex and not straight strokes."""
     components, count = label(ink > 0.5, NEIGHBOURS)
     drop = np.zeros(count + 1, bool)
     for index, slices in enumerate(find_objects(components), 1):
@@ -270,8 +280,9 @@ def drop_rectangles(ink: np.ndarray, solid: float = MIN_SOLID, hole: float = np.
             drop[index] = True
             continue
         region = components == index
-        size = region.sum()
-        drop[index] = is_sheet(region, solid, MIN_FRAME) or (size > hole and size > MIN_CONVEX * hull_of(region)[1])
+        drop[index] = is_sheet(region, solid, MIN_FRAME) or (
+            holes and thickness(region) > MIN_HOLE and region.sum() > MIN_CONVEX * hull_of(region)[1]
+        )
     kept: np.ndarray = ink * ~binary_dilation(drop[components], NEIGHBOURS)
     return kept
 
@@ -280,11 +291,6 @@ def largest_box(ink: np.ndarray) -> tuple[slice, slice] | None:
     """Return the box around the longest component of the ink, if there is one."""
     components, _ = label(ink > 0.5, NEIGHBOURS)
     return max(find_objects(components), key=extent, default=None)
-
-
-def extent(box: tuple[slice, slice]) -> int:
-    """Return the length of a box's longer side, in pixels."""
-    return int(max(side.stop - side.start for side in box))
 
 
 def encloses(outer: tuple[slice, slice], inner: tuple[slice, slice]) -> bool:
@@ -311,62 +317,3 @@ def find_cropped_ink(grey: np.ndarray) -> np.ndarray:
         return grey * 0
     light = (grey - levels[0]) / (levels[1] - levels[0])
     return drop_rectangles(amount(light if scores[1] > scores[0] else 1 - light), MIN_SOLID_CROPPED)
-
-
-def cut_out(ink: np.ndarray, solid: float) -> tuple[np.ndarray, np.ndarray]:
-    """Crop to the character, without specks; return it with its box, ((top, left), (bottom, right))."""
-    components, count = label(ink > 0.5, NEIGHBOURS)
-    if not count:
-        raise UserError(NOTHING)
-    sizes = np.bincount(components.ravel())[1:]
-    keep = 1 + np.flatnonzero(sizes >= MIN_COMPONENT * sizes.max())
-    boxes = np.array([[[side.start, side.stop] for side in slices] for slices in find_objects(components)])[keep - 1]
-    masks = [components == index for index in keep]
-    belongs = np.array([not is_annotation(place, masks, boxes) for place in range(len(keep))])
-    keep, boxes = keep[belongs], boxes[belongs]
-    if len(keep) > MAX_COMPONENTS or are_several(boxes):
-        raise UserError("there are several characters; the picture must show one")
-    largest = boxes[sizes[keep - 1].argmax()]
-    apart = np.maximum(boxes[:, :, 0] - largest[:, 1], largest[:, 0] - boxes[:, :, 1]).max(1)
-    keep = keep[apart < 0.5 * np.ptp(largest, axis=1).max()]
-    kept = np.isin(components, keep)
-    if is_sheet(kept, solid, MIN_FRAME):
-        raise UserError(FRAMES)
-    ink = ink * binary_dilation(kept, NEIGHBOURS)
-    rows, columns = (np.flatnonzero(ink.any(axis)) for axis in (1, 0))
-    box = np.array([[rows[0], columns[0]], [rows[-1] + 1, columns[-1] + 1]])
-    return ink[box[0, 0] : box[1, 0], box[0, 1] : box[1, 1]], box
-
-
-def is_annotation(place: int, masks: Sequence[np.ndarray], boxes: np.ndarray) -> bool:
-    """Return whether a component is a line below the others, or a circle around one of them.
-
-    masks: of the components, (H, W) each; boxes: (N, axis, start and stop).
-    """
-    box, others = boxes[place], np.delete(boxes, place, 0)
-    if not len(others):
-        return False
-    height, width = np.ptp(box, 1)
-    (top, left), (bottom, right) = others[:, :, 0].min(0), others[:, :, 1].max(0)
-    if height < MAX_UNDERLINE * width and bottom - top > MIN_UNDERLINED * width and width > 1.1 * (right - left):
-        return bool(box[0, 0] >= bottom - height)
-    if max(height, width) > MAX_CIRCLE * min(height, width):
-        return False
-    filled = binary_fill_holes(masks[place])
-    tall = np.ptp(boxes[:, 0], axis=1) > MIN_ENCLOSED * height
-    return any(tall[other] and filled[mask].all() for other, mask in enumerate(masks) if other != place)
-
-
-def are_several(boxes: np.ndarray) -> bool:
-    """Return whether large components stand side by side or one above the other. boxes: (N, axis, start and stop)."""
-    (top, left), (bottom, right) = boxes[:, :, 0].min(0), boxes[:, :, 1].max(0)
-    height, width = bottom - top, right - left
-    heights, widths = np.ptp(boxes, axis=2).T
-    large = boxes[(widths >= 0.5 * width) & (heights >= 0.35 * height), 0]
-    if len(large) > 1 and large[:, 0].max() - large[:, 1].min() >= MIN_GAP * height:
-        return True
-    tall = boxes[heights >= 0.5 * height, 1]
-    tall = tall[tall[:, 0].argsort()]
-    gaps = tall[1:, 0] - np.maximum.accumulate(tall[:, 1])[:-1]
-    gap = gaps.max(initial=-1)
-    return bool(gap >= 0.2 * height or (gap >= 0 and width >= 1.1 * height))

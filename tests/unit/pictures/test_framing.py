@@ -5,7 +5,7 @@ import matplotlib
 import numpy as np
 import pytest
 from PIL import Image, ImageChops, ImageDraw, ImageFont
-from scipy.ndimage import center_of_mass, gaussian_filter
+from scipy.ndimage import center_of_mass, gaussian_filter, label
 
 from benchmarks.drawings import KINDS, Artist, to_image
 from src.common.errors import UserError
@@ -240,15 +240,47 @@ def test_an_empty_picture_of_the_training_size_is_rejected(brightness: int) -> N
         frame_character(Image.new("L", (28, 28), brightness), SHAPE)
 
 
-@pytest.mark.parametrize("how", ["underlined", "circled"])
-def test_a_line_below_a_character_and_a_circle_around_it_are_left_out(how: str) -> None:
+@pytest.mark.parametrize(
+    ("shape", "points"),
+    [
+        ("line", [(130, 360, 330, 366)]),
+        ("line", [(20, 372, 480, 364)]),
+        ("line", [(110, 350, 350, 356), (110, 372, 350, 374)]),
+        ("line", [(120, 345, 350, 385)]),
+        ("line", [(20, 332, 470, 328)]),
+        ("line", [(20, 110, 480, 104)]),
+        ("line", [(80, 100, 84, 400)]),
+        ("arc", [(40, 40, 460, 460)]),
+        ("arc", [(50, 90, 450, 410)]),
+        ("arc", [(60, 60, 410, 440)]),
+        ("line", [(410, 70, 110, 70, 110, 400, 405, 400, 405, 85)]),
+    ],
+    ids=["short", "long", "double", "slanted", "close", "above", "beside", "circle", "wide", "high", "box"],
+)
+def test_lines_and_what_is_drawn_around_a_character_are_left_out(shape: str, points: list[tuple[int, ...]]) -> None:
     picture = put(draw_seven(), (500, 500), 255, (120, 110))
     marked = picture.copy()
-    if how == "underlined":
-        ImageDraw.Draw(marked).line((130, 360, 330, 366), fill=0, width=8)
-    else:
-        ImageDraw.Draw(marked).ellipse((40, 40, 460, 460), outline=0, width=8)
+    for place in points:
+        if shape == "line":
+            ImageDraw.Draw(marked).line(place, fill=0, width=8)
+        else:
+            ImageDraw.Draw(marked).arc(place, 20, 365, fill=0, width=8)
     assert ink_distance(picture, marked) < 0.1
+
+
+def test_a_circle_far_from_a_small_character_is_left_out() -> None:
+    picture = put(draw_seven(), (1000, 1000), 255, (320, 310))
+    marked = picture.copy()
+    ImageDraw.Draw(marked).ellipse((270, 260, 620, 640), outline=0, width=12)
+    assert ink_distance(picture, marked) < 0.2
+
+
+@pytest.mark.parametrize("size", [500, 1000])
+def test_a_line_may_touch_the_character(size: int) -> None:
+    picture = put(draw_seven(), (size, size), 255, (120, 110))
+    ImageDraw.Draw(picture).line((20, 322, 470, 318), fill=0, width=8)
+    image = frame_character(picture, SHAPE)[0]
+    assert image[-8:].any(0).sum() < 8 < image[:10].any(0).sum()  # as in a seven, and not the other way round
 
 
 def test_characters_above_each_other_are_several() -> None:
@@ -274,12 +306,27 @@ def test_only_a_frame_is_rejected_as_such() -> None:
         frame_character(picture, SHAPE)
 
 
-def print_letter(letter: str, size: tuple[int, int], place: tuple[int, int], bold: bool = False) -> Image.Image:
+def print_letter(
+    letter: str, size: tuple[int, int], place: tuple[int, int], bold: bool = False, height: int = 200
+) -> Image.Image:
     """Print a letter on a page."""
     picture = Image.new("L", size, 245)
     font = Path(matplotlib.get_data_path(), f"fonts/ttf/DejaVuSans{'-Bold' if bold else ''}.ttf")
-    ImageDraw.Draw(picture).text(place, letter, font=ImageFont.truetype(font, 200), fill=20)
+    ImageDraw.Draw(picture).text(place, letter, font=ImageFont.truetype(font, height), fill=20)
     return picture
+
+
+@pytest.mark.parametrize("height", [100, 130, 200, 300])
+def test_the_holes_of_a_bold_8_are_no_ink(height: int) -> None:
+    image = frame_character(print_letter("8", (640, 480), (250, 60), bold=True, height=height), SHAPE)[0]
+    assert label(image < 128)[1] == 3  # two holes, and what is around the 8
+
+
+@pytest.mark.parametrize(("letter", "parts"), [("Ö", 3), ("i", 2), ("?", 2), ("j", 2), ("Ä", 3)])
+@pytest.mark.parametrize("bold", [False, True])
+def test_dots_and_accents_belong_to_a_character(letter: str, parts: int, bold: bool) -> None:
+    image = frame_character(print_letter(letter, (400, 400), (140, 80), bold), (1, 56, 56))[0]
+    assert label(image > 100, np.ones((3, 3)))[1] == parts
 
 
 @pytest.mark.parametrize("letter", ["B", "D", "g", "5", "i"])
@@ -321,8 +368,13 @@ def test_specks_beside_a_cropped_character_are_no_frames() -> None:
         {"line": [((130, 160, 270, 160), 14), ((100, 240, 300, 240), 14)]},  # the Chinese two
         {"arc": [((100, 100, 300, 300), 14)], "line": [((200, 160, 200, 240), 12)]},  # a C with a stroke inside
         {"ellipse": [((140, 60, 260, 190), 14), ((130, 200, 270, 340), 14)]},  # an 8 in two loops
+        {"ellipse": [((130, 60, 270, 340), 14)], "line": [((160, 245, 240, 155), 12)]},  # a 0 with a slash
+        {"ellipse": [((130, 60, 270, 340), 14), ((180, 180, 220, 220), 20)]},  # a 0 with a dot
+        {"ellipse": [((185, 80, 215, 110), 14)], "line": [((200, 150, 200, 340), 14)]},  # an i
+        {"arc": [((60, 170, 260, 340), 16)], "line": [((150, 120, 300, 100), 14)]},  # a 5 whose bar is apart
+        {"ellipse": [((120, 60, 220, 150), 14)], "line": [((265, 120, 130, 290), 14)]},  # a 9 whose tail is apart
     ],
-    ids=["two", "cent", "eight"],
+    ids=["two", "cent", "eight", "zero", "dotted", "i", "five", "nine"],
 )
 def test_all_strokes_of_a_character_are_kept(strokes: dict[str, list[tuple[tuple[int, ...], int]]]) -> None:
     picture = Image.new("L", (400, 400), 245)

@@ -1,0 +1,126 @@
+"""Tell the strokes of a character from specks, from other characters, and from the lines and circles around it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.ndimage import binary_dilation, binary_opening, distance_transform_edt, find_objects, label, maximum
+
+from src.common.errors import UserError
+
+NEIGHBOURS = np.ones((3, 3))  # diagonal ones, too
+MIN_COMPONENT = 0.1  # fraction of the largest component's size; smaller components are specks
+MIN_DOT = 0.5  # of the thickest stroke: how thick a dot or accent above or below a character is at least
+MAX_COMPONENTS = 4  # of a character
+MAX_APART = 0.5  # of the length of the largest component: how far from it others may be
+MAX_THICKNESS, MAX_SLANT = 0.15, 0.3  # of a line: ratios of its width to its length, and of the sides of its box
+# Ratios of the length of a line to that of a character: of a line below it, one that touches it, and one anywhere.
+MIN_UNDERLINE, MIN_TOUCHING, MIN_LONG = 1.1, 1.25, 1.5
+MAX_STEP = 5  # pixels by which a line may rise or fall over the height of a character
+MIN_BESIDE = 0.5  # fraction of the length of an upright line: that of a character beside it; an i has a dot
+MAX_CIRCLE = 1.5  # ratio of the height of a circle to its width; a 0 is higher, and may have a slash
+MIN_ENCLOSED = 0.3  # fraction of a circle's height: the height of a character in it
+DIRECTION, MIN_SURROUNDED = 5, 0.9  # degrees; fraction of the directions in which a circle or a box surrounds it
+MIN_GAP = 0.1  # between two characters, one above the other, as a fraction of their height
+
+
+def choose_strokes(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return masks (H, W) of the one character and of what is around it, such as an underline; ink: not all 0.
+
+    Raise UserError if there are several characters.
+    """
+    components, count = label(ink > 0.5, NEIGHBOURS)
+    sizes = np.bincount(components.ravel())[1:]
+    boxes = np.array([[[side.start, side.stop] for side in slices] for slices in find_objects(components)])
+    is_large = sizes >= MIN_COMPONENT * sizes.max()
+    large = np.flatnonzero(is_large)
+    masks = [components == place + 1 for place in large]
+    unused = np.array([is_annotation(place, masks, boxes[large]) for place in range(len(large))])
+    strokes, annotations = large[~unused], large[unused]
+    if len(strokes) > MAX_COMPONENTS or are_several(boxes[strokes]):
+        raise UserError("there are several characters; the picture must show one")
+    largest = strokes[sizes[strokes].argmax()]
+    gaps = np.maximum(boxes[:, :, 0] - boxes[largest, :, 1], boxes[largest, :, 0] - boxes[:, :, 1])
+    near = gaps.max(1) < MAX_APART * np.ptp(boxes[largest], 1).max()
+    belongs = near & ~is_large & (gaps[:, 0] > 0) & (gaps[:, 1] <= 0)  # above or below: dots and accents, if not specks
+    if belongs.any():
+        depths = maximum(distance_transform_edt(components), components, np.arange(1, count + 1))
+        belongs &= depths >= MIN_DOT * depths[largest]
+    belongs[strokes] = near[strokes]
+    return np.append(False, belongs)[components], np.isin(components, annotations + 1)
+
+
+def erase_touching_line(ink: np.ndarray) -> np.ndarray:
+    """Return ink (H, W) without the horizontal line that the longest component touches; without one, ink itself."""
+    components, count = label(ink > 0.5, NEIGHBOURS)
+    if not count:
+        return ink
+    boxes = find_objects(components)
+    longest = max(range(count), key=lambda index: extent(boxes[index]))
+    mask = components[boxes[longest]] == longest + 1
+    height, width = mask.shape
+    line = np.median(mask.sum(0))  # its width, because it is wider than the character
+    if width < MIN_TOUCHING * height or line > MAX_THICKNESS * height:
+        return ink
+    level = binary_dilation(mask, np.ones((MAX_STEP, 1)))
+    runs = binary_opening(level, np.ones((1, round(MIN_UNDERLINE * height))))
+    thick = binary_opening(mask, np.ones((round(line) + 2, 1)))
+    erased = ink.copy()
+    erased[boxes[longest]][mask & runs & ~thick] = 0
+    return erased
+
+
+def is_annotation(place: int, masks: Sequence[np.ndarray], boxes: np.ndarray) -> bool:
+    """Return whether a component is a line beside the others, or surrounds one of them, like a circle or a box.
+
+    masks: of the components, (H, W) each; boxes: (N, axis, start and stop).
+    """
+    thin = np.array([thickness(mask) < MAX_THICKNESS for mask in masks])
+    heights, widths = np.ptp(boxes, 2).T
+    height, width = heights[place], widths[place]
+    if not thin[place]:
+        inside = (boxes[place, :, 0] < boxes[:, :, 0]).all(1) & (boxes[:, :, 1] < boxes[place, :, 1]).all(1)
+        inside &= heights > MIN_ENCLOSED * height
+        if height > MAX_CIRCLE * width:
+            inside &= ~thin  # the slash of a 0
+        return any(surrounds(masks[place], mask) for mask, is_inside in zip(masks, inside, strict=True) if is_inside)
+    level = height < MAX_SLANT * width
+    others = boxes[~thin | (level & (heights > widths))]
+    if not len(others) or (not level and width > MAX_SLANT * height):
+        return False
+    (top, left), (bottom, right) = others[:, :, 0].min(0), others[:, :, 1].max(0)
+    length, size = max(height, width), max(bottom - top, right - left)
+    below = level and boxes[place, 0, 0] >= bottom - height and width > MIN_UNDERLINE * (right - left)
+    return bool(below or (length > MIN_LONG * size and (level or size > MIN_BESIDE * length)))
+
+
+def thickness(mask: np.ndarray) -> float:
+    """Return the ratio of the width of a component (H, W) to its length; that of a straight stroke is small."""
+    shorter, longer = np.linalg.eigvalsh(np.cov(np.argwhere(mask).T))
+    return float(np.sqrt(max(shorter, 0) / longer)) if longer else 1.0
+
+
+def surrounds(outer: np.ndarray, inner: np.ndarray) -> bool:
+    """Return whether a component lies around the centre of another, in nearly all directions. Both: (H, W)."""
+    rows, columns = (np.argwhere(outer) - np.argwhere(inner).mean(0)).T
+    directions = np.arctan2(rows, columns) // np.radians(DIRECTION)
+    return len(np.unique(directions)) > MIN_SURROUNDED * 360 / DIRECTION
+
+
+def are_several(boxes: np.ndarray) -> bool:
+    """Return whether large components stand side by side or one above the other. boxes: (N, axis, start and stop)."""
+    (top, left), (bottom, right) = boxes[:, :, 0].min(0), boxes[:, :, 1].max(0)
+    height, width = bottom - top, right - left
+    heights, widths = np.ptp(boxes, axis=2).T
+    large = boxes[(widths >= 0.5 * width) & (heights >= 0.35 * height), 0]
+    if len(large) > 1 and large[:, 0].max() - large[:, 1].min() >= MIN_GAP * height:
+        return True
+    tall = boxes[heights >= 0.5 * height, 1]
+    tall = tall[tall[:, 0].argsort()]
+    gaps = tall[1:, 0] - np.maximum.accumulate(tall[:, 1])[:-1]
+    gap = gaps.max(initial=-1)
+    return bool(gap >= 0.2 * height or (gap >= 0 and width >= 1.1 * height))
+
+
+def extent(box: tuple[slice, slice]) -> int:
+    """Return the length of a box's longer side, in pixels."""
+    return int(max(side.stop - side.start for side in box))
