@@ -306,11 +306,10 @@ class Artist(NamedTuple):
         strokes = ink_of(next(self.digits), self.rng.uniform(100, 170), self.rng.uniform(0.04, 0.1))
         top, left = self.rng.integers((90, 150), (150, 250)).tolist()
         put(page, strokes, BLACK, top, left)
-        drawing, height = to_image(page), top - self.rng.uniform(*gap)
-        if not above:
-            height = top + strokes.shape[0] + self.rng.uniform(*gap)
+        drawing, distance = to_image(page), self.rng.uniform(*gap)
+        first = top - distance if above else top + strokes.shape[0] + distance
         start, end = self.rng.uniform(20, 180), self.rng.uniform(left + strokes.shape[1] + 30, 580)
-        for height in height + np.arange(number) * self.rng.uniform(12, 25):
+        for height in first + np.arange(number) * self.rng.uniform(12, 25):
             slope = self.rng.uniform(-0.02, 0.02)
             line = (start, height + slope * (start - left), end, height + slope * (end - left))
             ImageDraw.Draw(drawing).line(line, BLACK, int(self.rng.integers(3, 8)))

@@ -30,9 +30,9 @@ MAX_BYTES = 4 * 2**30  # of a decompressed file
 def load_idx_folder(params: DownloadParams) -> tuple[Dataset, Dataset]:
     """Load the four IDX files, plain or compressed as .gz, in download.folder.
 
-    Line n of classes.txt, counted from 0, names label n; without the file, its number does. Labels that do not occur
-    are left out, as some datasets count from 1. Raise UserError if a file is missing or wrong, a label is
-    negative, or there are not at least two classes, the same in training and test.
+    The lines of classes.txt name the labels from 0 on or, if none is 0 and there are just enough lines, from 1 on;
+    without the file, numbers do. Labels that do not occur are left out. Raise UserError if a file is missing or
+    wrong, a label is negative, or there are not at least two classes, the same in training and test.
     """
     folder = Path(params.folder)
     paths = {name: _find_file(folder, name) for name in FILES}
@@ -124,8 +124,12 @@ def _read_names(path: Path, labels: Sequence[int]) -> list[str]:
         names = [line.strip() for line in path.read_text(encoding="utf-8-sig").rstrip().splitlines()]
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not valid UTF-8: {error}") from None
-    if len(names) <= labels[-1]:
-        raise UserError(f"{path} names {len(names)} classes, but the labels go up to {labels[-1]}: add the others")
+    first = int(labels[0] > 0 and len(names) == labels[-1])
+    if first + len(names) <= labels[-1]:
+        raise UserError(
+            f"{path} names {len(names)} classes, but the labels go up to {labels[-1]}: add the others; the first line"
+            " names label 0"
+        )
     if "" in names:
         raise UserError(f"{path}: line {names.index('') + 1} is empty; every class needs a name, even without images")
     for name in names:
@@ -133,4 +137,4 @@ def _read_names(path: Path, labels: Sequence[int]) -> list[str]:
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise UserError(f"{path} has the line {twice!r} more than once; give each class a name of its own")
-    return [names[label] for label in labels]
+    return [names[label - first] for label in labels]

@@ -36,7 +36,7 @@ def choose_strokes(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     masks = [components == place + 1 for place in large]
     unused = np.array([is_annotation(place, masks, boxes[large]) for place in range(len(large))])
     strokes, annotations = large[~unused], large[unused]
-    if len(strokes) > MAX_COMPONENTS or are_several(boxes[strokes]):
+    if not 0 < len(strokes) <= MAX_COMPONENTS or are_several(boxes[strokes]):
         raise UserError("there are several characters; the picture must show one")
     largest = strokes[sizes[strokes].argmax()]
     gaps = np.maximum(boxes[:, :, 0] - boxes[largest, :, 1], boxes[largest, :, 0] - boxes[:, :, 1])

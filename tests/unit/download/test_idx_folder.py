@@ -118,8 +118,9 @@ def test_labels_that_do_not_occur_are_left_out(tmp_path: Path) -> None:
     data = load(folder)
     assert data.train.classes == ["1", "4"]
     assert data.test.labels.tolist() == [0, 1] * 5
-    (folder / "classes.txt").write_text("none\na\nb\nc\nd\n")
-    assert load(folder).train.classes == ["a", "d"]
+    for lines in ("none\na\nb\nc\nd\n", "a\nb\nc\nd\n"):
+        (folder / "classes.txt").write_text(lines)
+        assert load(folder).train.classes == ["a", "d"]
 
 
 @pytest.mark.parametrize(
