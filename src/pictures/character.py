@@ -63,8 +63,9 @@ MAX_FADED = 1.5  # ratio of a fading stroke's extent to that of its dark part; a
 MIN_CHARACTER = 0.015  # length of a component; smaller ones are specks
 MAX_SPECK = 0.1  # length of a mark that is still ignored if nothing else stands out
 MIN_ON_PIECE = 0.05  # length of a character on paper that covers less than half of the picture
-# The hole of a character that looks like a sheet: the ratio of its width to its length, and the fraction of its hull.
-MIN_HOLE, MIN_CONVEX = 0.3, 0.9
+# The hole of a character that looks like a sheet: fractions of the sheet's area and of its own hull, and the ratio of
+# its width to its length; a thick stroke is longer.
+MIN_HOLE, MIN_CONVEX, MIN_ROUND = 0.25, 0.9, 0.45
 NOTHING = "no ink stands out from the paper; the picture must show one character, darker or lighter than the rest"
 FRAMES = "only frames, sheets or blots stand out from the paper; the picture must show one character"
 
@@ -107,7 +108,7 @@ def choose_ink(grey: np.ndarray) -> tuple[np.ndarray, float]:
     for sheet in sorted(find_sheets(grey), key=lambda sheet: sheet[1].sum()):
         marks = find_ink(grey, *sheet)
         area = sheet[1].mean()
-        ink = drop_rectangles(marks, holes=area < 0.5)
+        ink = drop_rectangles(marks, hole=MIN_HOLE * area * grey.size if area < 0.5 else np.inf)
         box = largest_box(ink)
         if box is None:
             mark = largest_box(marks)
@@ -271,8 +272,11 @@ def amount(contrast: np.ndarray) -> np.ndarray:
     return ink
 
 
-def drop_rectangles(ink: np.ndarray, solid: float = MIN_SOLID_MARK, holes: bool = False) -> np.ndarray:
-    """Remove the components that are specks, sheets or frames or, with holes, convex and not straight strokes."""
+def drop_rectangles(ink: np.ndarray, solid: float = MIN_SOLID_MARK, hole: float = np.inf) -> np.ndarray:
+    """Remove the components that are specks, sheets or frames, or holes of a character that looks like a sheet.
+
+    hole: from what size on, in pixels, a convex component is a hole; if finite, rounder ones of any size are, too.
+    """
     components, count = label(ink > 0.5, NEIGHBOURS)
     drop = np.zeros(count + 1, bool)
     for index, slices in enumerate(find_objects(components), 1):
@@ -280,8 +284,9 @@ def drop_rectangles(ink: np.ndarray, solid: float = MIN_SOLID_MARK, holes: bool 
             drop[index] = True
             continue
         region = components == index
+        size = region.sum()
         drop[index] = is_sheet(region, solid, MIN_FRAME) or (
-            holes and thickness(region) > MIN_HOLE and region.sum() > MIN_CONVEX * hull_of(region)[1]
+            hole < np.inf and size > MIN_CONVEX * hull_of(region)[1] and (size > hole or thickness(region) > MIN_ROUND)
         )
     kept: np.ndarray = ink * ~binary_dilation(drop[components], NEIGHBOURS)
     return kept

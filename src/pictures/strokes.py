@@ -15,6 +15,7 @@ MAX_APART = 0.5  # of the length of the largest component: how far from it other
 MAX_THICKNESS, MAX_SLANT = 0.15, 0.3  # of a line: ratios of its width to its length, and of the sides of its box
 # Ratios of the length of a line to that of a character: of a line below it, one that touches it, and one anywhere.
 MIN_UNDERLINE, MIN_TOUCHING, MIN_LONG = 1.1, 1.25, 1.5
+MIN_BEYOND, MIN_LOW = 0.05, 0.6  # fractions of the height: how far a line reaches on both sides, and how low it is
 MAX_STEP = 5  # pixels by which a line may rise or fall over the height of a character
 MIN_BESIDE = 0.5  # fraction of the length of an upright line: that of a character beside it; an i has a dot
 MAX_CIRCLE = 1.5  # ratio of the height of a circle to its width; a 0 is higher, and may have a slash
@@ -61,11 +62,16 @@ def erase_touching_line(ink: np.ndarray) -> np.ndarray:
     line = np.median(mask.sum(0))  # its width, because it is wider than the character
     if width < MIN_TOUCHING * height or line > MAX_THICKNESS * height:
         return ink
-    level = binary_dilation(mask, np.ones((MAX_STEP, 1)))
-    runs = binary_opening(level, np.ones((1, round(MIN_UNDERLINE * height))))
-    thick = binary_opening(mask, np.ones((round(line) + 2, 1)))
+    runs = binary_opening(binary_dilation(mask, np.ones((MAX_STEP, 1))), np.ones((1, round(MIN_UNDERLINE * height))))
+    on_line = mask & runs & ~binary_opening(mask, np.ones((round(line) + 2, 1)))
+    columns, used = np.flatnonzero(on_line.any(0)), np.flatnonzero((mask & ~runs).any(0))
+    if not len(columns) or not len(used):
+        return ink
+    beyond = min(used[0] - columns[0], columns[-1] - used[-1])
+    if beyond < MIN_BEYOND * height or np.argwhere(on_line).mean(0)[0] < MIN_LOW * height:
+        return ink
     erased = ink.copy()
-    erased[boxes[longest]][mask & runs & ~thick] = 0
+    erased[boxes[longest]][on_line] = 0
     return erased
 
 
@@ -95,7 +101,7 @@ def is_annotation(place: int, masks: Sequence[np.ndarray], boxes: np.ndarray) ->
 
 def thickness(mask: np.ndarray) -> float:
     """Return the ratio of the width of a component (H, W) to its length; that of a straight stroke is small."""
-    shorter, longer = np.linalg.eigvalsh(np.cov(np.argwhere(mask).T))
+    shorter, longer = np.linalg.eigvalsh(np.cov(np.argwhere(mask).T, bias=True))
     return float(np.sqrt(max(shorter, 0) / longer)) if longer else 1.0
 
 
