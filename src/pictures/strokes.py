@@ -11,17 +11,19 @@ NEIGHBOURS = np.ones((3, 3))  # diagonal ones, too
 MIN_COMPONENT = 0.1  # fraction of the largest component's size; smaller components are specks
 MIN_DOT = 0.5  # of the thickest stroke: how thick a dot or accent above or below a character is at least
 MAX_COMPONENTS = 4  # of a character
+MAX_LARGE = 20  # components, together with lines and circles
 MAX_APART = 0.5  # of the length of the largest component: how far from it others may be
 MAX_THICKNESS, MAX_SLANT = 0.15, 0.3  # of a line: ratios of its width to its length, and of the sides of its box
 # Ratios of the length of a line to that of a character: of a line below it, one that touches it, and one anywhere.
 MIN_UNDERLINE, MIN_TOUCHING, MIN_LONG = 1.1, 1.25, 1.5
-MIN_BEYOND, MIN_LOW = 0.05, 0.6  # fractions of the height: how far a line reaches on both sides, and how low it is
+# Fractions of the height of a character: how far a line reaches beyond it on both sides, and how low a touching one is.
+MIN_BEYOND, MIN_LOW = 0.1, 0.8
 MAX_STEP = 5  # pixels by which a line may rise or fall over the height of a character
-MIN_BESIDE = 0.5  # fraction of the length of an upright line: that of a character beside it; an i has a dot
-MAX_CIRCLE = 1.5  # ratio of the height of a circle to its width; a 0 is higher, and may have a slash
+MAX_CIRCLE = 1.25  # ratio of the height of a circle to its width, if a straight stroke is in it: the slash of a 0
 MIN_ENCLOSED = 0.3  # fraction of a circle's height: the height of a character in it
 DIRECTION, MIN_SURROUNDED = 5, 0.9  # degrees; fraction of the directions in which a circle or a box surrounds it
 MIN_GAP = 0.1  # between two characters, one above the other, as a fraction of their height
+SEVERAL = "there are several characters; the picture must show one"
 
 
 def choose_strokes(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -34,11 +36,14 @@ def choose_strokes(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     boxes = np.array([[[side.start, side.stop] for side in slices] for slices in find_objects(components)])
     is_large = sizes >= MIN_COMPONENT * sizes.max()
     large = np.flatnonzero(is_large)
+    if len(large) > MAX_LARGE:
+        raise UserError(SEVERAL)
     masks = [components == place + 1 for place in large]
-    unused = np.array([is_annotation(place, masks, boxes[large]) for place in range(len(large))])
+    thin = np.array([thickness(mask) < MAX_THICKNESS for mask in masks])
+    unused = np.array([is_annotation(place, masks, boxes[large], thin) for place in range(len(large))])
     strokes, annotations = large[~unused], large[unused]
     if not 0 < len(strokes) <= MAX_COMPONENTS or are_several(boxes[strokes]):
-        raise UserError("there are several characters; the picture must show one")
+        raise UserError(SEVERAL)
     largest = strokes[sizes[strokes].argmax()]
     gaps = np.maximum(boxes[:, :, 0] - boxes[largest, :, 1], boxes[largest, :, 0] - boxes[:, :, 1])
     near = gaps.max(1) < MAX_APART * np.ptp(boxes[largest], 1).max()
@@ -51,7 +56,7 @@ def choose_strokes(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def erase_touching_line(ink: np.ndarray) -> np.ndarray:
-    """Return ink (H, W) without the horizontal line that the longest component touches; without one, ink itself."""
+    """Return ink (H, W) without the level line on which the longest component stands; without one, ink itself."""
     components, count = label(ink > 0.5, NEIGHBOURS)
     if not count:
         return ink
@@ -68,19 +73,18 @@ def erase_touching_line(ink: np.ndarray) -> np.ndarray:
     if not len(columns) or not len(used):
         return ink
     beyond = min(used[0] - columns[0], columns[-1] - used[-1])
-    if beyond < MIN_BEYOND * height or np.argwhere(on_line).mean(0)[0] < MIN_LOW * height:
+    if beyond < MIN_BEYOND * height or np.flatnonzero(on_line.any(1)).mean() < MIN_LOW * height:
         return ink
     erased = ink.copy()
     erased[boxes[longest]][on_line] = 0
     return erased
 
 
-def is_annotation(place: int, masks: Sequence[np.ndarray], boxes: np.ndarray) -> bool:
+def is_annotation(place: int, masks: Sequence[np.ndarray], boxes: np.ndarray, thin: np.ndarray) -> bool:
     """Return whether a component is a line beside the others, or surrounds one of them, like a circle or a box.
 
-    masks: of the components, (H, W) each; boxes: (N, axis, start and stop).
+    masks: of the components, (H, W) each; boxes: (N, axis, start and stop); thin: which are straight strokes, (N,).
     """
-    thin = np.array([thickness(mask) < MAX_THICKNESS for mask in masks])
     heights, widths = np.ptp(boxes, 2).T
     height, width = heights[place], widths[place]
     if not thin[place]:
@@ -89,14 +93,16 @@ def is_annotation(place: int, masks: Sequence[np.ndarray], boxes: np.ndarray) ->
         if height > MAX_CIRCLE * width:
             inside &= ~thin  # the slash of a 0
         return any(surrounds(masks[place], mask) for mask, is_inside in zip(masks, inside, strict=True) if is_inside)
-    level = height < MAX_SLANT * width
+    level, upright = height < MAX_SLANT * width, width < MAX_SLANT * height
     others = boxes[~thin | (level & (heights > widths))]
-    if not len(others) or (not level and width > MAX_SLANT * height):
+    if not len(others):
         return False
-    (top, left), (bottom, right) = others[:, :, 0].min(0), others[:, :, 1].max(0)
-    length, size = max(height, width), max(bottom - top, right - left)
-    below = level and boxes[place, 0, 0] >= bottom - height and width > MIN_UNDERLINE * (right - left)
-    return bool(below or (length > MIN_LONG * size and (level or size > MIN_BESIDE * length)))
+    start, stop = others[:, :, 0].min(0), others[:, :, 1].max(0)
+    size = (stop - start).max()
+    below = level and boxes[place, 0, 0] >= stop[0] - height and width > MIN_UNDERLINE * (stop - start)[1]
+    beyond = min(start[0] - boxes[place, 0, 0], boxes[place, 0, 1] - stop[0])  # above and below the others
+    beside = upright and beyond > MIN_BEYOND * size
+    return bool(below or (max(height, width) > MIN_LONG * size and (level or beside)))
 
 
 def thickness(mask: np.ndarray) -> float:
