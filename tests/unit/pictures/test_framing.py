@@ -283,6 +283,15 @@ def test_a_line_may_touch_the_character(size: int) -> None:
     assert image[-8:].any(0).sum() < 8 < image[:10].any(0).sum()  # as in a seven, and not the other way round
 
 
+def test_many_marks_are_several_characters() -> None:
+    picture = Image.new("L", (400, 400), 245)
+    for row in range(20, 380, 60):
+        for column in range(20, 380, 60):
+            ImageDraw.Draw(picture).arc((row, column, row + 40, column + 40), 60, 300, fill=20, width=6)
+    with pytest.raises(UserError, match="several characters"):
+        frame_character(picture, SHAPE)
+
+
 def test_characters_above_each_other_are_several() -> None:
     picture = put(draw_seven(), (300, 560), 255, (0, 0))
     picture.paste(draw_seven(), (0, 280))
@@ -371,10 +380,13 @@ def test_specks_beside_a_cropped_character_are_no_frames() -> None:
         {"ellipse": [((130, 60, 270, 340), 14)], "line": [((160, 245, 240, 155), 12)]},  # a 0 with a slash
         {"ellipse": [((130, 60, 270, 340), 14), ((180, 180, 220, 220), 20)]},  # a 0 with a dot
         {"ellipse": [((185, 80, 215, 110), 14)], "line": [((200, 150, 200, 340), 14)]},  # an i
+        {"line": [((80, 150, 250, 150), 10), ((250, 150, 200, 270), 10)]},  # a wide 7
+        {"line": [((130, 100, 80, 200), 10), ((50, 200, 300, 200), 10), ((230, 120, 230, 260), 10)]},  # a wide 4
+        {"ellipse": [((120, 60, 220, 150), 14)], "line": [((245, 70, 245, 290), 14)]},  # a 9 whose stem is apart
         {"arc": [((60, 170, 260, 340), 16)], "line": [((150, 120, 300, 100), 14)]},  # a 5 whose bar is apart
         {"ellipse": [((120, 60, 220, 150), 14)], "line": [((265, 120, 130, 290), 14)]},  # a 9 whose tail is apart
     ],
-    ids=["two", "cent", "eight", "zero", "dotted", "i", "five", "nine"],
+    ids=["two", "cent", "eight", "zero", "dotted", "i", "wide 7", "wide 4", "stem", "five", "nine"],
 )
 def test_all_strokes_of_a_character_are_kept(strokes: dict[str, list[tuple[tuple[int, ...], int]]]) -> None:
     picture = Image.new("L", (400, 400), 245)
