@@ -19,7 +19,8 @@ MIN_UNDERLINE, MIN_TOUCHING, MIN_LONG = 1.1, 1.25, 1.5
 # Fractions of the height of a character: how far a line reaches beyond it on both sides, and how low a touching one is.
 MIN_BEYOND, MIN_LOW = 0.1, 0.8
 MAX_STEP = 5  # pixels by which a line may rise or fall over the height of a character
-MIN_SLASH = 0.5  # ratio of the width of the slash in a 0 to its height; a 1 in a circle is more upright
+# The slash in a 0 is more slanted than a 1 in a circle, or the 0 is higher than a circle: ratios of the sides of boxes.
+MIN_SLASH, MAX_CIRCLE = 0.7, 1.5
 MIN_ENCLOSED = 0.3  # fraction of a circle's height: the height of a character in it
 DIRECTION, MIN_SURROUNDED = 5, 0.9  # degrees; fraction of the directions in which a circle or a box surrounds it
 MIN_GAP = 0.1  # between two characters, one above the other, as a fraction of their height
@@ -89,7 +90,8 @@ def is_annotation(place: int, masks: Sequence[np.ndarray], boxes: np.ndarray, th
     height, width = heights[place], widths[place]
     if not thin[place]:
         inside = (boxes[place, :, 0] < boxes[:, :, 0]).all(1) & (boxes[:, :, 1] < boxes[place, :, 1]).all(1)
-        inside &= (heights > MIN_ENCLOSED * height) & ~(thin & (widths > MIN_SLASH * heights))
+        slash = thin & ((widths > MIN_SLASH * heights) | (height > MAX_CIRCLE * width))  # of a 0
+        inside &= (heights > MIN_ENCLOSED * height) & ~slash
         return any(surrounds(masks[place], mask) for mask, is_inside in zip(masks, inside, strict=True) if is_inside)
     level, upright = height < MAX_SLANT * width, width < MAX_SLANT * height
     others = boxes[~thin | (level & (heights > widths))]
