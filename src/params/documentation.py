@@ -63,7 +63,7 @@ def _comment_lines(schema: Mapping[str, Any]) -> list[str]:
     """Build the comment above a key in params.yaml from its JSON schema."""
     name, allowed = _describe_type(schema)
     if name.startswith("auto or "):
-        allowed = f"auto{',' if ' or ' in allowed else ' or'} {allowed.replace('each ', 'numbers from ')}"
+        allowed = f"auto{',' if ' or ' in allowed else ' or'} {allowed}"
     details = ", ".join(filter(None, (schema["unit"], allowed)))
     text = f"{schema['description']} [{details}]" if details else schema["description"]
     return textwrap.wrap(text, COMMENT_WIDTH, initial_indent="  # ", subsequent_indent="  # ")
@@ -78,7 +78,7 @@ def _describe_type(schema: Mapping[str, Any]) -> tuple[str, str]:
     if kind == "array":
         item_type, allowed = _describe_type(schema["items"])
         plural = item_type.replace("list", "lists", 1) if item_type.startswith("list") else f"{item_type}s"
-        return f"list of {plural}", allowed and f"each {allowed.removeprefix('each ')}"
+        return f"list of {plural}", allowed and f"{allowed.removesuffix(' each')} each"
     if "enum" in schema:
         *others, last = schema["enum"]
         return kind, f"{', '.join(map(str, others))} or {last}"

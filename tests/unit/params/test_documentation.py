@@ -43,7 +43,7 @@ def test_comments_have_unit_and_range() -> None:
 def test_reference_has_type_range_unit_default_and_meaning() -> None:
     text = render_reference()
     assert "| `dropout` | number | 0 to below 1 |  | `0.25` | Dropout probability at the end of " in text
-    assert "| `conv_channels` | auto or list of lists of integers | each 1 to 65,536 |  | `auto` |" in text
+    assert "| `conv_channels` | auto or list of lists of integers | 1 to 65,536 each |  | `auto` |" in text
     assert "| `precision` | string | auto, fp32 or bf16 |  | `auto` |" in text
     assert "| `validation_fraction` | number | above 0 and below 1 |  | `0.2` |" in text
     assert "| `refit` | boolean | true or false |  | `false` |" in text
