@@ -120,7 +120,7 @@ def enlarge(image: np.ndarray, label: int) -> Digit:
 
 
 def ink_of(digit: Digit, height: float, pen: float | None, turn: float = 0, widest: float = np.inf) -> np.ndarray:
-    """Draw strokes of this height in pixels, or lower if they were too wide; pen is their width, of the height."""
+    """Draw strokes of this height in pixels, or lower if they would be too wide; pen: their thickness / height."""
     rows = np.flatnonzero((digit.depth > 0).any(1))
     field = digit.depth if pen is None else pen * (np.ptp(rows) + 1) / 2 - digit.distance
     turned = Image.fromarray(field.astype(np.float32)).rotate(turn, Image.Resampling.BICUBIC, fillcolor=-99)
@@ -193,7 +193,7 @@ class Artist(NamedTuple):
     def lay(
         self, sheet: np.ndarray, sides: int = 4, desk: Colour | None = None, turn: float = 0, wood: bool = False
     ) -> np.ndarray:
-        """Lay a sheet on a desk, of which the page shows this many sides, turned by up to so many degrees."""
+        """Lay a sheet on a desk that is visible on this many of its sides, turned by up to `turn` degrees."""
         turn = self.rng.uniform(-turn, turn)
         cover = to_image(sheet).convert("RGBA").rotate(turn, Image.Resampling.BICUBIC, expand=True)
         margins = self.rng.uniform(0.04, 0.35, 4) * min(cover.size)
@@ -493,7 +493,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.drawings", description=__doc__.splitlines()[0])
     parser.add_argument("--number", type=int, default=60, help="pictures of each kind; default: 60")
     parser.add_argument("--held-out", action="store_true", help="use the other half of the digits")
-    parser.add_argument("--only", nargs="+", metavar="TEXT", default=[""], help="kinds whose names contain such a text")
+    parser.add_argument("--only", nargs="+", metavar="TEXT", default=[""], help="kinds whose names contain one of them")
     parser.add_argument("--save", type=Path, metavar="FOLDER", help="also write the pictures, in one folder per kind")
     return parser.parse_args()
 

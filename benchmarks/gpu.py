@@ -3,7 +3,7 @@
 Run it from the project's root after `dvc repro split`, or with data/download and data/split copied from another
 machine: `python -m benchmarks.gpu`, or with the names of some parts to measure only those again. The results are
 written after every part, or every seed, to gpu.json and gpu.md in benchmarks or the folder given by --output. On an
-H100, all parts but the last, `accurate`, which runs only if it is named, take about three minutes. Runs on a CPU, too.
+H100, all parts but the last, `accurate`, which runs only if it is named, take about two minutes. Runs on a CPU, too.
 """
 
 import argparse

@@ -1,12 +1,12 @@
 """Measure what wrong labels cost, and whether they are found: plant some, train, and test on the right ones.
 
 Run it from the project's root, as `python -m benchmarks.labels`, for MNIST after `dvc repro split`; it prints a table,
-a row when it is measured. Labels are changed before the training set is split, so that those of the validation images
-are as wrong. `found` is the number of images in suspects.csv, with the precision and the recall for the planted labels,
-and `ranked` the fraction of the n planted labels among the n, 1.5 n and 3 n most suspicious images. cleanlab finds
-them by the predictions of five further trainings. It is not in the project's environment: `pip install --no-deps
---target cl cleanlab==2.9.0 pandas python-dateutil pytz six termcolor tzdata`, then `PYTHONPATH=cl python -m
-benchmarks.labels --ways default cleanlab`.
+each row as soon as it is measured. Labels of training and validation images are changed alike, after the split. `found`
+is the number of images in suspects.csv, with the precision and the recall for the planted labels, and `ranked` the
+fraction of the n planted labels among the n, 1.5 n and 3 n most suspicious images. cleanlab finds them by the
+predictions of five further training runs. It is not in the project's environment: `pip install --no-deps --target cl
+cleanlab==2.9.0 pandas python-dateutil pytz six termcolor tzdata`, then `PYTHONPATH=cl python -m benchmarks.labels
+--ways default cleanlab`.
 """
 
 import argparse

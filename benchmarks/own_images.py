@@ -62,7 +62,7 @@ PACKAGES = (
 )
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 FONTS = Path("/usr/share/fonts")
-# One side has no family of the other, and no copy of one: Nimbus, FreeFont and Liberation imitate the same three.
+# The lists share no family and no copy of one: Nimbus, FreeFont and Liberation imitate the same three.
 TRAIN_FONTS = (
     "AccanthisADFStd-Regular.otf Beteckna.ttf C059-Bold.otf C059-Roman.otf Cabin-Bold.otf Cabin-Regular.otf"
     " Caladea-Bold.ttf Caladea-Regular.ttf Cantarell-Bold.otf Cantarell-Regular.otf Carlito-Regular.ttf"
@@ -98,7 +98,7 @@ class DataSet(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """The accuracies, also balanced, and the validation losses over seeds, and the mean time of one training run."""
+    """Accuracies, balanced accuracies and validation losses over seeds, and the mean time of one training run."""
 
     accuracies: list[float]
     balanced: list[float]

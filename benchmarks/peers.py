@@ -2,10 +2,10 @@
 
 Run it from the project's root, on an idle machine, after `dvc repro split`: `python -m benchmarks.peers`, or with the
 names of some programs to measure only those again. Each program runs once, in a process of its own, as its users would
-run it: with its usual settings, all 60,000 training images, and no stopping or choosing by the test accuracy. Programs
-that train in epochs are evaluated after each; the evaluation is not counted. The notebook, which takes most of an hour,
-is not run to its end. This project's accuracies are those of `make accuracy`. Writes benchmarks/peers.json and
-docs/img/peers.png; takes three quarters of an hour on two cores.
+run it: with its usual settings (for SVC, C = 10), all 60,000 training images, and no stopping or choosing by the test
+accuracy. Programs that train in epochs are evaluated after each; the evaluation is not counted. The notebook, which
+takes most of an hour, is not run to its end. This project's accuracies are those of `make accuracy`. Writes
+benchmarks/peers.json and docs/img/peers.png; takes three quarters of an hour on two cores.
 """
 
 import json

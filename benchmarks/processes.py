@@ -1,4 +1,4 @@
-"""Measure what several processes on one machine gain: a batch in shards, and an ensemble dealt to the processes.
+"""Measure what several processes on one machine gain: a batch in shards, and an ensemble divided among the processes.
 
 Run it from the project's root, on an idle machine: `python -m benchmarks.processes`. The variants alternate, so that a
 slow minute affects all of them. The default network trains on random images, which are as fast as real ones. Writes

@@ -37,7 +37,7 @@ def keras_network() -> nn.Sequential:
 
 
 def train_one_epoch(network: nn.Module, optimizer: torch.optim.Optimizer, batches: Iterable[list[Tensor]]) -> None:
-    """Train for one epoch with the loop that both programs use."""
+    """Train for one epoch with the loop that all of these programs use."""
     network.train()
     for images, labels in batches:
         optimizer.zero_grad()

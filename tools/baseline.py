@@ -1,7 +1,7 @@
 """Compare the network with a random forest and logistic regression on the pixels of the same images.
 
-They are trained on as many of the network's training images as they can learn from in about half a minute, reduced to
-at most 32x32 pixels. Print a table in Markdown, and judge each difference with McNemar's exact test.
+Their images are reduced to at most 32x32 pixels, and are as many of the network's training images as they can learn
+from in about half a minute. Print a table in Markdown, and judge each difference with McNemar's exact test.
 """
 
 import warnings
@@ -57,7 +57,8 @@ def main() -> None:
         p_value = mcnemar(gained, lost)
         table.append((name, f"{len(used):,}", f"{theirs.mean():.2%}", gained, lost, f"{p_value:.2g}"))
         better = "better" if gained > lost else "worse"
-        verdicts.append(f"{better} than {name}" if p_value < ALPHA else f"not significantly different from {name}")
+        verdict = f"{better} than" if p_value < ALPHA else "not significantly different from"
+        verdicts.append(f"{verdict} the {name}")
     header = (
         "classifier",
         "training images",

@@ -64,7 +64,7 @@ def data_sentences(comparison: Comparison, quote: str = "") -> list[str]:
         )
     if comparison.added or comparison.removed or comparison.relabelled:
         before, after = comparison.accuracies
-        known = f", except for {comparison.new:,} of classes that {comparison.base.name} does not know"
+        known = f" and whose classes {comparison.base.name} knows ({comparison.new:,} others left out)"
         sentences.append(
             f"The test sets differ: {count('image', comparison.added)} added, {comparison.removed:,} removed,"
             f" {comparison.relabelled:,} relabelled. The comparison covers the {comparison.images:,} images that"

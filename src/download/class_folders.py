@@ -185,7 +185,7 @@ def _check_classes(folder: Path, classes: Sequence[str], found: dict[str, dict[s
                 inner = _join(Path(path).name for path in content)
                 raise UserError(
                     f"{folder}: the class {show(name)} holds only folders ({inner}); make each of them a class, or"
-                    f" move their pictures up. The layout must be: {_advice(folder)}"
+                    f" move their pictures up: {_advice(folder)}"
                 )
     if empty:
         raise UserError(f"{folder}: no pictures in {_join(empty)}; add some or remove the folder")

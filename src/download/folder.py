@@ -134,7 +134,7 @@ def _decode(
                 progress.update(len(decoded.images))
         except BrokenProcessPool:
             raise UserError(
-                f"a process that decoded pictures was killed, after {len(digests):,} of {len(paths):,} files; it"
+                f"a process that was decoding pictures was killed, after {len(digests):,} of {len(paths):,} files; it"
                 " probably ran out of memory"
             ) from None
     if remarks:

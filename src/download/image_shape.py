@@ -18,8 +18,8 @@ from src.pictures.reading import read_picture
 
 SAMPLE = 200  # the largest number of pictures to examine
 SIZES = (28, 32, 48, 64, 96)  # pixels
-# A picture has colour if more than this fraction of its pixels has; the images are RGB if more than this fraction of
-# the pictures has.
+# A picture has colour if more than this fraction of its pixels have it; the images are RGB if more than this fraction
+# of the pictures have colour.
 COLOURED = 0.01
 SPREAD = 24  # between the channels of a pixel that is visibly coloured, of 255
 CHARACTER = (1, 28, 28)  # the shape of MNIST's images

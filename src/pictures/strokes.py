@@ -9,7 +9,7 @@ from src.common.errors import UserError
 
 NEIGHBOURS = np.ones((3, 3))  # diagonal ones, too
 MIN_COMPONENT = 0.1  # fraction of the largest component's size; smaller components are specks
-MIN_DOT = 0.5  # of the thickest stroke: how thick a dot or accent above or below a character is at least
+MIN_DOT = 0.5  # minimum thickness of a dot or accent, as a fraction of the thickest stroke's
 MAX_COMPONENTS = 4  # of a character
 MAX_LARGE = 20  # components, together with lines and circles
 MAX_APART = 0.5  # of the length of the largest component: how far from it others may be
@@ -65,7 +65,7 @@ def erase_touching_line(ink: np.ndarray) -> np.ndarray:
     longest = max(range(count), key=lambda index: extent(boxes[index]))
     mask = components[boxes[longest]] == longest + 1
     height, width = mask.shape
-    line = np.median(mask.sum(0))  # its width, because it is wider than the character
+    line = np.median(mask.sum(0))  # its thickness: in most columns, there is nothing but the line
     if width < MIN_TOUCHING * height or line > MAX_THICKNESS * height:
         return ink
     runs = binary_opening(binary_dilation(mask, np.ones((MAX_STEP, 1))), np.ones((1, round(MIN_UNDERLINE * height))))

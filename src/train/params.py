@@ -10,8 +10,8 @@ from src.network.params import Device, ModelParams
 
 Precision = Literal["auto", "fp32", "bf16"]
 BATCH, SMALL_BATCH = 128, 32  # images
-SMALL_DATA = 12_800  # training images; fewer are trained on in small batches, and always on all of them
-STEPS = 1500  # at least, within the limits of EPOCHS
+SMALL_DATA = 12_800  # training images; with fewer, batches are small and no image is left out
+STEPS = 1500  # at least, if no image is left out, within the limits of EPOCHS
 EPOCHS = 8, 40  # the smallest and the largest number
 PATIENCE = 3 / 8  # of the epochs
 
@@ -51,7 +51,8 @@ class AugmentParams(Section):
 class TrainParams(Section):
     epochs: Auto | Annotated[int, Field(ge=1)] = parameter(
         "auto",
-        "Maximum number of epochs; auto is the number that gives 1,500 steps, but at least 8 and at most 40.",
+        "Maximum number of epochs; auto is the number that gives 1,500 steps with all images, but at least 8 and at"
+        " most 40.",
         "epochs",
     )
     batch_size: Auto | Annotated[int, Field(ge=2, le=10**6)] = parameter(
@@ -81,9 +82,9 @@ class TrainParams(Section):
     skip_easy: float = parameter(
         0.9,
         "Probability of leaving out an easy image, one whose last training loss was below the mean, from the second"
-        " epoch on. From the third, the same goes for images whose label has a probability below 5% and below half the"
-        " share of its class, if they are more than 4% but less than half of all images; they then do not count in the"
-        " mean. With 0, or with fewer than 12,800 training images, every image is used.",
+        " epoch on. From the third, the same goes for images whose label has a probability below 5% and below half of"
+        " its class's share of the images, if more than 4% but less than half of all images are like this; then the"
+        " mean leaves them out. With 0, or with fewer than 12,800 training images, every image is used.",
         ge=0,
         lt=1,
     )

@@ -87,8 +87,8 @@ def test_images_of_a_class_that_is_new_are_not_compared() -> None:
     assert (comparison.images, comparison.new, comparison.renamed, comparison.dropped) == (25, 15, {}, [])
     text = comparison_markdown(comparison)
     assert (
-        "15 relabelled. The comparison covers the 25 images that both have, except for 15 of classes that a does not"
-        in text
+        "15 relabelled. The comparison covers the 25 images that both have and whose classes a knows (15 others left"
+        " out), with the labels of b" in text
     )
 
 
