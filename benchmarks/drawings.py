@@ -210,6 +210,21 @@ class Artist(NamedTuple):
         image.paste(cover, (left, top), cover)
         return to_page(image)
 
+    def beside(self, bent: bool) -> np.ndarray:
+        """Lay a sheet on a desk, beside a pencil or a ruler or, if bent, a cable."""
+        desk, axis = DESKS[self.rng.integers(len(DESKS))], int(self.rng.integers(2))
+        sheet = self.lay(self.write_sheet(), desk=desk, turn=4)
+        length = sheet.shape[1 - axis]
+        along = np.linspace(self.rng.uniform(0, 0.3), self.rng.uniform(0.7, 1), 30) * length
+        across = (
+            40 * np.sin(along / self.rng.uniform(30, 90)) if bent else np.linspace(self.rng.uniform(-30, 30), 0, 30)
+        )
+        drawing, colour = to_image(blank_page((160, length), desk)), tuple(self.rng.integers(256, size=3).tolist())
+        width = int(self.rng.integers(6, 16) if bent else self.rng.integers(12, 40))
+        ImageDraw.Draw(drawing).line(list(zip(80 + across, along, strict=True)), colour, width, joint="curve")
+        strip = np.rot90(to_page(drawing), 1 - axis)
+        return self.photo(np.concatenate([sheet, strip][:: self.rng.choice([1, -1])], axis))
+
     def grey(self, darkest: int, brightest: int) -> Colour:
         return (self.rng.uniform(darkest, brightest),) * 3
 
@@ -388,12 +403,14 @@ class Artist(NamedTuple):
             page[20 + width : bottom - width, 20 + width : right - width] = WHITE
         return self.photo(page if self.rng.random() < 0.7 else 255 - page)
 
-    def several(self, number: int) -> np.ndarray:
-        page, left = blank_page((200 * number + 100, 300)), 40
-        for _ in range(number):
-            strokes = ink_of(next(self.digits), self.rng.uniform(130, 180), 0.09)
-            put(page, strokes, BLACK, int(self.rng.integers(40, 80)), left)
-            left += strokes.shape[1] + int(self.rng.integers(20, 60))
+    def several(self, columns: int, rows: int = 1) -> np.ndarray:
+        page = blank_page((200 * columns + 100, 230 * rows + 70))
+        for row in range(rows):
+            left = 40
+            for _ in range(columns):
+                strokes = ink_of(next(self.digits), self.rng.uniform(130, 180), 0.09)
+                put(page, strokes, BLACK, 230 * row + int(self.rng.integers(40, 80)), left)
+                left += strokes.shape[1] + int(self.rng.integers(20, 60))
         return self.photo(page)
 
     def texture(self, steepness: float) -> np.ndarray:
@@ -442,6 +459,8 @@ READABLE: dict[str, Callable[[Artist], np.ndarray]] = {
     "grey sheet on a pale desk": lambda artist: artist.photo(
         artist.lay(artist.write_sheet(artist.grey(150, 200)), desk=(235, 235, 230), turn=4)
     ),
+    "pencil or ruler beside the sheet": partial(Artist.beside, bent=False),
+    "cable beside the sheet": partial(Artist.beside, bent=True),
     "sheet in perspective": Artist.in_perspective,
     "shadow on the paper": Artist.in_shadow,
     "shadow with a hard edge": Artist.in_hard_shadow,
@@ -479,9 +498,12 @@ UNREADABLE: dict[str, Callable[[Artist], np.ndarray]] = {
     "empty sheet on a wooden desk": lambda artist: artist.on_wood(blank_page(), int(artist.rng.integers(2, 5))),
     "empty frame": partial(Artist.rectangle, hollow=True),
     "rectangle": partial(Artist.rectangle, hollow=False),
-    "two digits": partial(Artist.several, number=2),
-    "three digits": partial(Artist.several, number=3),
-    "five digits": partial(Artist.several, number=5),
+    "two digits": partial(Artist.several, columns=2),
+    "three digits": partial(Artist.several, columns=3),
+    "five digits": partial(Artist.several, columns=5),
+    "two digits, one below the other": partial(Artist.several, columns=1, rows=2),
+    "three digits, one below the other": partial(Artist.several, columns=1, rows=3),
+    "four digits in two rows": partial(Artist.several, columns=2, rows=2),
     "noise": partial(Artist.texture, steepness=0),
     "texture": partial(Artist.texture, steepness=1),
     "clouds": partial(Artist.texture, steepness=1.6),

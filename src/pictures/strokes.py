@@ -23,7 +23,8 @@ MAX_STEP = 5  # pixels by which a line may rise or fall over the height of a cha
 MIN_SLASH, MAX_CIRCLE = 0.7, 1.5
 MIN_ENCLOSED = 0.3  # fraction of a circle's height: the height of a character in it
 DIRECTION, MIN_SURROUNDED = 5, 0.9  # degrees; fraction of the directions in which a circle or a box surrounds it
-MIN_GAP = 0.1  # between two characters, one above the other, as a fraction of their height
+# The gap between two characters, one above the other or side by side, as a fraction of the longest component's length.
+MIN_ABOVE, MIN_BESIDE = 0.12, 0.2
 SEVERAL = "there are several characters; the picture must show one"
 
 
@@ -119,18 +120,31 @@ def surrounds(outer: np.ndarray, inner: np.ndarray) -> bool:
 
 
 def are_several(boxes: np.ndarray) -> bool:
-    """Return whether large components stand side by side or one above the other. boxes: (N, axis, start and stop)."""
-    (top, left), (bottom, right) = boxes[:, :, 0].min(0), boxes[:, :, 1].max(0)
-    height, width = bottom - top, right - left
+    """Return whether components of similar size stand side by side, or one above the other.
+
+    boxes: (N, axis, start and stop).
+    """
     heights, widths = np.ptp(boxes, axis=2).T
-    large = boxes[(widths >= 0.5 * width) & (heights >= 0.35 * height), 0]
-    if len(large) > 1 and large[:, 0].max() - large[:, 1].min() >= MIN_GAP * height:
+    lengths = np.maximum(heights, widths)
+    similar = boxes[(lengths >= 0.5 * lengths.max()) & (heights >= 0.5 * widths)]
+    if len(similar) < 2:
+        return False
+    (above, bottom), (beside, _) = (largest_gap(similar[:, axis]) for axis in (0, 1))
+    height, width = boxes[:, :, 1].max(0) - boxes[:, :, 0].min(0)
+    if above >= MIN_ABOVE * lengths.max() or beside >= MIN_BESIDE * lengths.max():
         return True
-    tall = boxes[heights >= 0.5 * height, 1]
-    tall = tall[tall[:, 0].argsort()]
-    gaps = tall[1:, 0] - np.maximum.accumulate(tall[:, 1])[:-1]
-    gap = gaps.max(initial=-1)
-    return bool(gap >= 0.2 * height or (gap >= 0 and width >= 1.1 * height))
+    if beside >= 0 and width >= 1.1 * height:
+        return True
+    upper = similar[:, 0, 1] <= bottom
+    return above >= 0 and (are_several(similar[upper]) or are_several(similar[~upper]))
+
+
+def largest_gap(spans: np.ndarray) -> tuple[int, int]:
+    """Return the largest gap between spans (N, start and stop) of pixels, or -1, and where it starts."""
+    ordered = spans[spans[:, 0].argsort()]
+    stops = np.maximum.accumulate(ordered[:, 1])
+    gaps = np.append(ordered[1:, 0] - stops[:-1], -1)
+    return int(gaps.max()), int(stops[gaps.argmax()])
 
 
 def extent(box: tuple[slice, slice]) -> int:

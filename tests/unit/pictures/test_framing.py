@@ -292,11 +292,53 @@ def test_many_marks_are_several_characters() -> None:
         frame_character(picture, SHAPE)
 
 
-def test_characters_above_each_other_are_several() -> None:
-    picture = put(draw_seven(), (300, 560), 255, (0, 0))
-    picture.paste(draw_seven(), (0, 280))
+@pytest.mark.parametrize(
+    "places",
+    [
+        [(60, 60), (90, 290)],
+        [(60, 60), (60, 600)],
+        [(60, 60), (60, 340), (60, 640)],
+        [(60, 60), (230, 90), (60, 280), (230, 310)],
+        [(60, 60), (420, 380)],
+    ],
+    ids=["close", "far", "three", "four", "diagonal"],
+)
+def test_characters_above_each_other_are_several(places: list[tuple[int, int]]) -> None:
+    seven = draw_seven()
+    ink = seven.crop(ImageChops.invert(seven).getbbox())
+    picture = Image.new("L", (700, 900), 255)
+    for place in places:
+        picture.paste(ink, place)
     with pytest.raises(UserError, match="several characters"):
         frame_character(picture, SHAPE)
+
+
+def test_the_parts_of_a_broken_character_may_lie_apart() -> None:
+    picture = put(draw_seven(), (500, 500), 255, (120, 110))
+    broken = picture.copy()
+    ImageDraw.Draw(broken).rectangle((0, 225, 500, 232), fill=255)
+    assert ink_distance(picture, broken) < 0.1
+
+
+@pytest.mark.parametrize("colour", [60, 230])
+@pytest.mark.parametrize(
+    "points", [(560, 40, 570, 460), (540, 20, 580, 150, 550, 300, 590, 470)], ids=["pencil", "cable"]
+)
+def test_what_lies_beside_a_sheet_does_not_count(colour: int, points: tuple[int, ...]) -> None:
+    sheet = put(draw_seven(), (500, 460), 240, (120, 110))
+    picture = Image.new("L", (620, 500), 110)
+    picture.paste(sheet, (20, 20))
+    marked = picture.copy()
+    ImageDraw.Draw(marked).line(points, fill=colour, width=14)
+    assert ink_distance(sheet, marked) < 0.1
+
+
+def test_a_label_on_the_sheet_does_not_count() -> None:
+    picture = put(draw_seven(), (500, 500), 240, (60, 180))
+    marked = picture.copy()
+    ImageDraw.Draw(marked).rectangle((350, 20, 480, 130), fill=150)
+    ImageDraw.Draw(marked).line((380, 50, 440, 100), fill=20, width=8)
+    assert ink_distance(picture, marked) < 0.1
 
 
 @pytest.mark.parametrize("width", [16, 24, 32])
