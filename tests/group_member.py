@@ -54,9 +54,9 @@ def train_case(case: dict[str, Any], group: Group) -> str:
     ):
         checkpoint = Checkpoint(Path(folder), "test", group=group)
         data = TrainingData(images, held_out)
-        history, losses = train(network, data, params, precision, checkpoint, lambda _: None, group)
-    results = [encode_networks([network]), *(part.numpy().tobytes() for part in losses)]
-    return f"{case} {sha256(b''.join(results)).hexdigest()} {history}"
+        run = train(network, data, params, precision, checkpoint, lambda _: None, group)
+    results = [encode_networks([network]), *(part.numpy().tobytes() for part in run.doubts)]
+    return f"{case} {sha256(b''.join(results)).hexdigest()} {run.history}"
 
 
 def wait_longer_than_the_time_limit(group: Group) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from statistics import mean
 from typing import Any, NamedTuple
 
@@ -18,10 +19,14 @@ from src.train.params import Plan, TrainSections
 from src.train.processes import ALONE, Group
 from src.train.runtime import Runtime
 from src.train.training import Doubts, best_epoch, train
+from src.train.validation import validate_ensemble
 
 
 class TrainedEnsemble(NamedTuple):
-    """The trained networks with their checkpoints, and the means of their histories, best epochs and doubts."""
+    """The trained networks with their checkpoints, and the means of their histories, best epochs and doubts.
+
+    The validation loss and accuracy of `best` are those of the mean probabilities.
+    """
 
     networks: list[ConvNet]
     checkpoints: list[Checkpoint]
@@ -86,10 +91,15 @@ def train_ensemble(
             print(f"train: network {number} of {len(members)}, seed {member.train.seed}", flush=True)
         runs.append(train(network, selected, member, runtime.precision, checkpoint, on_epoch, group))
     best = mean_metrics([best_epoch(run.history) for run in runs])
-    mean_of = " (mean)" if len(members) > 1 else ""
-    accuracy = ""
+    mean_of = of_ensemble = accuracy = ""
+    if len(members) > 1:
+        mean_of, of_ensemble = " (mean)", " of the ensemble"
+        if selected.validation:
+            loss, rate = validate_ensemble([run.learner for run in runs], selected.validation)
+            best = replace(best, validation_loss=loss, validation_accuracy=rate)
     if selected.validation:
-        accuracy = f", validation accuracy {best.validation_accuracy:.2%} on {len(selected.validation.labels):,} images"
+        images = len(selected.validation.labels)
+        accuracy = f", validation accuracy{of_ensemble} {best.validation_accuracy:.2%} on {images:,} images"
     print(f"train: kept the weights of epoch {best.epoch:.3g}{mean_of}{accuracy}")
     # Of the epochs that all members completed.
     history = [mean_metrics(epochs) for epochs in zip(*(run.history for run in runs), strict=False)]

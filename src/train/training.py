@@ -47,10 +47,11 @@ class Doubts(NamedTuple):
 
 
 class TrainingRun(NamedTuple):
-    """The history of a training run, and its doubts about the labels."""
+    """The history of a training run, its doubts about the labels, and the learner, with the best epoch's network."""
 
     history: list[EpochMetrics]
     doubts: Doubts
+    learner: Learner
 
 
 def train(
@@ -105,7 +106,7 @@ def train(
         print(f"train: the validation loss has not fallen since epoch {since}, but the training loss has; {advice}")
     network.load_state_dict(best_weights)
     apply_temperature(network, best_epoch(history).temperature)
-    return TrainingRun(history, doubts)
+    return TrainingRun(history, doubts, learner)
 
 
 def best_epoch(history: list[EpochMetrics]) -> EpochMetrics:

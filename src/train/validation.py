@@ -1,6 +1,7 @@
 """What follows an epoch: precise BatchNorm statistics, validation, and the temperature that calibrates the network."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -53,7 +54,6 @@ class Validation(NamedTuple):
 @torch.inference_mode()
 def validate(learner: Learner, data: LabelledImages) -> Validation:
     """Validate the network on images."""
-    learner.network.eval()
     log_probabilities = _predict_all(learner, data)
     accuracy = (log_probabilities.argmax(1) == data.labels).double().mean().item()
     temperature = fit_temperature(log_probabilities, data.labels, learner.class_weights)
@@ -62,8 +62,21 @@ def validate(learner: Learner, data: LabelledImages) -> Validation:
     return Validation(loss, accuracy, temperature, F.nll_loss(log_probabilities, data.labels, reduction="none"))
 
 
+@torch.inference_mode()
+def validate_ensemble(learners: Sequence[Learner], data: LabelledImages) -> tuple[float, float]:
+    """Return the mean loss over images, weighted as in training, and the accuracy of the networks' mean probabilities.
+
+    The networks include their temperatures.
+    """
+    probabilities = [_predict_all(learner, data).double().exp() for learner in learners]
+    mean = torch.stack(probabilities).mean(0)
+    losses = learners[0].image_losses(mean.log().float(), data.labels)
+    return losses.double().mean().item(), (mean.argmax(1) == data.labels).double().mean().item()
+
+
 def _predict_all(learner: Learner, data: LabelledImages) -> Tensor:
     """Compute log-probabilities float32 (N, K) of all images, sharing whole batches among the processes."""
+    learner.network.eval()
     device, group = data.labels.device, learner.group
     size = BATCH if device.type == "cpu" else GPU_BATCH
     batches = split_into_batches(torch.arange(len(data.labels), device=device), size)

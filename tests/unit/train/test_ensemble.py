@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from src.common.artifacts import EpochMetrics
 from src.common.dataset import Split
+from src.network.convnet import to_input
 from src.train.checkpoint import Checkpoint
 from src.train.ensemble import TrainedEnsemble, mean_metrics, train_ensemble
 from src.train.runtime import Runtime
@@ -42,7 +44,18 @@ def test_the_members_are_the_networks_that_consecutive_seeds_give_alone(tmp_path
         assert all(torch.equal(value, expected[name]) for name, value in member.state_dict().items())
     means = [mean_metrics(epochs) for epochs in zip(*(single.history for single in alone), strict=True)]
     assert ensemble.history == means
-    assert ensemble.best.validation_loss == pytest.approx(np.mean([single.best.validation_loss for single in alone]))
+    assert ensemble.best.train_loss == pytest.approx(np.mean([single.best.train_loss for single in alone]))
+
+
+def test_validation_metrics_are_those_of_the_mean_probabilities(tmp_path: Path) -> None:
+    ensemble = fit_ensemble(tmp_path, members=3)
+    images, labels = (tensor[100:] for tensor in make_images(160))
+    with torch.inference_mode():
+        outputs = [network.eval()(to_input(images, torch.device("cpu"))).exp() for network in ensemble.networks]
+    mean = torch.stack(outputs).mean(0)
+    assert ensemble.best.validation_loss == pytest.approx(F.nll_loss(mean.log(), labels).item(), rel=1e-5)
+    assert ensemble.best.validation_accuracy == (mean.argmax(1) == labels).double().mean()
+    assert ensemble.metrics()["validation"]["loss"] < best_epoch(ensemble.history).validation_loss
 
 
 def test_on_epoch_gets_the_history_of_the_current_network(tmp_path: Path) -> None:
