@@ -110,13 +110,13 @@ class _Graph:
     def average_views(self, networks: Sequence[ConvNet], images: str, description: Description) -> None:
         """Average the probabilities over the networks and over shifted views of every image."""
         (_, height, width), shift = description.image_shape, description.shift
-        views, count = images, 1
+        views = images
         if shift:
             padded = self.add("Pad", images, self.constant([0, 0, shift, shift] * 2))
             corners = [(y, x) for y in range(2 * shift + 1) for x in range(2 * shift + 1)]
             crops = [self.slice(padded, [y, x], [y + height, x + width]) for y, x in corners]
-            views, count = self.add("Concat", *crops, axis=0), len(corners)
-        shape = self.constant([count, -1, len(description.classes)])
+            views = self.add("Concat", *crops, axis=0)
+            shape = self.constant([len(corners), -1, len(description.classes)])
         outputs = []
         for network in networks:
             probabilities = self.add("Softmax", self.add_layers(network.layers, views), axis=1)

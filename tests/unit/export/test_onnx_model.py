@@ -39,6 +39,14 @@ def test_the_exported_model_agrees_with_evaluate(shift: int, members: int, image
     assert verify(classifier, networks, images, predicted, params) < 1e-6
 
 
+@pytest.mark.parametrize(("shift", "members"), [(0, 1), (0, 2), (1, 1)])
+def test_every_constant_is_used(shift: int, members: int) -> None:
+    """ONNX Runtime would warn of one that is not."""
+    networks = make_networks(members)
+    graph = onnx.load_model_from_string(to_onnx(networks, make_classifier(networks, shift).description)).graph
+    assert {weights.name for weights in graph.initializer} <= {name for node in graph.node for name in node.input}
+
+
 def test_equal_networks_give_equal_bytes_that_state_their_opset() -> None:
     networks = make_networks(1)
     description = make_classifier(networks).description
