@@ -348,6 +348,15 @@ class Artist(NamedTuple):
         ImageDraw.Draw(drawing).line(points, BLACK, int(self.rng.integers(4, 9)), joint="curve")
         return self.photo(to_page(drawing))
 
+    def headed(self) -> np.ndarray:
+        """Write below a coloured heading."""
+        drawing = ImageDraw.Draw(heading := to_image(blank_page((600, 140))))
+        left, top, right, bottom = self.rng.integers((10, 10, 400, 70), (100, 40, 590, 130)).tolist()
+        colour, text = self.rng.integers(256, size=(2, 3)).tolist()
+        drawing.rectangle((left, top, right, bottom), tuple(colour))
+        drawing.text((left + 20, top + 10), "Name:", tuple(text), font_size=(bottom - top) / 2)
+        return self.photo(np.vstack([to_page(heading), self.write(size=(600, 400))]))
+
     def printed(self) -> np.ndarray:
         """Print a digit in bold, in place of the next one of the dataset."""
         text, size = str(next(self.digits).label), self.rng.uniform(60, 400)
@@ -467,6 +476,7 @@ READABLE: dict[str, Callable[[Artist], np.ndarray]] = {
     "reflection of a lamp": Artist.in_reflection,
     "folded sheet": Artist.folded,
     "box of a form": Artist.form,
+    "coloured heading": Artist.headed,
     "line below": Artist.on_a_line,
     "two lines below": partial(Artist.on_a_line, number=2),
     "touching a line": partial(Artist.on_a_line, gap=(-12, 3)),

@@ -52,6 +52,7 @@ MIN_FRAME = 0.96  # the same for a frame; a D is nearly a rectangle, too
 # Fractions that a sheet, with what lies on it, fills of its convex hull; a bold A fills nearly as much, and a thick
 # character that fills the picture even more.
 MIN_SOLID, MIN_SOLID_MARK, MIN_SOLID_CROPPED = 0.8, 0.9, 0.95
+MIN_HEADING = 1.5  # ratio of the length of a level bar, such as a coloured heading, to that of the character
 MAX_ASPECT = 2.5  # ratio of a sheet's sides; a straight stroke is longer
 PAPER_BLUR = 1 / 20  # over which the paper below strokes is estimated from its surroundings
 SHADOW_BLUR = 1 / 100  # over which visible paper is averaged, so that edges of shadows stay
@@ -277,21 +278,28 @@ def amount(contrast: np.ndarray) -> np.ndarray:
 
 
 def drop_rectangles(ink: np.ndarray, solid: float = MIN_SOLID_MARK, hole: float = np.inf) -> np.ndarray:
-    """Remove the components that are specks, sheets or frames, or holes of a character that looks like a sheet.
+    """Remove specks, sheets, frames and headings, and the holes of a character that looks like a sheet.
 
     hole: from what size on, in pixels, a convex component is a hole; if finite, rounder ones of any size are, too.
     """
     components, count = label(ink > 0.5, NEIGHBOURS)
-    drop = np.zeros(count + 1, bool)
-    for index, slices in enumerate(find_objects(components), 1):
-        if max(side.stop - side.start for side in slices) < MIN_CHARACTER * max(ink.shape):
+    boxes = find_objects(components)
+    lengths = np.array([0, *map(extent, boxes)])
+    drop, bars = np.zeros((2, count + 1), bool)
+    for index, box in enumerate(boxes, 1):
+        if lengths[index] < MIN_CHARACTER * max(ink.shape):
             drop[index] = True
             continue
         region = components == index
-        size = region.sum()
+        size, (height, width) = region.sum(), region[box].shape
+        convex = size > MIN_CONVEX * hull_of(region)[1]
         drop[index] = is_sheet(region, solid, MIN_FRAME) or (
-            hole < np.inf and size > MIN_CONVEX * hull_of(region)[1] and (size > hole or thickness(region) > MIN_ROUND)
+            hole < np.inf and convex and (size > hole or thickness(region) > MIN_ROUND)
         )
+        bars[index] = convex and width > MAX_ASPECT * height
+    longest = lengths[~drop & ~bars].max()
+    if longest > MIN_ON_PIECE * max(ink.shape):
+        drop |= bars & (lengths > MIN_HEADING * longest)
     kept: np.ndarray = ink * ~binary_dilation(drop[components], NEIGHBOURS)
     return kept
 

@@ -333,6 +333,22 @@ def test_what_lies_beside_a_sheet_does_not_count(colour: int, points: tuple[int,
     assert ink_distance(sheet, marked) < 0.1
 
 
+@pytest.mark.parametrize("turn", [0, 4])
+def test_a_coloured_heading_does_not_count(turn: float) -> None:
+    picture = put(draw_seven(width=12), (500, 600), 255, (120, 260))
+    marked = picture.copy()
+    ImageDraw.Draw(marked).rectangle((40, 40, 460, 120), fill=120)
+    pages = [page.rotate(turn, Image.Resampling.BICUBIC, fillcolor=255) for page in (picture, marked)]
+    assert ink_distance(*pages) < 0.3
+
+
+def test_a_bar_may_belong_to_the_character() -> None:
+    picture = Image.new("L", (260, 330), 255)
+    ImageDraw.Draw(picture).line((10, 20, 250, 20), fill=0, width=20)
+    ImageDraw.Draw(picture).line((240, 42, 90, 320), fill=0, width=20)
+    assert frame_character(picture, SHAPE).any((0, 1)).sum() > 13  # as wide as the bar
+
+
 def test_a_label_on_the_sheet_does_not_count() -> None:
     picture = put(draw_seven(), (500, 500), 240, (60, 180))
     marked = picture.copy()
