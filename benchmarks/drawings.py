@@ -225,6 +225,15 @@ class Artist(NamedTuple):
         strip = np.rot90(to_page(drawing), 1 - axis)
         return self.photo(np.concatenate([sheet, strip][:: self.rng.choice([1, -1])], axis))
 
+    def beside_a_note(self) -> np.ndarray:
+        """Lay a sheet on a desk, beside a coloured note with a word."""
+        desk, sheet = DESKS[self.rng.integers(len(DESKS))], self.write_sheet()
+        width, colour = int(self.rng.integers(150, 350)), tuple(self.rng.integers(180, 256, 3).tolist())
+        note = to_image(blank_page((width, len(sheet)), colour))
+        ImageDraw.Draw(note).text((20, 40), "Name", BLACK, font_size=self.rng.uniform(30, 60))
+        gap = blank_page((30, len(sheet)), desk)
+        return self.photo(self.lay(np.hstack([sheet, gap, to_page(note)]), desk=desk, turn=4))
+
     def grey(self, darkest: int, brightest: int) -> Colour:
         return (self.rng.uniform(darkest, brightest),) * 3
 
@@ -470,6 +479,7 @@ READABLE: dict[str, Callable[[Artist], np.ndarray]] = {
     ),
     "pencil or ruler beside the sheet": partial(Artist.beside, bent=False),
     "cable beside the sheet": partial(Artist.beside, bent=True),
+    "note beside the sheet": Artist.beside_a_note,
     "sheet in perspective": Artist.in_perspective,
     "shadow on the paper": Artist.in_shadow,
     "shadow with a hard edge": Artist.in_hard_shadow,

@@ -63,7 +63,7 @@ DARK, FADED = (0.25, 1), (0.12, 0.37)
 MAX_FADED = 1.5  # ratio of a fading stroke's extent to that of its dark part; a line of the paper reaches further
 MIN_CHARACTER = 0.015  # length of a component; smaller ones are specks
 MAX_SPECK = 0.1  # length of a mark that is still ignored if nothing else stands out
-MIN_PAGE = 0.15  # fraction of the picture's area; smaller sheets may be labels
+MIN_PAGE = 0.25  # fraction of the picture's area; smaller sheets may be labels, or boxes on a page
 MIN_ON_PIECE = 0.05  # length of a character on paper that covers less than half of the picture
 # The hole of a character that looks like a sheet: fractions of the sheet's area and of its own hull, and the ratio of
 # its width to its length; a thick stroke is longer.
@@ -104,11 +104,9 @@ def find_character(picture: Image.Image, annotations: Image.Image | None = None)
 def choose_ink(grey: np.ndarray) -> tuple[np.ndarray, float]:
     """Return the ink (H, W) of the sheet with the largest ink, and how solid a mark must be to be a sheet itself.
 
-    Small sheets come first: from a larger sheet, a smaller one on it stands out, too, with its character. What lies
-    beside a sheet with ink, such as a pencil on a desk, does not count, unless that sheet is so small that it may be a
-    label.
+    Small sheets come first: from a larger sheet, a smaller one on it stands out, too, with its character.
     """
-    best, best_box, page, piece, framed = None, None, np.ones_like(grey, bool), False, False
+    best, best_box, page, piece, framed = None, None, np.zeros_like(grey, bool), False, False
     for sheet in sorted(find_sheets(grey), key=lambda sheet: sheet[1].sum()):
         marks = find_ink(grey, *sheet)
         area = sheet[1].mean()
@@ -118,9 +116,12 @@ def choose_ink(grey: np.ndarray) -> tuple[np.ndarray, float]:
             mark = largest_box(marks)
             framed = framed or bool(mark and extent(mark) > MAX_SPECK * max(grey.shape))
             continue
-        if best_box is None or (extent(box) > extent(best_box) and not encloses(box, best_box) and page[box].any()):
+        if is_beside(box, page, sheet[1]):
+            continue
+        if best_box is None or (extent(box) > extent(best_box) and not encloses(box, best_box)):
             best, best_box, piece = ink, box, bool(area < 0.5)
-            page = sheet[1] | (area < MIN_PAGE)
+        if box == best_box:
+            page = sheet[1]
     if best is None or best_box is None or (piece and extent(best_box) < MIN_ON_PIECE * max(grey.shape)):
         cropped = find_cropped_ink(grey)
         if framed and cropped.max() <= 0.5:
@@ -308,6 +309,11 @@ def largest_box(ink: np.ndarray) -> tuple[slice, slice] | None:
     """Return the box around the longest component of the ink, if there is one."""
     components, _ = label(ink > 0.5, NEIGHBOURS)
     return max(find_objects(components), key=extent, default=None)
+
+
+def is_beside(mark: tuple[slice, slice], page: np.ndarray, desk: np.ndarray) -> bool:
+    """Return whether a mark on a desk lies beside the page that lies there, like a pencil. page, desk: masks (H, W)."""
+    return page.mean() >= MIN_PAGE and desk[page].mean() > 0.5 and not page[mark].any()
 
 
 def encloses(outer: tuple[slice, slice], inner: tuple[slice, slice]) -> bool:

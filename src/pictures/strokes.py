@@ -24,7 +24,7 @@ MIN_SLASH, MAX_CIRCLE = 0.7, 1.5
 MIN_ENCLOSED = 0.3  # fraction of a circle's height: the height of a character in it
 DIRECTION, MIN_SURROUNDED = 5, 0.9  # degrees; fraction of the directions in which a circle or a box surrounds it
 # The gap between two characters, one above the other or side by side, as a fraction of the longest component's length.
-MIN_ABOVE, MIN_BESIDE = 0.12, 0.2
+MIN_ABOVE, MIN_BESIDE = 0.16, 0.2
 SEVERAL = "there are several characters; the picture must show one"
 
 

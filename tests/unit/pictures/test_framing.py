@@ -349,6 +349,15 @@ def test_a_bar_may_belong_to_the_character() -> None:
     assert frame_character(picture, SHAPE).any((0, 1)).sum() > 13  # as wide as the bar
 
 
+def test_the_ink_of_a_second_sheet_does_not_count() -> None:
+    sheet = put(draw_seven(), (500, 460), 240, (120, 110))
+    picture = Image.new("L", (900, 500), 110)
+    picture.paste(sheet, (20, 20))
+    ImageDraw.Draw(picture).rectangle((540, 20, 880, 480), fill=230)
+    ImageDraw.Draw(picture).arc((700, 200, 780, 260), 0, 300, fill=20, width=8)
+    assert ink_distance(sheet, picture) < 0.1
+
+
 def test_a_label_on_the_sheet_does_not_count() -> None:
     picture = put(draw_seven(), (500, 500), 240, (60, 180))
     marked = picture.copy()
