@@ -120,7 +120,7 @@ def surrounds(outer: np.ndarray, inner: np.ndarray) -> bool:
 
 
 def are_several(boxes: np.ndarray) -> bool:
-    """Return whether components of similar size stand side by side, or one above the other.
+    """Return whether components of similar size stand side by side, above each other, or in a grid.
 
     boxes: (N, axis, start and stop).
     """
