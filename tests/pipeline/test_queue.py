@@ -126,7 +126,7 @@ def test_the_documented_commands_on_a_queue_that_is_killed(queue: Queue) -> None
     queue.execute("dvc exp branch retry-1 no-dropout")
     assert "retry-1" in queue.execute("dvc queue remove --all")
     queue.execute("dvc exp remove --all-commits")
-    queue.execute("dvc gc --workspace --all-commits --force")
+    queue.execute("dvc gc -q --workspace --all-commits --force")
     assert not run("dvc", "exp", "list", "--all-commits", cwd=project)
     run("git", "checkout", "--quiet", "no-dropout", cwd=project)
     assert "dropout: 0\n" in (project / "params.yaml").read_text()
