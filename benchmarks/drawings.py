@@ -357,6 +357,33 @@ class Artist(NamedTuple):
         ImageDraw.Draw(drawing).line(points, BLACK, int(self.rng.integers(4, 9)), joint="curve")
         return self.photo(to_page(drawing))
 
+    def on_a_disc(self) -> np.ndarray:
+        """Write on a disc or a polygon whose brightness differs from what is around it, like a sticker or a sign."""
+        colours = [self.grey(20, 90), self.grey(150, 245)]
+        around, disc = colours if self.rng.random() < 0.5 else colours[::-1]
+        page, radius = blank_page(colour=around), self.rng.uniform(90, 190)
+        mask, sides = Image.new("L", (600, 480)), int(self.rng.choice([6, 8, 90]))
+        ImageDraw.Draw(mask).regular_polygon((300, 240, radius), sides, self.rng.uniform(0, 60), 255)
+        put(page, to_page(mask.filter(ImageFilter.GaussianBlur(self.rng.uniform(0.5, 8)))) / 255, disc, 0, 0)
+        ink = WHITE if disc[0] < 128 else BLACK
+        strokes = ink_of(next(self.digits), radius * self.rng.uniform(0.7, 1.2), self.rng.uniform(0.05, 0.12))
+        put(page, strokes, ink, 240 - strokes.shape[0] // 2, 300 - strokes.shape[1] // 2)
+        return self.photo(page)
+
+    def with_a_pen(self) -> np.ndarray:
+        """Leave a pen or a pencil on the sheet, beside the digit, in any direction."""
+        page, strokes = blank_page(), ink_of(next(self.digits), self.rng.uniform(80, 130), self.rng.uniform(0.04, 0.1))
+        put(page, strokes, BLACK, 240 - strokes.shape[0] // 2, 300 - strokes.shape[1] // 2)
+        angle, gap = self.rng.uniform(0, 2 * np.pi), self.rng.uniform(15, 60)
+        along, across = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
+        rows, columns = np.nonzero(strokes > 0.5)
+        distance = (np.stack([columns, rows], 1) - np.array(strokes.shape[::-1]) // 2) @ across
+        middle = (300, 240) + across * (distance.max() + gap) + along * self.rng.uniform(-20, 20)
+        reach = along * self.rng.uniform(1, 2) * len(strokes)
+        drawing, colour = to_image(page), tuple(self.rng.integers(0, 200, 3).tolist())
+        ImageDraw.Draw(drawing).line((*(middle - reach), *(middle + reach)), colour, int(self.rng.integers(7, 18)))
+        return self.photo(to_page(drawing))
+
     def headed(self) -> np.ndarray:
         """Write below a coloured heading."""
         drawing = ImageDraw.Draw(heading := to_image(blank_page((600, 140))))
@@ -431,6 +458,17 @@ class Artist(NamedTuple):
                 left += strokes.shape[1] + int(self.rng.integers(20, 60))
         return self.photo(page)
 
+    def beside_a_one(self) -> np.ndarray:
+        """Write a digit closely beside a 1."""
+        one = next(digit for digit in self.digits if digit.label == 1)
+        other = next(digit for digit in self.digits if digit.label != 1)
+        page, left, height = blank_page(), self.rng.uniform(60, 200), self.rng.uniform(110, 200)
+        for digit in (one, other) if self.rng.random() < 0.5 else (other, one):
+            strokes = ink_of(digit, height * self.rng.uniform(0.95, 1.2), 0.08)
+            put(page, strokes, BLACK, int(self.rng.uniform(100, 110)), int(left))
+            left += strokes.shape[1] + self.rng.uniform(0.08, 0.2) * height
+        return self.photo(page)
+
     def texture(self, steepness: float) -> np.ndarray:
         """Make noise whose amplitude falls with frequency as in photos of nature (1), or more steeply: clouds."""
         frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(400), np.fft.fftfreq(400)))
@@ -493,6 +531,8 @@ READABLE: dict[str, Callable[[Artist], np.ndarray]] = {
     "line above": partial(Artist.on_a_line, above=True),
     "circle around it": partial(Artist.surrounded, box=False),
     "box around it": partial(Artist.surrounded, box=True),
+    "disc or polygon around it": Artist.on_a_disc,
+    "pen on the sheet": Artist.with_a_pen,
     "light card": partial(Artist.card, light=True),
     "dark card": partial(Artist.card, light=False),
     "light card, marker": partial(Artist.card, light=True, pen=None),
@@ -519,6 +559,7 @@ UNREADABLE: dict[str, Callable[[Artist], np.ndarray]] = {
     "empty frame": partial(Artist.rectangle, hollow=True),
     "rectangle": partial(Artist.rectangle, hollow=False),
     "two digits": partial(Artist.several, columns=2),
+    "1 and another digit, closely": Artist.beside_a_one,
     "three digits": partial(Artist.several, columns=3),
     "five digits": partial(Artist.several, columns=5),
     "two digits, one below the other": partial(Artist.several, columns=1, rows=2),

@@ -1,8 +1,8 @@
 """Find the one character that a picture shows.
 
 Regions of uniform brightness are nested: a desk contains a sheet, a sheet contains ink, ink encloses holes. So every
-uniform region whose outline is a rectangle may be the sheet, including the whole picture. What stands out from a sheet
-is ink, unless it reaches in from outside, as a finger does, or is a rectangle itself: another sheet, a frame, or a
+uniform region whose outline is a rectangle or a disc may be the sheet, including the whole picture. What stands out from
+a sheet is ink, unless it reaches in from outside, as a finger does, or is a rectangle itself: another sheet, a frame, or a
 heading. The character is on the sheet with the largest ink. If there is none, the picture may be cropped to the
 character, so that its paper is in pieces. The lines of lined or squared paper are erased first, and a shadow with a
 straight edge is brightened. `strokes.py` decides which marks belong to the character.
@@ -53,6 +53,8 @@ MIN_FRAME = 0.96  # the same for a frame; a D is nearly a rectangle, too
 # character that fills the picture even more.
 MIN_SOLID, MIN_SOLID_MARK, MIN_SOLID_CROPPED = 0.8, 0.9, 0.95
 MIN_HEADING = 1.5  # ratio of the length of a level bar, such as a coloured heading, to that of the character
+# Fractions: of a disc that is uniform, of its width to its length, and of the convex hull of the ink on it that is ink.
+MIN_DISC, MIN_DISC_ROUND, MAX_INK = 0.6, 0.85, 0.7
 MAX_ASPECT = 2.5  # ratio of a sheet's sides; a straight stroke is longer
 PAPER_BLUR = 1 / 20  # over which the paper below strokes is estimated from its surroundings
 SHADOW_BLUR = 1 / 100  # over which visible paper is averaged, so that edges of shadows stay
@@ -196,7 +198,7 @@ def find_sheets(grey: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         sizes = np.bincount(regions[uniform])
         for index in np.flatnonzero(sizes >= MIN_SHEET * grey.size):
             region = regions == index
-            if is_sheet(region):
+            if is_sheet(region) or is_disc(region, grey):
                 mask = Image.new("1", grey.shape[::-1])
                 ImageDraw.Draw(mask).polygon(hull_of(region)[0].round().astype(int).ravel().tolist(), fill=1)
                 yield region, np.asarray(mask) | region
@@ -220,6 +222,21 @@ def is_sheet(region: np.ndarray, solid: float = MIN_SOLID, rectangle: float = MI
     if binary_fill_holes(region).sum() < solid * area:
         return False
     return area > rectangle * widths[best] * heights[best] or quadrilateral(corners) > rectangle * area
+
+
+def is_disc(region: np.ndarray, grey: np.ndarray) -> bool:
+    """Return whether a region is convex, whatever it contains, and that is ink, not the hole of a 0."""
+    area, filled = hull_of(region)[1], binary_fill_holes(region)
+    if region.sum() < MIN_DISC * area or filled.sum() < 0.95 * area:
+        return False
+    contrast = grey - np.median(grey[region])
+    border = np.concatenate([contrast[[0, -1]].ravel(), contrast[:, [0, -1]].ravel()])
+    darkest = contrast[filled].flat[abs(contrast[filled]).argmax()]
+    if min(abs(np.median(border)), abs(darkest)) < MIN_CONTRAST:
+        return False
+    ink = filled & (contrast * darkest > darkest**2 / 2)
+    straight = thickness(ink) < MIN_ROUND < MIN_DISC_ROUND < thickness(filled)
+    return straight or bool(ink.sum() < MAX_INK * hull_of(ink)[1])
 
 
 def quadrilateral(corners: np.ndarray) -> float:

@@ -14,8 +14,10 @@ MAX_COMPONENTS = 4  # of a character
 MAX_LARGE = 20  # components, together with lines and circles
 MAX_APART = 0.5  # of the length of the largest component: how far from it others may be
 MAX_THICKNESS, MAX_SLANT = 0.15, 0.3  # of a line: ratios of its width to its length, and of the sides of its box
-# Ratios of the length of a line to that of a character: of a line below it, one that touches it, and one anywhere.
-MIN_UNDERLINE, MIN_TOUCHING, MIN_LONG = 1.1, 1.25, 1.5
+# Ratios of the length of a line to that of a character: of a line below it, one that touches it, one anywhere, and a
+# slanted one, such as a pen.
+MIN_UNDERLINE, MIN_TOUCHING, MIN_LONG, MIN_LONG_SLANTED = 1.1, 1.25, 1.5, 1.8
+MIN_AWAY = 0.08  # gap between a slanted line and a character, as a fraction of the line's length
 # Fractions of the height of a character: how far a line reaches beyond it on both sides, and how low a touching one is.
 MIN_BEYOND, MIN_LOW = 0.1, 0.8
 MAX_STEP = 5  # pixels by which a line may rise or fall over the height of a character
@@ -25,6 +27,8 @@ MIN_ENCLOSED = 0.3  # fraction of a circle's height: the height of a character i
 DIRECTION, MIN_SURROUNDED = 5, 0.9  # degrees; fraction of the directions in which a circle or a box surrounds it
 # The gap between two characters, one above the other or side by side, as a fraction of the longest component's length.
 MIN_ABOVE, MIN_BESIDE = 0.16, 0.2
+# The same beside a 1, as a fraction of the height; ratios of the heights, and of the width to the height of a 1.
+MIN_BESIDE_ONE, MIN_ALIKE, MAX_ONE = 0.06, 0.75, 0.5
 SEVERAL = "there are several characters; the picture must show one"
 
 
@@ -103,7 +107,11 @@ def is_annotation(place: int, masks: Sequence[np.ndarray], boxes: np.ndarray, th
     below = level and boxes[place, 0, 0] >= stop[0] - height and width > MIN_UNDERLINE * (stop - start)[1]
     beyond = min(start[0] - boxes[place, 0, 0], boxes[place, 0, 1] - stop[0])  # above and below the others
     beside = upright and beyond > MIN_BEYOND * size
-    return bool(below or (max(height, width) > MIN_LONG * size and (level or beside)))
+    length = max(height, width)
+    if not (level or upright) and length > MIN_LONG_SLANTED * size:
+        away = distance_transform_edt(~masks[place])
+        return bool(min(away[mask].min() for index, mask in enumerate(masks) if index != place) > MIN_AWAY * length)
+    return bool(below or (length > MIN_LONG * size and (level or beside)))
 
 
 def thickness(mask: np.ndarray) -> float:
@@ -134,6 +142,10 @@ def are_several(boxes: np.ndarray) -> bool:
     if above >= MIN_ABOVE * lengths.max() or beside >= MIN_BESIDE * lengths.max():
         return True
     if beside >= 0 and width >= 1.1 * height:
+        return True
+    heights, widths = np.ptp(similar, axis=2).T
+    alike = heights.min() >= MIN_ALIKE * heights.max()
+    if alike and (widths < MAX_ONE * heights).any() and beside >= MIN_BESIDE_ONE * heights.max():
         return True
     upper = similar[:, 0, 1] <= bottom
     return above >= 0 and (are_several(similar[upper]) or are_several(similar[~upper]))

@@ -13,7 +13,8 @@ SEVEN = enlarge(IMAGE, 7)
 def draw(kind: str, seed: int = 0) -> tuple[np.ndarray, int]:
     """Return the pixels of a picture, and how many digits it shows."""
     numbers = count_up()
-    page = KINDS[kind](Artist(np.random.default_rng(seed), (SEVEN for _ in numbers)))
+    digits = (SEVEN._replace(label=7 if number % 2 else 1) for number in numbers)
+    page = KINDS[kind](Artist(np.random.default_rng(seed), digits))
     return np.asarray(to_image(page)), next(numbers)
 
 

@@ -11,7 +11,7 @@ from benchmarks.drawings import KINDS, Artist, to_image
 from src.common.errors import UserError
 from src.pictures.character import erase_lines
 from src.pictures.framing import frame_character
-from tests.unit.pictures.drawings import SHAPE, draw_seven, from_brightness, ink_distance
+from tests.unit.pictures.drawings import SEVEN, SHAPE, draw_seven, from_brightness, ink_distance
 
 
 def test_the_ink_is_20_pixels_long_and_centred_by_mass() -> None:
@@ -250,12 +250,13 @@ def test_an_empty_picture_of_the_training_size_is_rejected(brightness: int) -> N
         ("line", [(20, 332, 470, 328)]),
         ("line", [(20, 110, 480, 104)]),
         ("line", [(80, 100, 84, 400)]),
+        ("line", [(240, 460, 440, 130)]),
         ("arc", [(40, 40, 460, 460)]),
         ("arc", [(50, 90, 450, 410)]),
         ("arc", [(60, 60, 410, 440)]),
         ("line", [(410, 70, 110, 70, 110, 400, 405, 400, 405, 85)]),
     ],
-    ids=["short", "long", "double", "slanted", "close", "above", "beside", "circle", "wide", "high", "box"],
+    ids=["short", "long", "double", "slanted", "close", "above", "beside", "pen", "circle", "wide", "high", "box"],
 )
 def test_lines_and_what_is_drawn_around_a_character_are_left_out(shape: str, points: list[tuple[int, ...]]) -> None:
     picture = put(draw_seven(), (500, 500), 255, (120, 110))
@@ -313,6 +314,15 @@ def test_characters_above_each_other_are_several(places: list[tuple[int, int]]) 
         frame_character(picture, SHAPE)
 
 
+@pytest.mark.parametrize("gap", [15, 30])
+def test_a_1_closely_beside_another_character_is_another_one(gap: int) -> None:
+    seven = draw_seven()
+    picture = put(seven, (500, 400), 255, (0, 0))
+    ImageDraw.Draw(picture).line((185 + gap, 45, 185 + gap, 210), fill=0, width=24)
+    with pytest.raises(UserError, match="several characters"):
+        frame_character(picture, SHAPE)
+
+
 def test_the_parts_of_a_broken_character_may_lie_apart() -> None:
     picture = put(draw_seven(), (500, 500), 255, (120, 110))
     broken = picture.copy()
@@ -347,6 +357,29 @@ def test_a_bar_may_belong_to_the_character() -> None:
     ImageDraw.Draw(picture).line((10, 20, 250, 20), fill=0, width=20)
     ImageDraw.Draw(picture).line((240, 42, 90, 320), fill=0, width=20)
     assert frame_character(picture, SHAPE).any((0, 1)).sum() > 13  # as wide as the bar
+
+
+@pytest.mark.parametrize("colour", [60, 150])
+@pytest.mark.parametrize("sides", [6, 90], ids=["hexagon", "disc"])
+@pytest.mark.parametrize("points", [SEVEN, [(110, 60), (100, 200)]], ids=["seven", "one"])
+def test_a_disc_around_a_character_does_not_count(points: list[tuple[int, int]], sides: int, colour: int) -> None:
+    sheet, disc = Image.new("L", (600, 500), 240), Image.new("L", (600, 500), colour)
+    ImageDraw.Draw(disc).regular_polygon((300, 250, 220), sides, fill=240)
+    for picture in (sheet, disc):
+        ImageDraw.Draw(picture).line([(x + 200, y + 120) for x, y in points], fill=20, width=24, joint="curve")
+    assert ink_distance(sheet, disc) < 0.1
+
+
+@pytest.mark.parametrize("width", [0, 10, 20])
+@pytest.mark.parametrize("narrow", [0, 80])
+def test_the_hole_of_a_thick_zero_is_no_ink(narrow: int, width: int) -> None:
+    picture = Image.new("L", (500, 500), 245)
+    ImageDraw.Draw(picture).ellipse((50 + narrow, 60, 450 - narrow, 440), outline=20, width=75)
+    if width:  # of a slash
+        ImageDraw.Draw(picture).line((210, 340, 290, 160), fill=20, width=width)
+    image = frame_character(picture, SHAPE)[0]
+    assert image[14].argmax() < 10
+    assert image[14, 14] < 255 or width
 
 
 def test_the_ink_of_a_second_sheet_does_not_count() -> None:
