@@ -1,10 +1,10 @@
 """Find the one character that a picture shows.
 
 Regions of uniform brightness are nested: a desk contains a sheet, a sheet contains ink, ink encloses holes. So every
-uniform region whose outline is a rectangle or a disc may be the sheet, including the whole picture. What stands out from
-a sheet is ink, unless it reaches in from outside, as a finger does, or is a rectangle itself: another sheet, a frame, or a
-heading. The character is on the sheet with the largest ink. If there is none, the picture may be cropped to the
-character, so that its paper is in pieces. The lines of lined or squared paper are erased first, and a shadow with a
+uniform region whose outline is a rectangle or a disc may be the sheet, including the whole picture. What stands out
+from a sheet is ink, unless it reaches in from outside, as a finger does, or is a rectangle itself: another sheet, a
+frame, or a heading. The character is on the sheet with the largest ink. If there is none, the picture may be cropped to
+the character, so that its paper is in pieces. The lines of lined or squared paper are erased first, and a shadow with a
 straight edge is brightened. `strokes.py` decides which marks belong to the character.
 """
 
