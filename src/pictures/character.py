@@ -16,6 +16,7 @@ from scipy.ndimage import (
     binary_dilation,
     binary_erosion,
     binary_fill_holes,
+    binary_opening,
     find_objects,
     gaussian_gradient_magnitude,
     grey_closing,
@@ -59,6 +60,7 @@ MAX_ASPECT = 2.5  # ratio of a sheet's sides; a straight stroke is longer
 PAPER_BLUR = 1 / 20  # over which the paper below strokes is estimated from its surroundings
 SHADOW_BLUR = 1 / 100  # over which visible paper is averaged, so that edges of shadows stay
 MIN_CONTRAST = 0.1  # between ink and paper (black against white is 1)
+GRAIN = 5  # pixels: the width of the grain of a wooden desk, at most
 NOISE = 5  # times the noise of the paper: less is not ink
 # The contrast, relative to that of the darkest ink, from which there is some ink, and from which there is only ink.
 DARK, FADED = (0.25, 1), (0.12, 0.37)
@@ -356,4 +358,9 @@ def find_cropped_ink(grey: np.ndarray) -> np.ndarray:
     if levels[1] - levels[0] < max(MIN_CONTRAST, NOISE * max(noise)):
         return grey * 0
     light = (grey - levels[0]) / (levels[1] - levels[0])
-    return drop_rectangles(amount(light if scores[1] > scores[0] else 1 - light), MIN_SOLID_CROPPED)
+    ink = amount(light if scores[1] > scores[0] else 1 - light)
+    # The grain of a desk that touches an empty sheet must not hide the sheet's outline.
+    strokes = binary_opening(ink > 0.5, np.ones((GRAIN, GRAIN)))
+    if strokes.any() and is_sheet(strokes, MIN_SOLID_CROPPED, MIN_FRAME):
+        return grey * 0
+    return drop_rectangles(ink, MIN_SOLID_CROPPED)

@@ -514,6 +514,15 @@ def test_a_fold_does_not_divide_a_sheet() -> None:
     assert ink_distance(plain, from_brightness(folded / 255)) < 0.2
 
 
+def test_grain_that_touches_an_empty_sheet_does_not_hide_its_outline() -> None:
+    for seed in range(8):
+        grain = np.random.default_rng(seed).standard_normal((130, 10), np.float32)
+        desk = 0.45 * (1 + 0.15 * np.asarray(Image.fromarray(grain).resize((400, 260))))
+        desk[25:235, 60:320] = np.linspace(0.8, 0.95, 260)
+        with pytest.raises(UserError, match="the picture must show one character"):
+            frame_character(from_brightness(gaussian_filter(desk, 1).clip(0, 1)), SHAPE)
+
+
 @pytest.mark.parametrize("side", [28, 300])
 def test_two_tones_are_no_character(side: int) -> None:
     halves = np.where(np.arange(side) < side // 3, 0.4, 0.8)
