@@ -229,7 +229,10 @@ def train_seeds(recipe: str, seeds: int, every_epoch: bool = False) -> Iterator[
         if every_epoch:
             found[f"seconds of training until {TARGET:.1%} test accuracy"] = reached
         if seed:
-            found |= {"mean test accuracy": statistics.mean(accuracies), "deviation": statistics.stdev(accuracies)}
+            found |= {
+                "mean test accuracy": statistics.mean(accuracies),
+                "standard deviation": statistics.stdev(accuracies),
+            }
         yield found
 
 
@@ -246,7 +249,7 @@ def speed() -> Iterator[Results]:
             start = time.perf_counter()
             images = turn()
             rate = round(images / (time.perf_counter() - start))
-        name = f"{precision}, batches of {size}{'' if recorded else ', not recorded'}"
+        name = f"{precision}, batches of {size}{'' if recorded else ', without CUDA graphs'}"
         rates[name] = {"images per second": rate}
         if on_gpu:
             rates[name]["GPU memory, MiB"] = round(torch.cuda.max_memory_allocated() / 2**20)

@@ -6,7 +6,7 @@ is the number of images in suspects.csv, with the precision and the recall for t
 fraction of the n planted labels among the n, 1.5 n and 3 n most suspicious images. cleanlab finds them by the
 predictions of five further training runs. It is not in the project's environment: `pip install --no-deps --target cl
 cleanlab==2.9.0 pandas python-dateutil pytz six termcolor tzdata`, then `PYTHONPATH=cl python -m benchmarks.labels
---ways default cleanlab`.
+--methods default cleanlab`.
 """
 
 import argparse
@@ -47,7 +47,7 @@ DOUBTED = (947, 1621, 1901, 2130, 2462, 2597, 2654, 3520, 3558, 5937, 6651, 6783
 WHOLE = {"train": {"epochs": 4, "skip_easy": 0.0, "patience": 0}}  # takes about as long as the default
 NOTEBOOK = {section: read_recipe(Path("recipes/notebook.yaml"))[section] for section in ("model", "augment", "train")}
 CLEANLAB = "cleanlab"
-WAYS: dict[str, dict[str, dict[str, Any]]] = {
+METHODS: dict[str, dict[str, dict[str, Any]]] = {
     "default": {}, "four whole epochs": WHOLE, "notebook": NOTEBOOK, CLEANLAB: {},
 }  # fmt: skip
 FOLDS = 5
@@ -90,17 +90,17 @@ def main() -> None:
     print("| " + " | ".join(COLUMNS) + f" |\n|{'---|' * len(COLUMNS)}")
     for kind in arguments.kinds:
         for fraction in arguments.fractions if kind == "uniform" else filter(None, arguments.fractions):
-            for way in arguments.ways:
+            for method in arguments.methods:
                 searches, seconds = [], []
                 trainings: list[Training] = []
                 for seed in range(arguments.seeds):
                     noisy = data._replace(labels=plant(data.labels, fraction, kind, 100 + seed, len(data.classes)))
                     wrong, start = noisy.labels != data.labels, time.perf_counter()
-                    if way == CLEANLAB:
+                    if method == CLEANLAB:
                         searches.append(score(*find_by_cleanlab(noisy, split, seed), wrong))
                     else:
-                        model = {"backbone": arguments.backbone} | WAYS[way].get("model", {})
-                        changes = WAYS[way] | {"model": model}
+                        model = {"backbone": arguments.backbone} | METHODS[method].get("model", {})
+                        changes = METHODS[method] | {"model": model}
                         ensemble = train(noisy, split, changes, seed, features)
                         inputs = features.values if features else noisy.images
                         listed = find_suspects(noisy, inputs, split, ensemble.doubts, ensemble.networks)
@@ -109,7 +109,7 @@ def main() -> None:
                         trainings.append(summarize(ensemble, test, test_features))
                     seconds.append(time.perf_counter() - start)
                 name = f"{fraction:.0%} {kind}" if fraction else "none"
-                print(f"| {' | '.join(describe(name, way, trainings, searches, seconds))} |", flush=True)
+                print(f"| {' | '.join(describe(name, method, trainings, searches, seconds))} |", flush=True)
 
 
 def rank_test_images(rows: Sequence[Prediction], indices: Sequence[int]) -> list[int]:
@@ -118,7 +118,9 @@ def rank_test_images(rows: Sequence[Prediction], indices: Sequence[int]) -> list
     return [rank for rank, row in enumerate(order, start=1) if row.index in indices]
 
 
-def describe(name: str, way: str, trainings: list[Training], searches: list[Search], seconds: list[float]) -> list[str]:
+def describe(
+    name: str, method: str, trainings: list[Training], searches: list[Search], seconds: list[float]
+) -> list[str]:
     """Return the cells of a row of the table."""
 
     def percent(values: list[float]) -> str:
@@ -127,7 +129,7 @@ def describe(name: str, way: str, trainings: list[Training], searches: list[Sear
     images, accuracies = [run.images for run in trainings], [run.accuracy for run in trainings]
     return [
         name,
-        way,
+        method,
         ", ".join(f"{run.best_epoch:g}" for run in trainings),
         f"{mean(images):,.0f}" if images else "",
         ", ".join(f"{accuracy:.2%}" for accuracy in accuracies),
@@ -238,12 +240,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--backbone", default=NO_BACKBONE, metavar="PATH", help="of a pretrained network")
     parser.add_argument("--fractions", type=float, nargs="+", default=[0.0, 0.02, 0.1, 0.3], help="of wrong labels")
     parser.add_argument("--kinds", nargs="+", choices=["uniform", "pairs"], default=["uniform", "pairs"])
-    parser.add_argument("--ways", nargs="+", choices=WAYS, default=["default", "four whole epochs"])
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=["default", "four whole epochs"])
     parser.add_argument("--seeds", type=int, default=3, help="number of seeds (default: 3)")
     parser.add_argument("--write-folder", type=Path, metavar="FOLDER", help="only write digits, 5%% with a wrong label")
     parser.add_argument("--doubted", action="store_true", help="only rank 15 test images of MNIST, after `dvc repro`")
     arguments = parser.parse_args()
-    if CLEANLAB in arguments.ways and arguments.backbone != NO_BACKBONE:
+    if CLEANLAB in arguments.methods and arguments.backbone != NO_BACKBONE:
         parser.error(f"--backbone cannot be combined with {CLEANLAB}")
     return arguments
 

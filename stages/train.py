@@ -86,8 +86,9 @@ def train(params: TrainSections, group: Group) -> Callable[[], None] | None:
     accuracy = ensemble.best.validation_accuracy
     doubt = ""
     if suspects and accuracy < RELIABLE_ACCURACY:
-        doubt = f" (the network contradicts {1 - accuracy:.0%} of the validation labels, so many of these may be right)"
+        disputed = f"the network contradicts {1 - accuracy:.0%} of the validation labels"
+        doubt = f" ({disputed}, so many of those listed may be right)"
     elif suspects and params.train.class_weights == "balanced":
-        doubt = " (class weights favour rare classes, so many of these may be right if their class is common)"
+        doubt = " (class weights favour rare classes, so many of those listed may be right if their class is common)"
     print(f"train: {count('image', len(suspects))} may have a wrong label{doubt}; see the report, or {SUSPECTS}")
     return ensemble.remove_checkpoints

@@ -1,7 +1,7 @@
 """Compare the network with a random forest and logistic regression on the pixels of the same images.
 
-Their images are reduced to at most 32x32 pixels, and are as many of the network's training images as they can learn
-from in about half a minute. Print a table in Markdown, and judge each difference with McNemar's exact test.
+Both learn from as many of the network's training images, reduced to at most 32x32 pixels, as they can in about half a
+minute. Print a table in Markdown, and judge each difference with McNemar's exact test.
 """
 
 import warnings

@@ -85,7 +85,7 @@ def build_page(classifier: Classifier, uploads: Path) -> gr.Blocks:
             gr.Warning(f"This file cannot be classified: {error}")
             return None, None
         if picture.remark:
-            gr.Warning(f"This picture is used only in part: {picture.remark}")
+            gr.Warning(f"Part of this picture is ignored: {picture.remark}")
         if difference := classifier.compare_with_training(image):
             gr.Warning(f"This picture is unlike all training pictures: {difference}")
         return classify(classifier, image)

@@ -1,7 +1,7 @@
 """Push all results in this clone's run cache, with their outputs, and all that DVC tracks, to the default remote.
 
-`dvc push --run-cache` pushes the records of the runs, but of their outputs only those in the workspace, and never those
-that are in Git, such as the metrics. Without them, no colleague's `dvc repro --pull` can restore a run.
+`dvc push --run-cache` pushes the records of all runs, but only those of their outputs that are in the workspace, and
+never those that are in Git, such as the metrics. Without them, no colleague's `dvc repro --pull` can restore a run.
 Exit code: 1 if something cannot be pushed, 2 for usage errors, otherwise 0.
 """
 

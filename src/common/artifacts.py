@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt
 
 @dataclass(frozen=True)
 class PictureName:
-    """A row of files.csv: a file, and the image made from it; part is train or test, index the image's row there.
+    """A row of files.csv: a file, and the image made from it. part: train or test; index: the image's row there.
 
     If an image has several files, the first one was used. Files that download.skip_unreadable left out have the part
     unusable.
@@ -70,8 +70,8 @@ RELIABLE_ACCURACY = 0.9  # of a network; below this, many of the labels that it 
 class Suspect:
     """A row of suspects.csv: an image of train.npz whose label may be wrong.
 
-    part is train or validation, index the image's row in train.npz, predicted the most probable of the other classes,
-    digest the picture's in hexadecimal. score: the total probability of the other classes during training, from 0 to 1.
+        part: train or validation; index: the image's row in train.npz; predicted: the most probable other class;
+    digest: the picture's, in hexadecimal; score: the total probability of the other classes during training, 0 to 1.
     """
 
     part: str

@@ -69,7 +69,7 @@ def data_sentences(comparison: Comparison, quote: str = "") -> list[str]:
             f"The test sets differ: {count('image', comparison.added)} added, {comparison.removed:,} removed,"
             f" {comparison.relabelled:,} relabelled. The comparison covers the {comparison.images:,} images that"
             f" both have{known if comparison.new else ''}, with the labels of {comparison.other.name}; accuracy on"
-            f" them: {before:.2%} before, {after:.2%} after. The metrics below are of each side's whole test set."
+            f" them: {before:.2%} before, {after:.2%} after. The metrics below are for each side's whole test set."
         )
     if comparison.renamed:
         renamed = ", ".join(f"{old} → {new}" for old, new in comparison.renamed.items())

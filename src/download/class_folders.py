@@ -171,7 +171,8 @@ def _check_classes(folder: Path, classes: Sequence[str], found: dict[str, dict[s
         if in_part.keys() - trained or (part == "test" and trained - in_part.keys()):
             listed = "".join(f"\n  {name or 'train'}: {_join(sorted(one))}" for name, one in found.items())
             raise UserError(
-                f"{folder}: training and test must have the same classes, and validation no others; found:{listed}"
+                f"{folder}: training and test must have the same classes, and validation must have no others;"
+                f" found:{listed}"
             )
     if len(classes) < 2:
         only = f"only the class {show(classes[0])}" if classes else "no class folder"

@@ -175,7 +175,7 @@ def _check_line(path: Path, line: int, values: dict[str, str], delimiter: str) -
     elif delimiter == ";" and not values["label"] and "," in values["file"]:
         problem = "is not separated by ;, unlike the first line"
     elif bool(values["file"]) == bool(values["digest"]):
-        problem = "needs either a file or a digest"
+        problem = "needs either a file or a digest, not both"
     elif values["part"] not in ("", "test"):
         problem = f"part = {show(values['part'])}: must be empty or test"
     elif not values["label"]:

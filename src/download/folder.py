@@ -98,7 +98,7 @@ def _check_memory(pictures: int, shape: tuple[int, int, int]) -> None:
     if needed > available:
         size = "x".join(map(str, shape))
         raise UserError(
-            f"{pictures:,} images of shape {size} need {needed / 2**30:,.1f} GiB of memory, and"
+            f"{pictures:,} images of shape {size} need {needed / 2**30:,.1f} GiB of memory, but only"
             f" {available / 2**30:,.1f} GiB are available; reduce download.image_size, or use fewer pictures"
         )
 

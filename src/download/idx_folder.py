@@ -131,7 +131,9 @@ def _read_names(path: Path, labels: Sequence[int]) -> list[str]:
             " names label 0"
         )
     if "" in names:
-        raise UserError(f"{path}: line {names.index('') + 1} is empty; every class needs a name, even without images")
+        raise UserError(
+            f"{path}: line {names.index('') + 1} is empty; every class needs a name, even one without images"
+        )
     for name in names:
         check_class_name(name, path)
     if len(set(names)) < len(names):

@@ -49,22 +49,23 @@ class DownloadParams(Section):
     channels: Auto | Literal[1, 3] = parameter(
         "auto",
         "Channels of the images made from a folder's pictures: 1 is grey, 3 is RGB; auto is RGB if more than 1% of the"
-        " pictures have colour. With fit: character, auto means grey here, and 28 pixels for image_size.",
+        " pictures have colour. With fit: character, auto is grey, and auto for image_size is 28 pixels.",
     )
     fit: InputFit = parameter(
         "crop",
         "How your own pictures become images of the right shape: crop keeps the centre, pad adds a border, stretch"
-        " distorts; character isolates and frames one character, as MNIST does. Applies to folder and, when"
-        " predicting, to idx; character applies to idx at download, too.",
+        " distorts; character isolates and frames one character, as MNIST does. Used for"
+        " dataset: folder and, when predicting, for idx; with character, download frames the images of idx, too.",
     )
     background: Literal["white", "black"] = parameter(
         "white",
-        "What is behind the transparent pixels of your own pictures. Applies to folder and, when predicting, to idx.",
+        "What is behind the transparent pixels of your own pictures. Used for dataset: folder and, when predicting, for"
+        " idx.",
     )
     bits: int = parameter(
         16,
         "How many bits are in use in integer samples of more than 8 bits: 12 for many cameras and microscopes. The"
-        " upper 8 of these are kept. Applies to folder and, when predicting, to idx.",
+        " upper 8 of these are kept. Used for dataset: folder and, when predicting, for idx.",
         "bits",
         ge=8,
         le=16,

@@ -29,10 +29,10 @@ class Description(BaseModel):
 
     image_shape: (C, H, W); preprocessing: how a picture becomes an image; members: how many networks are averaged;
     shift: test-time augmentation averages over all shifts of up to this many pixels; backbone: the network that
-    computes the features, if there is one; trained_model_md5: the MD5 of data/train/model.safetensors, which finds the
-    commit that trained the model in the history of dvc.lock; brightness, contrast: the lowest and the highest mean and
-    standard deviation of a training image's samples; crc32: eight hexadecimal digits, the checksum of the file in which
-    these digits are zeros.
+        computes the features, if there is one; trained_model_md5: the MD5 of data/train/model.safetensors, by which the
+    history of dvc.lock shows the commit that trained the model; brightness: the lowest and the highest mean of a
+    training image's samples; contrast: the same of their standard deviation; crc32: eight hexadecimal digits, the
+    checksum of the file in which these digits are zeros.
     """
 
     classes: list[str]
@@ -67,7 +67,7 @@ class Classifier(NamedTuple):
         ):
             margin = 1 + (high - low) / 10  # but not so much that nothing could be outside
             if not low - min(margin, low / 2) <= value <= high + min(margin, (largest - high) / 2):
-                differences.append(f"its {name} is {value:.3g}, theirs {low:.3g} to {high:.3g}")
+                differences.append(f"its {name} is {value:.3g}, and theirs is {low:.3g} to {high:.3g}")
         return "; ".join(differences)
 
     def predict(self, images: np.ndarray) -> np.ndarray:

@@ -183,7 +183,7 @@ def _read(path: Path, file: Path) -> tuple[Any, str]:
 def _check_features(together: np.ndarray, alone: np.ndarray, path: Path) -> None:
     """Raise UserError if the features (2, F) of two pictures depend on whether they share a batch, or are equal."""
     if together.shape != alone.shape or not np.allclose(together, alone, 1e-3, 1e-5, equal_nan=True):
-        raise UserError(f"model.backbone = {path} does not process every image of a batch independently")
+        raise UserError(f"model.backbone = {path} does not process the images of a batch independently")
     if np.ptp(together, axis=0).max() == 0:
         raise UserError(f"model.backbone = {path} gives the same features for different pictures")
 

@@ -38,7 +38,7 @@ class MaxPool2d(nn.MaxPool2d):
 
 
 class _MaxPool2x2(torch.autograd.Function):
-    """PyTorch refuses the gradient in deterministic mode, because atomic additions have no fixed order.
+    """2x2 max pooling whose gradient is deterministic; PyTorch's own adds atomically, in no fixed order.
 
     These windows do not overlap, so that every pixel receives at most one addition, and the order does not matter.
     """

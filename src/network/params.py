@@ -19,8 +19,8 @@ class ModelParams(Section):
     backbone: str = parameter(
         NO_BACKBONE,
         "ONNX file of a pretrained network, or a folder with one and its weights, whose features replace the"
-        " convolutions; the default, the folder backbone, means none. With a pretrained network, hidden_units, dropout"
-        " and negative_slope are the only other parameters of model that have an effect.",
+        " convolutions; the default, backbone, stands for no pretrained network. With one, hidden_units, dropout and"
+        " negative_slope are the only other parameters of model that have an effect.",
         min_length=1,
     )
     crop: NonNegativeInt = parameter(

@@ -20,7 +20,7 @@ generated from `src/*/params.py` by `make docs`.
 
 Every key must be present and of the stated type. Before a stage does anything, it checks all sections and reports all
 invalid parameters at once. The report and the model card also show parameters: `report` runs again when any of them
-changes, and `export` when any outside the section `report` does.
+changes, and `export` when one outside the section `report` changes.
 """
 READERS = {
     "model": "Read by `train` and `export`; `evaluate` reads `backbone`.",

@@ -36,7 +36,7 @@ class Params(BaseModel):
         clean, epochs = self.augment.clean_epochs, self.train.epochs
         if self.augment.enabled and isinstance(epochs, int) and clean >= epochs:
             raise ValueError(
-                f"augment.clean_epochs = {clean}: must be less than train.epochs = {epochs}, otherwise no epoch would"
+                f"augment.clean_epochs = {clean}: must be less than train.epochs = {epochs}; otherwise, no epoch would"
                 " be augmented"
             )
         return self

@@ -3,9 +3,9 @@
 Regions of uniform brightness are nested: a desk contains a sheet, a sheet contains ink, ink encloses holes. So every
 uniform region whose outline is a rectangle or a disc may be the sheet, including the whole picture. What stands out
 from a sheet is ink, unless it reaches in from outside, as a finger does, or is a rectangle itself: another sheet, a
-frame, or a heading. The character is on the sheet with the largest ink. If there is none, the picture may be cropped to
-the character, so that its paper is in pieces. The lines of lined or squared paper are erased first, and a shadow with a
-straight edge is brightened. `strokes.py` decides which marks belong to the character.
+frame, or a heading. The character is on the sheet with the largest mark of ink. If there is none, the picture may be
+cropped to the character, so that its paper is in pieces. The lines of lined or squared paper are erased first, and a
+shadow with a straight edge is brightened. `strokes.py` decides which marks belong to the character.
 """
 
 from collections.abc import Iterator
@@ -79,7 +79,7 @@ FRAMES = "only frames, sheets or blots stand out from the paper; the picture mus
 def find_character(picture: Image.Image, annotations: Image.Image | None = None) -> np.ndarray:
     """Return the ink (H, W) in [0, 1], cropped to the character; raise UserError unless there is exactly one.
 
-    annotations: a mask of the same size, of what a less close look has found not to belong to the character.
+    annotations: a mask of the same size, of what the first, coarser look found not to belong to the character.
     """
     scale = max(MIN_SIDE, min(SIDE, max(picture.size))) / max(picture.size)
     small = picture.resize([max(1, round(length * scale)) for length in picture.size])
@@ -106,9 +106,9 @@ def find_character(picture: Image.Image, annotations: Image.Image | None = None)
 
 
 def choose_ink(grey: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return the ink (H, W) of the sheet with the largest ink, and how solid a mark must be to be a sheet itself.
+    """Return the ink (H, W) of the sheet with the largest mark, and how solid a mark must be to be a sheet itself.
 
-    Small sheets come first: from a larger sheet, a smaller one on it stands out, too, with its character.
+    Small sheets come first: on a larger sheet, a smaller one and its character look like ink, too.
     """
     best, best_box, page, piece, framed = None, None, np.zeros_like(grey, bool), False, False
     for sheet in sorted(find_sheets(grey), key=lambda sheet: sheet[1].sum()):
@@ -227,7 +227,7 @@ def is_sheet(region: np.ndarray, solid: float = MIN_SOLID, rectangle: float = MI
 
 
 def is_disc(region: np.ndarray, grey: np.ndarray) -> bool:
-    """Return whether a region is convex, whatever it contains, and that is ink, not the hole of a 0."""
+    """Return whether a region is convex and contains ink; the hole of a thick 0 contains none."""
     area, filled = hull_of(region)[1], binary_fill_holes(region)
     if region.sum() < MIN_DISC * area or filled.sum() < 0.95 * area:
         return False
@@ -284,10 +284,10 @@ def find_ink(grey: np.ndarray, uniform: np.ndarray, sheet: np.ndarray) -> np.nda
 
 
 def amount(contrast: np.ndarray) -> np.ndarray:
-    """Map contrast (H, W) to the amount of ink, and to more of it where a dark stroke fades.
+    """Map contrast (H, W) to the amount of ink; where a dark stroke fades, a low contrast is much ink.
 
     A stroke fades under the reflection of a lamp, for example. What reaches far beyond the dark ink that it touches is
-    no stroke, but a line of the paper.
+    a line on the paper, not a stroke.
     """
     dark, faded = (np.clip((contrast - low) / (high - low), 0, 1) for low, high in (DARK, FADED))
     strokes, count = label(faded > 0.5, NEIGHBOURS)
@@ -300,7 +300,7 @@ def amount(contrast: np.ndarray) -> np.ndarray:
 def drop_rectangles(ink: np.ndarray, solid: float = MIN_SOLID_MARK, hole: float = np.inf) -> np.ndarray:
     """Remove specks, sheets, frames and headings, and the holes of a character that looks like a sheet.
 
-    hole: from what size on, in pixels, a convex component is a hole; if finite, rounder ones of any size are, too.
+    hole: the size in pixels above which a convex component is a hole; if finite, round ones of any size are, too.
     """
     components, count = label(ink > 0.5, NEIGHBOURS)
     boxes = find_objects(components)

@@ -159,7 +159,9 @@ def _decode(data: bytes) -> Picture:
         finite, largest = samples[np.isfinite(samples)], 1 if picture.mode == "F" else 2**16 - 1
         remark = ""
         if finite.size and (finite.min() < 0 or finite.max() > largest):
-            remark = f"samples from {finite.min():,.6g} to {finite.max():,.6g} are clipped to 0 to {largest:,}"
+            remark = (
+                f"samples from {finite.min():,.6g} to {finite.max():,.6g} are clipped to the range 0 to {largest:,}"
+            )
         if picture.mode != "F":
             samples = samples.clip(0, 2**16 - 1).astype(np.uint16)
         if isinstance(picture, TiffImageFile) and picture.tag_v2.get(PHOTOMETRIC_INTERPRETATION, 0) == WHITE_IS_ZERO:

@@ -50,6 +50,6 @@ def describe_imbalance(counts: np.ndarray, classes: Sequence[str]) -> str:
     if counts[smallest] >= IMBALANCE * counts[largest]:
         return ""
     return (
-        f"warning: class {classes[smallest]} has only {count('training image', int(counts[smallest]))}, class"
+        f"warning: class {classes[smallest]} has only {count('training image', int(counts[smallest]))}, but class"
         f" {classes[largest]} has {counts[largest]:,}; train.class_weights: balanced can help"
     )

@@ -57,8 +57,8 @@ class Sweep(NamedTuple):
 def read_sweep(patterns: Sequence[str]) -> Sweep:
     """Read the experiments whose names match any of the patterns, such as `grid-*`, or all without a pattern.
 
-    Count those with the code and the images of the newest. Raise UsageError for a pattern that matches nothing, and
-    UserError if no experiment can be counted.
+    Count only those with the same code and images as the newest. Raise UsageError for a pattern that matches nothing,
+    and UserError if no experiment can be counted.
     """
     results: list[Result] = []
     left_out: dict[str, list[str]] = {}

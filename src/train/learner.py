@@ -116,7 +116,7 @@ class Learner:
 
 
 def _balanced_weights(labels: Tensor) -> Tensor:
-    """Return weights float32 (K,) of which the mean over all images is 1; every class must have images."""
+    """Return weights float32 (K,) whose mean over all images is 1; every class must have images."""
     counts = torch.bincount(labels)
     return len(labels) / (len(counts) * counts)
 

@@ -82,9 +82,9 @@ class TrainParams(Section):
     skip_easy: float = parameter(
         0.9,
         "Probability of leaving out an easy image, one whose last training loss was below the mean, from the second"
-        " epoch on. From the third, the same goes for images whose label has a probability below 5% and below half of"
-        " its class's share of the images, if more than 4% but less than half of all images are like this; then the"
-        " mean leaves them out. With 0, or with fewer than 12,800 training images, every image is used.",
+        " epoch on. From the third, images whose label has a probability below 5% and below half of its class's share"
+        " of the images are left out with the same probability, and not counted in the mean, if they are more than 4%"
+        " but less than half of all images. With 0, or with fewer than 12,800 training images, every image is used.",
         ge=0,
         lt=1,
     )
@@ -108,8 +108,9 @@ class TrainParams(Section):
     device: Device = parameter("auto", "Device to train on; auto is CUDA when available, else the CPU.")
     precision: Precision = parameter(
         "auto",
-        "Precision of matrix multiplications; auto is bf16 where the hardware supports it and is fast with it, else"
-        " fp32. With a backbone, it is always fp32.",
+        "Precision of matrix multiplications; auto is bf16 where the hardware supports it, else fp32; on a CPU,"
+        " networks with fewer than 16 channels between two convolutions get fp32, too. With a backbone, it is always"
+        " fp32.",
     )
     threads: int = parameter(
         0,

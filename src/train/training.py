@@ -22,7 +22,7 @@ from src.train.params import AugmentParams, TrainSections
 from src.train.processes import ALONE, Group
 from src.train.validation import apply_temperature, recompute_statistics, validate
 
-ADVICE = "corrected labels, more pictures, more augmentation or pretrained features can help, see docs/own-images.md"
+ADVICE = "corrected labels, more pictures, more augmentation or pretrained features can help; see docs/own-images.md"
 SOLVED = 0.99  # validation accuracy at or above which no advice is needed
 DECISIVE = range(3, 11)  # epochs in which the network tells the classes apart, but has not yet memorised wrong labels
 BACKBONE_ADVICE = "corrected labels, more pictures, a lower train.learning_rate or more model.dropout can help"

@@ -462,7 +462,7 @@ def test_images_that_do_not_fit_in_memory_are_rejected_before_decoding(
     monkeypatch.setattr(folder_module, "_decode_chunk", kill_process)
     available = int(120 * 3 * 512**2 * folder_module.MEMORY_FACTOR) - 1
     monkeypatch.setattr("psutil.virtual_memory", lambda: type("Memory", (), {"available": available}))
-    with pytest.raises(UserError, match=r"120 images of shape 3x512x512 need 0\.2 GiB of memory, and 0\.2 GiB are"):
+    with pytest.raises(UserError, match=r"120 images of shape 3x512x512 need 0\.2 GiB of memory, but only 0\.2 GiB"):
         load(tmp_path, channels=3, image_size=512)
 
 

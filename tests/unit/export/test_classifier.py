@@ -33,15 +33,15 @@ def test_an_image_unlike_all_training_images_is_noticed(data: bytes) -> None:
     image = np.zeros((1, 8, 8), np.uint8)
     image[:, :2] = 160  # a stroke: brightness 40, contrast 69
     assert classifier.compare_with_training(image) == ""
-    assert classifier.compare_with_training(255 - image) == "its brightness is 215, theirs 20 to 60"
+    assert classifier.compare_with_training(255 - image) == "its brightness is 215, and theirs is 20 to 60"
     assert classifier.compare_with_training(image // 4) == (
-        "its brightness is 10, theirs 20 to 60; its contrast is 17.3, theirs 30 to 90"
+        "its brightness is 10, and theirs is 20 to 60; its contrast is 17.3, and theirs is 30 to 90"
     )
     description = classifier.description.model_copy(update={"brightness": (10.0, 245.0), "contrast": (11.0, 114.0)})
     classifier = classifier._replace(description=description)
     for level, brightness in ((0, "0"), (255, "255")):
         assert classifier.compare_with_training(np.full((1, 8, 8), level, np.uint8)) == (
-            f"its brightness is {brightness}, theirs 10 to 245; its contrast is 0, theirs 11 to 114"
+            f"its brightness is {brightness}, and theirs is 10 to 245; its contrast is 0, and theirs is 11 to 114"
         )
 
 

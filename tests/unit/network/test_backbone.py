@@ -167,7 +167,7 @@ def test_every_picture_must_be_treated_by_itself_and_differently(tmp_path: Path,
     model = make_backbone()
     nodes, weights = model.graph.node, model.graph.initializer
     nodes[-1].output[0] = "before"
-    message = "does not process every image of a batch independently"
+    message = "does not process the images of a batch independently"
     if how == "batch":
         nodes.append(helper.make_node("ReduceMean", ["before"], ["average"], axes=[0]))
         nodes.append(helper.make_node("Sub", ["before", "average"], ["flat"]))

@@ -163,8 +163,8 @@ def test_that_only_the_first_of_several_frames_is_used_is_said(kind: str) -> Non
     ("samples", "remark"),
     [
         ([0.0, 1.0, np.nan], ""),
-        ([0.5, 3400.0, np.nan], "samples from 0.5 to 3,400 are clipped to 0 to 1"),
-        ([-2.0, 0.5, 1.0], "samples from -2 to 1 are clipped to 0 to 1"),
+        ([0.5, 3400.0, np.nan], "samples from 0.5 to 3,400 are clipped to the range 0 to 1"),
+        ([-2.0, 0.5, 1.0], "samples from -2 to 1 are clipped to the range 0 to 1"),
     ],
 )
 def test_that_floating_point_samples_are_clipped_is_said(samples: list[float], remark: str) -> None:
@@ -173,7 +173,7 @@ def test_that_floating_point_samples_are_clipped_is_said(samples: list[float], r
 
 def test_that_integer_samples_are_clipped_is_said() -> None:
     picture = read(encode(Image.fromarray(np.array([[-1024, 3000, 70000]], np.int32)), "TIFF"))
-    assert picture.remark == "samples from -1,024 to 70,000 are clipped to 0 to 65,535"
+    assert picture.remark == "samples from -1,024 to 70,000 are clipped to the range 0 to 65,535"
     assert picture.samples.ravel().tolist() == [0, 3000, 65535]
 
 

@@ -66,5 +66,6 @@ def test_a_class_with_less_than_a_tenth_of_the_largest_one_is_named() -> None:
     classes = ["cat", "dog", "owl"]
     assert describe_imbalance(np.array([1000, 500, 100]), classes) == ""
     assert describe_imbalance(np.array([1000, 500, 99]), classes) == (
-        "warning: class owl has only 99 training images, class cat has 1,000; train.class_weights: balanced can help"
+        "warning: class owl has only 99 training images, but class cat has 1,000; train.class_weights: balanced can"
+        " help"
     )
