@@ -23,12 +23,13 @@ function draw(event) {
 }
 
 canvas.addEventListener("pointerdown", (event) => {
+  if (!event.isPrimary) return; // a second finger
   canvas.setPointerCapture(event.pointerId);
   context.beginPath();
   draw(event);
 });
 canvas.addEventListener("pointermove", (event) => {
-  if (event.buttons) draw(event);
+  if (canvas.hasPointerCapture(event.pointerId)) draw(event); // not a drag that started outside
 });
 element.querySelector("button").addEventListener("click", clear);
 clear();

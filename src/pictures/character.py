@@ -1,11 +1,12 @@
 """Find the one character that a picture shows.
 
 Regions of uniform brightness are nested: a desk contains a sheet, a sheet contains ink, ink encloses holes. So every
-uniform region whose outline is a rectangle or a disc may be the sheet, including the whole picture. What stands out
-from a sheet is ink, unless it reaches in from outside, as a finger does, or is a rectangle itself: another sheet, a
-frame, or a heading. The character is on the sheet with the largest mark of ink. If there is none, the picture may be
-cropped to the character, so that its paper is in pieces. The lines of lined or squared paper are erased first, and a
-shadow with a straight edge is brightened. `strokes.py` decides which marks belong to the character.
+uniform region whose outline is a rectangle, or in which there is what looks like ink, may be the sheet, including the
+whole picture. What stands out from a sheet is ink, unless it reaches in from outside, as a finger does, or is a
+rectangle itself: another sheet, a frame, or a heading. The character is on the sheet with the largest mark of ink. If
+there is none, the picture may be cropped to the character, so that its paper is in pieces. The lines of lined or
+squared paper are erased first, and a shadow with a straight edge is brightened. `strokes.py` decides which marks belong
+to the character.
 """
 
 from collections.abc import Iterator
@@ -24,11 +25,10 @@ from scipy.ndimage import (
     grey_opening,
     label,
 )
-from scipy.spatial import ConvexHull
 from skimage.filters import gaussian, threshold_otsu
 
 from src.common.errors import UserError
-from src.pictures.strokes import NEIGHBOURS, choose_strokes, erase_touching_line, extent, thickness
+from src.pictures.strokes import MIN_CONVEX, NEIGHBOURS, choose_strokes, erase_touching_line, extent, hull_of, thickness
 
 SIDE, MIN_SIDE = 256, 128  # pixels, to which larger pictures are reduced, and smaller ones enlarged
 # Without another unit, lengths are fractions of the picture's longer side.
@@ -54,8 +54,13 @@ MIN_FRAME = 0.96  # the same for a frame; a D is nearly a rectangle, too
 # character that fills the picture even more.
 MIN_SOLID, MIN_SOLID_MARK, MIN_SOLID_CROPPED = 0.8, 0.9, 0.95
 MIN_HEADING = 1.5  # ratio of the length of a level bar, such as a coloured heading, to that of the character
-# Fractions: of a disc that is uniform, of its width to its length, and of the convex hull of the ink on it that is ink.
-MIN_DISC, MIN_DISC_ROUND, MAX_INK = 0.6, 0.85, 0.7
+# Fractions that a sheet of another shape fills of its convex hull, without and with what lies on it.
+MIN_PAPER, MIN_FILLED = 0.6, 0.75
+# Fractions that a mark on it fills of its own hull, and the ratio of a straight mark's width to its length. Bent and
+# straight marks look like ink on any shape; others could be the hole of a 0, unless the shape is nearly convex.
+MAX_BENT, MAX_ON_OVAL, MAX_ON_DISC, MAX_STRAIGHT = 0.6, 0.75, 0.9, 0.3
+MAX_DENTS = 2.4  # what a convex shape does not fill of its hull, in pixels per square root of the area
+MIN_DISC = 0.9  # ratio of its width to its length
 MAX_ASPECT = 2.5  # ratio of a sheet's sides; a straight stroke is longer
 PAPER_BLUR = 1 / 20  # over which the paper below strokes is estimated from its surroundings
 SHADOW_BLUR = 1 / 100  # over which visible paper is averaged, so that edges of shadows stay
@@ -69,9 +74,9 @@ MIN_CHARACTER = 0.015  # length of a component; smaller ones are specks
 MAX_SPECK = 0.1  # length of a mark that is still ignored if nothing else stands out
 MIN_PAGE = 0.25  # fraction of the picture's area; smaller sheets may be labels, or boxes on a page
 MIN_ON_PIECE = 0.05  # length of a character on paper that covers less than half of the picture
-# The hole of a character that looks like a sheet: fractions of the sheet's area and of its own hull, and the ratio of
-# its width to its length; a thick stroke is longer.
-MIN_HOLE, MIN_CONVEX, MIN_ROUND = 0.25, 0.9, 0.45
+# The hole of a character that looks like a sheet: a fraction of the sheet's area, and the ratio of its width to its
+# length; a thick stroke is longer.
+MIN_HOLE, MIN_ROUND = 0.25, 0.45
 NOTHING = "no ink stands out from the paper; the picture must show one character, darker or lighter than the rest"
 FRAMES = "only frames, sheets or blots stand out from the paper; the picture must show one character"
 
@@ -200,7 +205,7 @@ def find_sheets(grey: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         sizes = np.bincount(regions[uniform])
         for index in np.flatnonzero(sizes >= MIN_SHEET * grey.size):
             region = regions == index
-            if is_sheet(region) or is_disc(region, grey):
+            if is_sheet(region) or carries_ink(region, grey):
                 mask = Image.new("1", grey.shape[::-1])
                 ImageDraw.Draw(mask).polygon(hull_of(region)[0].round().astype(int).ravel().tolist(), fill=1)
                 yield region, np.asarray(mask) | region
@@ -226,19 +231,23 @@ def is_sheet(region: np.ndarray, solid: float = MIN_SOLID, rectangle: float = MI
     return area > rectangle * widths[best] * heights[best] or quadrilateral(corners) > rectangle * area
 
 
-def is_disc(region: np.ndarray, grey: np.ndarray) -> bool:
-    """Return whether a region is convex and contains ink; the hole of a thick 0 contains none."""
+def carries_ink(region: np.ndarray, grey: np.ndarray) -> bool:
+    """Return whether a region, such as a disc or torn paper, contains what looks like ink, not like the hole of a 0."""
     area, filled = hull_of(region)[1], binary_fill_holes(region)
-    if region.sum() < MIN_DISC * area or filled.sum() < 0.95 * area:
+    if region.sum() < MIN_PAPER * area or filled.sum() < MIN_FILLED * area:
         return False
     contrast = grey - np.median(grey[region])
     border = np.concatenate([contrast[[0, -1]].ravel(), contrast[:, [0, -1]].ravel()])
-    darkest = contrast[filled].flat[abs(contrast[filled]).argmax()]
-    if min(abs(np.median(border)), abs(darkest)) < MIN_CONTRAST:
+    strongest = contrast[filled].flat[abs(contrast[filled]).argmax()]
+    if min(abs(np.median(border)), abs(strongest)) < MIN_CONTRAST:
         return False
-    ink = filled & (contrast * darkest > darkest**2 / 2)
-    straight = thickness(ink) < MIN_ROUND < MIN_DISC_ROUND < thickness(filled)
-    return straight or bool(ink.sum() < MAX_INK * hull_of(ink)[1])
+    marks, _ = label(filled & (contrast * strongest > strongest**2 / 2), NEIGHBOURS)
+    mark = marks == np.bincount(marks[marks > 0]).argmax()
+    solid, is_round = mark.sum() / hull_of(mark)[1], thickness(filled) > MIN_DISC
+    if solid < MAX_BENT or (is_round and thickness(mark) < MAX_STRAIGHT):
+        return True
+    dents = (area - filled.sum()) / np.sqrt(area)
+    return bool(dents < MAX_DENTS and solid < (MAX_ON_DISC if is_round else MAX_ON_OVAL))
 
 
 def quadrilateral(corners: np.ndarray) -> float:
@@ -246,17 +255,6 @@ def quadrilateral(corners: np.ndarray) -> float:
     lines = corners - corners[:, None]
     doubled = lines[:, :, None, 0] * lines[:, None, :, 1] - lines[:, :, None, 1] * lines[:, None, :, 0]
     return float(np.ptp(doubled, axis=2).max() / 2)
-
-
-def hull_of(region: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return the corners (x, y) of a region's convex hull, and its area."""
-    rows = np.flatnonzero(region.any(1))
-    left = region[rows].argmax(1)
-    right = region.shape[1] - 1 - region[rows, ::-1].argmax(1)
-    ends = np.concatenate([np.stack([side, rows], 1) for side in (left, right)])
-    points = np.concatenate([ends + offset for offset in ((-0.5, -0.5), (-0.5, 0.5), (0.5, -0.5), (0.5, 0.5))])
-    hull = ConvexHull(points)
-    return points[hull.vertices], hull.volume
 
 
 def find_ink(grey: np.ndarray, uniform: np.ndarray, sheet: np.ndarray) -> np.ndarray:

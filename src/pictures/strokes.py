@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy.ndimage import binary_dilation, binary_opening, distance_transform_edt, find_objects, label, maximum
+from scipy.spatial import ConvexHull
 
 from src.common.errors import UserError
 
@@ -13,6 +14,7 @@ MIN_DOT = 0.5  # minimum thickness of a dot or accent, as a fraction of the thic
 MAX_COMPONENTS = 4  # of a character
 MAX_LARGE = 20  # components, together with lines and circles
 MAX_APART = 0.5  # of the length of the largest component: how far from it others may be
+MIN_CONVEX = 0.9  # fraction of its convex hull that a component without a bend or hole fills, such as a dot
 MAX_THICKNESS, MAX_SLANT = 0.15, 0.3  # of a line: ratios of its width to its length, and of the sides of its box
 # Ratios of the length of a line to that of a character: of a line below it, one that touches it, one anywhere, and a
 # slanted one, such as a pen.
@@ -27,8 +29,9 @@ MIN_ENCLOSED = 0.3  # fraction of a circle's height: the height of a character i
 DIRECTION, MIN_SURROUNDED = 5, 0.9  # degrees; fraction of the directions in which a circle or a box surrounds it
 # The gap between two characters, one above the other or side by side, as a fraction of the longest component's length.
 MIN_ABOVE, MIN_BESIDE = 0.16, 0.2
-# The same beside a 1, as a fraction of the height; ratios of the heights, and of the width to the height of a 1.
-MIN_BESIDE_ONE, MIN_ALIKE, MAX_ONE = 0.06, 0.75, 0.5
+# The same beside a 1, how far apart the lower ends may be, and how high the lower one is, as fractions of the height;
+# and the ratio of the width of a 1 to its length.
+MIN_BESIDE_ONE, MAX_UNEVEN, MIN_ALIKE, MAX_ONE = 0.06, 0.15, 0.75, 0.2
 SEVERAL = "there are several characters; the picture must show one"
 
 
@@ -45,10 +48,11 @@ def choose_strokes(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if len(large) > MAX_LARGE:
         raise UserError(SEVERAL)
     masks = [components == place + 1 for place in large]
-    thin = np.array([thickness(mask) < MAX_THICKNESS for mask in masks])
+    ratios = np.array([thickness(mask) for mask in masks])
+    thin = ratios < MAX_THICKNESS
     unused = np.array([is_annotation(place, masks, boxes[large], thin) for place in range(len(large))])
     strokes, annotations = large[~unused], large[unused]
-    if not 0 < len(strokes) <= MAX_COMPONENTS or are_several(boxes[strokes]):
+    if not 0 < len(strokes) <= MAX_COMPONENTS or are_several(boxes[strokes], ratios[~unused] < MAX_ONE):
         raise UserError(SEVERAL)
     largest = strokes[sizes[strokes].argmax()]
     gaps = np.maximum(boxes[:, :, 0] - boxes[largest, :, 1], boxes[largest, :, 0] - boxes[:, :, 1])
@@ -110,8 +114,21 @@ def is_annotation(place: int, masks: Sequence[np.ndarray], boxes: np.ndarray, th
     length = max(height, width)
     if not (level or upright) and length > MIN_LONG_SLANTED * size:
         away = distance_transform_edt(~masks[place])
-        return bool(min(away[mask].min() for index, mask in enumerate(masks) if index != place) > MIN_AWAY * length)
+        rest = [mask for index, mask in enumerate(masks) if index != place]
+        bent = any(mask.sum() < MIN_CONVEX * hull_of(mask)[1] for mask in rest)  # not only a dot or a bar of a 1
+        return bent and min(away[mask].min() for mask in rest) > MIN_AWAY * length
     return bool(below or (length > MIN_LONG * size and (level or beside)))
+
+
+def hull_of(region: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return the corners (x, y) of a region's convex hull, and its area."""
+    rows = np.flatnonzero(region.any(1))
+    left = region[rows].argmax(1)
+    right = region.shape[1] - 1 - region[rows, ::-1].argmax(1)
+    ends = np.concatenate([np.stack([side, rows], 1) for side in (left, right)])
+    points = np.concatenate([ends + offset for offset in ((-0.5, -0.5), (-0.5, 0.5), (0.5, -0.5), (0.5, 0.5))])
+    hull = ConvexHull(points)
+    return points[hull.vertices], hull.volume
 
 
 def thickness(mask: np.ndarray) -> float:
@@ -127,14 +144,15 @@ def surrounds(outer: np.ndarray, inner: np.ndarray) -> bool:
     return len(np.unique(directions)) > MIN_SURROUNDED * 360 / DIRECTION
 
 
-def are_several(boxes: np.ndarray) -> bool:
+def are_several(boxes: np.ndarray, straight: np.ndarray) -> bool:
     """Return whether components of similar size stand side by side, above each other, or in a grid.
 
-    boxes: (N, axis, start and stop).
+    boxes: (N, axis, start and stop); straight: which may be a 1, (N,).
     """
     heights, widths = np.ptp(boxes, axis=2).T
     lengths = np.maximum(heights, widths)
-    similar = boxes[(lengths >= 0.5 * lengths.max()) & (heights >= 0.5 * widths)]
+    is_similar = (lengths >= 0.5 * lengths.max()) & (heights >= 0.5 * widths)
+    similar, straight = boxes[is_similar], straight[is_similar]
     if len(similar) < 2:
         return False
     (above, bottom), (beside, _) = (largest_gap(similar[:, axis]) for axis in (0, 1))
@@ -144,11 +162,12 @@ def are_several(boxes: np.ndarray) -> bool:
     if beside >= 0 and width >= 1.1 * height:
         return True
     heights, widths = np.ptp(similar, axis=2).T
-    alike = heights.min() >= MIN_ALIKE * heights.max()
-    if alike and (widths < MAX_ONE * heights).any() and beside >= MIN_BESIDE_ONE * heights.max():
+    alike = heights.min() >= MIN_ALIKE * heights.max() and np.ptp(similar[:, 0, 1]) <= MAX_UNEVEN * heights.max()
+    if alike and straight.any() and beside >= MIN_BESIDE_ONE * heights.max():
         return True
     upper = similar[:, 0, 1] <= bottom
-    return above >= 0 and (are_several(similar[upper]) or are_several(similar[~upper]))
+    parts = [(similar[part], straight[part]) for part in (upper, ~upper)]
+    return above >= 0 and any(are_several(*part) for part in parts)
 
 
 def largest_gap(spans: np.ndarray) -> tuple[int, int]:

@@ -132,6 +132,14 @@ def test_digits_drawn_with_the_mouse_are_recognised_while_they_are_drawn(page: P
             if stroke is strokes[-1]:
                 expect(answer(page)).to_have_text(digit)  # before the pen is lifted
             page.mouse.up()
+    page.get_by_role("button", name="Clear").click()
+    expect(answer(page)).to_have_count(0)
+    page.mouse.move(box["x"] + box["width"] + 20, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=5)
+    page.mouse.up()
+    drawing = "canvas => new Set(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data).size"
+    assert canvas.evaluate(drawing) == 1  # nothing but white
 
 
 def test_a_dropped_picture_is_classified_and_other_files_are_refused(page: Page, mnist: Path, tmp_path: Path) -> None:

@@ -323,6 +323,33 @@ def test_a_1_closely_beside_another_character_is_another_one(gap: int) -> None:
         frame_character(picture, SHAPE)
 
 
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [[(60, 60), (50, 220), (150, 220)], [(170, 90), (165, 280)]],
+        [
+            [(120, 40), (80, 80), (70, 160), (80, 240), (120, 280)],
+            [(150, 40), (190, 80), (200, 160), (190, 240), (150, 280)],
+        ],
+    ],
+    ids=["4", "0"],
+)
+def test_the_parts_of_an_open_character_may_lie_side_by_side(parts: list[list[tuple[int, int]]]) -> None:
+    picture = Image.new("L", (300, 330), 255)
+    for points in parts:
+        ImageDraw.Draw(picture).line(points, fill=0, width=10, joint="curve")
+    columns = np.flatnonzero(frame_character(picture, SHAPE)[0].any(0))
+    assert np.ptp(columns) > 8
+
+
+def test_a_slanted_1_with_a_full_stop_is_no_pen() -> None:
+    picture = Image.new("L", (300, 300), 255)
+    ImageDraw.Draw(picture).line((170, 40, 110, 250), fill=0, width=20)
+    dotted = picture.copy()
+    ImageDraw.Draw(dotted).ellipse((165, 222, 193, 250), fill=0)
+    assert ink_distance(picture, dotted) < 0.5
+
+
 def test_the_parts_of_a_broken_character_may_lie_apart() -> None:
     picture = put(draw_seven(), (500, 500), 255, (120, 110))
     broken = picture.copy()
@@ -368,6 +395,26 @@ def test_a_disc_around_a_character_does_not_count(points: list[tuple[int, int]],
     for picture in (sheet, disc):
         ImageDraw.Draw(picture).line([(x + 200, y + 120) for x, y in points], fill=20, width=24, joint="curve")
     assert ink_distance(sheet, disc) < 0.1
+
+
+DISC = [(220 * np.cos(angle), 220 * np.sin(angle)) for angle in np.linspace(0, 2 * np.pi, 90)]
+OVAL = [(x, 0.8 * y) for x, y in DISC]
+TORN = [(x * (0.86 + 0.14 * (number % 3 > 0)), y) for number, (x, y) in enumerate(DISC)]
+
+
+@pytest.mark.parametrize("colour", [60, 150])
+@pytest.mark.parametrize(
+    ("outline", "text", "font"), [(DISC, "8", "-Bold"), (OVAL, "8", "-Bold"), (TORN, "7", ""), (TORN, "2", "")]
+)
+def test_paper_of_any_shape_does_not_count(
+    outline: list[tuple[float, float]], text: str, font: str, colour: int
+) -> None:
+    path = Path(matplotlib.get_data_path(), f"fonts/ttf/DejaVuSans{font}.ttf")
+    sheet, paper = Image.new("L", (600, 500), 240), Image.new("L", (600, 500), colour)
+    ImageDraw.Draw(paper).polygon([(300 + x, 250 + y) for x, y in outline], fill=240)
+    for picture in (sheet, paper):
+        ImageDraw.Draw(picture).text((300, 250), text, 20, ImageFont.truetype(path, 200), "mm")
+    assert ink_distance(sheet, paper) < 0.1
 
 
 @pytest.mark.parametrize("width", [0, 10, 20])
