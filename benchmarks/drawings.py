@@ -370,6 +370,30 @@ class Artist(NamedTuple):
         put(page, strokes, ink, 240 - strokes.shape[0] // 2, 300 - strokes.shape[1] // 2)
         return self.photo(page)
 
+    def on_torn_paper(self) -> np.ndarray:
+        """Write on a piece of paper with a ragged outline, on a desk."""
+        page = blank_page((500, 500), self.grey(20, 150))
+        angles = np.sort(self.rng.uniform(0, 2 * np.pi, 24))
+        radii = 190 + 14 * self.rng.standard_normal(24)
+        outline, mask = np.stack([np.cos(angles), np.sin(angles)], 1) * radii[:, None] + 250, Image.new("L", (500, 500))
+        ImageDraw.Draw(mask).polygon(outline.ravel().tolist(), fill=255)
+        put(page, to_page(mask) / 255, self.grey(210, 245), 0, 0)
+        strokes = ink_of(next(self.digits), self.rng.uniform(100, 200), self.rng.uniform(0.05, 0.12))
+        put(page, strokes, BLACK, 250 - strokes.shape[0] // 2, 250 - strokes.shape[1] // 2)
+        return self.photo(page)
+
+    def highlighted(self) -> np.ndarray:
+        """Write across a band of a highlighter."""
+        page, colour = blank_page(), ((250, 240, 90), (120, 220, 110), (255, 150, 190))[self.rng.integers(3)]
+        left, right, half = self.rng.uniform(40, 150), self.rng.uniform(450, 560), self.rng.uniform(50, 100)
+        rows, columns = np.indices(page.shape[:2])
+        middle = 240 + 8 * np.sin(columns / self.rng.uniform(20, 50))
+        band = ((abs(rows - middle) < half) & (left < columns) & (columns < right)).astype(np.float32)
+        put(page, gaussian_filter(band, 1), colour, 0, 0)
+        strokes = ink_of(next(self.digits), self.rng.uniform(120, 220), self.rng.uniform(0.06, 0.1))
+        put(page, strokes, BLACK, 240 - strokes.shape[0] // 2, 300 - strokes.shape[1] // 2)
+        return self.photo(page)
+
     def with_a_pen(self) -> np.ndarray:
         """Leave a pen or a pencil on the sheet, beside the digit, in any direction."""
         page, strokes = blank_page(), ink_of(next(self.digits), self.rng.uniform(80, 130), self.rng.uniform(0.04, 0.1))
@@ -532,6 +556,8 @@ READABLE: dict[str, Callable[[Artist], np.ndarray]] = {
     "circle around it": partial(Artist.surrounded, box=False),
     "box around it": partial(Artist.surrounded, box=True),
     "disc or polygon around it": Artist.on_a_disc,
+    "torn paper": Artist.on_torn_paper,
+    "highlighter behind it": Artist.highlighted,
     "pen on the sheet": Artist.with_a_pen,
     "light card": partial(Artist.card, light=True),
     "dark card": partial(Artist.card, light=False),

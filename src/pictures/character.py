@@ -274,7 +274,8 @@ def find_ink(grey: np.ndarray, uniform: np.ndarray, sheet: np.ndarray) -> np.nda
     strong = contrast[inside].clip(0)
     if not strong.any():
         return grey * 0
-    full = np.median(strong[strong > 0.5 * np.percentile(strong, 90)])
+    # A high percentile, because there may be much of what is fainter, such as a highlighter behind the character.
+    full = np.median(strong[strong > 0.5 * np.percentile(strong, 96)])
     if full < max(MIN_CONTRAST, NOISE * noise):
         return grey * 0
     ink: np.ndarray = amount(contrast / full) * (sheet & ~outside)

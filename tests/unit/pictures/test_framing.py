@@ -379,6 +379,15 @@ def test_a_coloured_heading_does_not_count(turn: float) -> None:
     assert ink_distance(*pages) < 0.3
 
 
+@pytest.mark.parametrize("half", [70, 85])
+def test_a_band_of_a_highlighter_behind_the_character_does_not_count(half: int) -> None:
+    plain, marked = Image.new("L", (500, 400), 245), Image.new("L", (500, 400), 245)
+    ImageDraw.Draw(marked).rectangle((100, 200 - half, 400, 200 + half), fill=180)
+    for picture in (plain, marked):
+        ImageDraw.Draw(picture).line([(x + 140, y + 70) for x, y in SEVEN], fill=40, width=18, joint="curve")
+    assert ink_distance(plain, marked) < 0.35
+
+
 def test_a_bar_may_belong_to_the_character() -> None:
     picture = Image.new("L", (260, 330), 255)
     ImageDraw.Draw(picture).line((10, 20, 250, 20), fill=0, width=20)
