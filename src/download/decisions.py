@@ -172,8 +172,10 @@ def _check_line(path: Path, line: int, values: dict[str, str], delimiter: str) -
         problem = "is a conflict marker of Git; keep the lines of both sides, without the markers"
     elif None in values:
         problem = "has too many values: a name with a comma must be in double quotes, or two lines have run together"
-    elif delimiter == ";" and not values["label"] and "," in values["file"]:
-        problem = "is not separated by ;, unlike the first line"
+    elif not values["label"] and (";" if delimiter == "," else ",") in values["file"]:
+        problem = f"is not separated by '{delimiter}', unlike the first line"
+    elif values["file"] == COLUMNS[0] and values["digest"] == COLUMNS[1]:
+        problem = "repeats the first line"
     elif bool(values["file"]) == bool(values["digest"]):
         problem = "needs either a file or a digest, not both"
     elif values["part"] not in ("", "test"):

@@ -95,6 +95,8 @@ def test_lines_that_contradict_each_other_are_an_error(path: Path) -> None:
             r"the classes are 'cat', 'dog'; use - to leave a picture out\):\n  line 2: 'fish'\n  line 3: 'bird'",
         ),
         (f"a.png,{digest(0)},,cat,", "line 2: needs either a file or a digest, not both"),
+        ("file,digest,part,label,note", "line 2: repeats the first line"),
+        (f";{digest(0)};;cat;", "line 2: is not separated by ',', unlike the first line"),
         ("<<<<<<< HEAD", "line 2: is a conflict marker of Git; keep the lines of both sides"),
         (",,,cat,", "line 2: needs either a file or a digest, not both"),
         ("a.png,,train,cat,", "line 2: part = train: must be empty or test"),
@@ -140,7 +142,7 @@ def test_lines_of_the_page_in_a_file_with_semicolons_are_read(path: Path) -> Non
     path.write_text(f'file;digest;part;label;note\n,{digest(0)},,dog,"1.png, was cat"\n;{digest(1)};;-;\n')
     assert [decision.label for decision in apply_decisions(TRAIN, TEST, read_decisions(path)).applied] == ["dog", "-"]
     path.write_text(f"file;digest;part;label;note\n{digest(0)},dog\n")
-    with pytest.raises(UserError, match="line 2: is not separated by ;, unlike the first line"):
+    with pytest.raises(UserError, match="line 2: is not separated by ';', unlike the first line"):
         read_decisions(path)
 
 
