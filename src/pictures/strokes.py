@@ -31,7 +31,7 @@ DIRECTION, MIN_SURROUNDED = 5, 0.9  # degrees; fraction of the directions in whi
 MIN_ABOVE, MIN_BESIDE = 0.16, 0.2
 # The same beside a 1, how far apart the lower ends may be, and how high the lower one is, as fractions of the height;
 # and the ratio of the width of a 1 to its length.
-MIN_BESIDE_ONE, MAX_UNEVEN, MIN_ALIKE, MAX_ONE = 0.06, 0.15, 0.75, 0.2
+MIN_BESIDE_ONE, MAX_UNEVEN, MIN_ALIKE, MAX_ONE = 0.06, 0.22, 0.75, 0.2
 SEVERAL = "there are several characters; the picture must show one"
 
 

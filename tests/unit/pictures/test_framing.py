@@ -314,11 +314,11 @@ def test_characters_above_each_other_are_several(places: list[tuple[int, int]]) 
         frame_character(picture, SHAPE)
 
 
-@pytest.mark.parametrize("gap", [15, 30])
-def test_a_1_closely_beside_another_character_is_another_one(gap: int) -> None:
+@pytest.mark.parametrize(("gap", "lower"), [(15, 0), (30, 0), (15, 32), (15, -32)])
+def test_a_1_closely_beside_another_character_is_another_one(gap: int, lower: int) -> None:
     seven = draw_seven()
     picture = put(seven, (500, 400), 255, (0, 0))
-    ImageDraw.Draw(picture).line((185 + gap, 45, 185 + gap, 210), fill=0, width=24)
+    ImageDraw.Draw(picture).line((185 + gap, 45 + lower, 185 + gap, 210 + lower), fill=0, width=24)
     with pytest.raises(UserError, match="several characters"):
         frame_character(picture, SHAPE)
 
