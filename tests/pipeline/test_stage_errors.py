@@ -102,7 +102,7 @@ def test_a_split_with_a_rare_class(prepared_project: Path) -> None:
     rare = np.flatnonzero(data.labels == 7)[5:]
     data.select(np.delete(np.arange(len(data.labels)), rare)).save(path)
     output = run("python", "-m", "stages", "split", cwd=prepared_project)
-    assert "split: warning: class 7 has only 4 training images, class " in output
+    assert "split: warning: class 7 has only 4 training images, but class " in output
 
 
 def test_training_needs_no_test_set_and_evaluate_rejects_one_that_does_not_fit(prepared_project: Path) -> None:
