@@ -58,7 +58,7 @@ def main() -> None:
         table.append((name, f"{len(used):,}", f"{theirs.mean():.2%}", gained, lost, f"{p_value:.2g}"))
         better = "better" if gained > lost else "worse"
         verdict = f"{better} than" if p_value < ALPHA else "not significantly different from"
-        verdicts.append(f"{verdict} the {name}")
+        verdicts.append(f"{verdict} {name}")
     header = (
         "classifier",
         "training images",

@@ -1,4 +1,4 @@
-"""Compare two results on the same test images, and report whether the difference is larger than chance would explain.
+"""Compare two results on the test images that both have: is the difference larger than chance would explain?
 
 BASE and REV are Git revisions, names of DVC experiments, or `workspace`. Only what is in Git is read.
 Exit code: 1 if there are no results to compare or, with --gate, if REV is significantly worse or less accurate than

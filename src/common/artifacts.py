@@ -70,7 +70,7 @@ RELIABLE_ACCURACY = 0.9  # of a network; below this, many of the labels that it 
 class Suspect:
     """A row of suspects.csv: an image of train.npz whose label may be wrong.
 
-        part: train or validation; index: the image's row in train.npz; predicted: the most probable other class;
+    part: train or validation; index: the image's row in train.npz; predicted: the most probable other class;
     digest: the picture's, in hexadecimal; score: the total probability of the other classes during training, 0 to 1.
     """
 

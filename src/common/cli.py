@@ -83,7 +83,7 @@ def find_dvc() -> int | None:
 
 
 def exit_on_interrupt(*, quiet: bool = False, importing: bool = False) -> None:
-    """Make SIGINT and SIGTERM, unless ignored, end the process with exit code 130 and, unless quiet, one line.
+    """On SIGINT or SIGTERM, unless ignored, print one line, unless quiet, and end the process with exit code 130.
 
     importing: end it at once, because C code that imports a module, as PyTorch's does, can discard an exception.
     """

@@ -34,7 +34,7 @@ def fetch_url(url: str, timeout: float) -> bytes:
     """
     try:
         return _fetch_url(url, timeout)
-    except (HTTPException, ValueError) as error:  # ValueError: for a wrong URL or header
+    except (HTTPException, ValueError) as error:  # ValueError: for a malformed URL or header
         raise OSError(f"{type(error).__name__}: {error}") from None
 
 

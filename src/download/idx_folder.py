@@ -32,7 +32,7 @@ def load_idx_folder(params: DownloadParams) -> tuple[Dataset, Dataset]:
 
     The lines of classes.txt name the labels from 0 on or, if none is 0 and there are just enough lines, from 1 on;
     without the file, the names are the numbers. Labels that do not occur are left out. Raise UserError if a file is
-    missing or wrong, a label is negative, or there are not at least two classes, the same in training and test.
+    missing or invalid, a label is negative, or there are not at least two classes, the same in training and test.
     """
     folder = Path(params.folder)
     paths = {name: _find_file(folder, name) for name in FILES}

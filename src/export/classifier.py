@@ -29,9 +29,9 @@ class Description(BaseModel):
 
     image_shape: (C, H, W); preprocessing: how a picture becomes an image; members: how many networks are averaged;
     shift: test-time augmentation averages over all shifts of up to this many pixels; backbone: the network that
-        computes the features, if there is one; trained_model_md5: the MD5 of data/train/model.safetensors, by which the
+    computes the features, if there is one; trained_model_md5: the MD5 of data/train/model.safetensors, by which the
     history of dvc.lock shows the commit that trained the model; brightness: the lowest and the highest mean of a
-    training image's samples; contrast: the same of their standard deviation; crc32: eight hexadecimal digits, the
+    training image's samples; contrast: the same for the standard deviation; crc32: eight hexadecimal digits, the
     checksum of the file in which these digits are zeros.
     """
 

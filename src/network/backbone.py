@@ -29,7 +29,7 @@ OPSET = 17  # at least
 LARGEST = 1e6  # magnitude of a feature; with larger ones, training diverges
 INPUT, OUTPUT, PREFIX = "images", "features", "backbone."
 FLOAT = 1  # of ONNX's TensorProto.DataType
-ADVICE = "name an ONNX file or a folder with one, as in docs/pretrained.md, or set it to backbone to train without one"
+ADVICE = "set it to an ONNX file, or a folder with one (docs/pretrained.md), or to backbone for no pretrained network"
 
 
 class Backbone(BaseModel):

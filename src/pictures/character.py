@@ -30,7 +30,7 @@ from skimage.filters import gaussian, threshold_otsu
 from src.common.errors import UserError
 from src.pictures.strokes import MIN_CONVEX, NEIGHBOURS, choose_strokes, erase_touching_line, extent, hull_of, thickness
 
-SIDE, MIN_SIDE = 256, 128  # pixels, to which larger pictures are reduced, and smaller ones enlarged
+SIDE, MIN_SIDE = 256, 128  # pixels: larger pictures are reduced to the first, smaller ones enlarged to the second
 # Without another unit, lengths are fractions of the picture's longer side.
 MAX_LINE = 0.02  # the width of a printed line
 MIN_RUN, MAX_GAP = 0.2, 0.5  # the length of its straight pieces, and of the gaps
@@ -48,20 +48,20 @@ MIN_LIFTED = 0.8  # ratio of the darkest border to the brightest, once the shado
 MIN_EDGE = 0.015  # change of brightness per pixel; less is uniform
 MIN_EDGE_ON_FOLDS = 0.06  # folds divide a sheet, and so do hard shadows
 MIN_SHEET = 0.04  # fraction of the picture's area
-MIN_RECTANGLE = 0.9  # fraction that a sheet fills of the smallest rectangle around it
+MIN_RECTANGLE = 0.9  # fraction of the smallest rectangle around a sheet that the sheet fills
 MIN_FRAME = 0.96  # the same for a frame; a D is nearly a rectangle, too
-# Fractions that a sheet, with what lies on it, fills of its convex hull; a bold A fills nearly as much, and a thick
-# character that fills the picture even more.
+# Fractions of its convex hull that a sheet fills, with what lies on it; a bold A fills nearly as much of its hull, and
+# a thick character that takes up the whole picture fills even more.
 MIN_SOLID, MIN_SOLID_MARK, MIN_SOLID_CROPPED = 0.8, 0.9, 0.95
 MIN_HEADING = 1.5  # ratio of the length of a level bar, such as a coloured heading, to that of the character
-# Fractions that a sheet of another shape fills of its convex hull, without and with what lies on it.
+# Fractions of its convex hull that a sheet of another shape fills, without and with what lies on it.
 MIN_PAPER, MIN_FILLED = 0.6, 0.75
-# Fractions that a mark on it fills of its own hull, and the ratio of a straight mark's width to its length. Bent and
+# Fractions of its own hull that a mark on it fills, and the ratio of a straight mark's width to its length. Bent and
 # straight marks look like ink on any shape; others could be the hole of a 0, unless the shape is nearly convex.
 MAX_BENT, MAX_ON_OVAL, MAX_ON_DISC, MAX_STRAIGHT = 0.6, 0.75, 0.9, 0.3
-MAX_DENTS = 2.4  # what a convex shape does not fill of its hull, in pixels per square root of the area
+MAX_DENTS = 2.4  # area of its hull that a convex shape leaves unfilled, in pixels per square root of the hull's area
 MIN_DISC = 0.9  # ratio of its width to its length
-MAX_ASPECT = 2.5  # ratio of a sheet's sides; a straight stroke is longer
+MAX_ASPECT = 2.5  # ratio of a sheet's sides; a straight stroke is more elongated
 PAPER_BLUR = 1 / 20  # over which the paper below strokes is estimated from its surroundings
 SHADOW_BLUR = 1 / 100  # over which visible paper is averaged, so that edges of shadows stay
 MIN_CONTRAST = 0.1  # between ink and paper (black against white is 1)
@@ -75,7 +75,7 @@ MAX_SPECK = 0.1  # length of a mark that is still ignored if nothing else stands
 MIN_PAGE = 0.25  # fraction of the picture's area; smaller sheets may be labels, or boxes on a page
 MIN_ON_PIECE = 0.05  # length of a character on paper that covers less than half of the picture
 # The hole of a character that looks like a sheet: a fraction of the sheet's area, and the ratio of its width to its
-# length; a thick stroke is longer.
+# length; a thick stroke is more elongated.
 MIN_HOLE, MIN_ROUND = 0.25, 0.45
 NOTHING = "no ink stands out from the paper; the picture must show one character, darker or lighter than the rest"
 FRAMES = "only frames, sheets or blots stand out from the paper; the picture must show one character"
@@ -153,7 +153,7 @@ def erase_lines(grey: np.ndarray) -> np.ndarray:
         darkness = paper - grey
         runs = grey_opening(grey_dilation(darkness, slope), run)  # what is dark for the length of a piece
         thin = np.minimum(darkness, runs - grey_opening(runs, width)) > max(MIN_EDGE, np.median(darkness) / 2)
-        pieces = label(grey_dilation(thin.astype(np.uint8), gap))[0] * thin  # both sides of a stroke are one line
+        pieces = label(grey_dilation(thin.astype(np.uint8), gap))[0] * thin  # on both sides of a stroke: one line
         lines = []
         for index, box in enumerate(find_objects(pieces), 1):
             if box and box[along].stop - box[along].start >= MIN_LINE * grey.shape[along]:

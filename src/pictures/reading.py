@@ -28,7 +28,7 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# The chunks of a PNG that decide what it shows; others may be as long, or as damaged, as they like.
+# The chunks of a PNG that decide what it shows; others may be of any length, or damaged.
 PNG_SIGNATURE, PNG_CHUNKS = b"\x89PNG\r\n\x1a\n", (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"eXIf", b"IEND")
 # Pillow keeps only the high byte of 16-bit colour samples; decoding in the opposite byte order gives the low byte.
 SWAPPED = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
@@ -88,7 +88,7 @@ class Picture(NamedTuple):
         elif samples.dtype == np.uint16:
             shifts = np.full(samples.shape[2], preprocessing.bits - 8)
             if samples.shape[2] in (2, 4):
-                shifts[-1] = 8  # opacity always has all bits
+                shifts[-1] = 8  # opacity always uses all 16 bits
             samples = np.minimum(samples >> shifts.astype(np.uint16), 255).astype(np.uint8)
         if samples.shape[2] in (1, 3):
             return Image.fromarray(samples.squeeze(2) if samples.shape[2] == 1 else samples)

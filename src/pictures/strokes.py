@@ -23,13 +23,13 @@ MIN_AWAY = 0.08  # gap between a slanted line and a character, as a fraction of 
 # Fractions of the height of a character: how far a line reaches beyond it on both sides, and how low a touching one is.
 MIN_BEYOND, MIN_LOW = 0.1, 0.8
 MAX_STEP = 5  # pixels by which a line may rise or fall over the height of a character
-# The slash in a 0 is more slanted than a 1 in a circle, or the 0 is higher than a circle: ratios of the sides of boxes.
+# The slash in a 0 is more slanted than a 1 in a circle, or the 0 is taller than a circle: ratios of the sides of boxes.
 MIN_SLASH, MAX_CIRCLE = 0.7, 1.5
 MIN_ENCLOSED = 0.3  # fraction of a circle's height: the height of a character in it
 DIRECTION, MIN_SURROUNDED = 5, 0.9  # degrees; fraction of the directions in which a circle or a box surrounds it
 # The gap between two characters, one above the other or side by side, as a fraction of the longest component's length.
 MIN_ABOVE, MIN_BESIDE = 0.16, 0.2
-# The same beside a 1, how far apart the lower ends may be, and how high the lower one is, as fractions of the height;
+# The same beside a 1, how far apart the lower ends may be, and how tall the shorter one is, as fractions of the height;
 # and the ratio of the width of a 1 to its length.
 MIN_BESIDE_ONE, MAX_UNEVEN, MIN_ALIKE, MAX_ONE = 0.06, 0.22, 0.75, 0.2
 SEVERAL = "there are several characters; the picture must show one"

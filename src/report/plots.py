@@ -109,7 +109,7 @@ def _shorten(text: str) -> str:
 
 
 def confusion_plot(errors: Sequence[Error], classes: Sequence[str]) -> Figure:
-    """Draw the confusion matrix of the errors, without the correct predictions; of many classes, the most confused."""
+    """Draw the confusion matrix of the errors, without correct predictions; of many classes, the most confused ones."""
     if not errors:
         return _text_figure("No errors: no class was confused with another.")
     classes, shown = most_confused(errors, classes)
@@ -189,7 +189,7 @@ def reliability_plot(predictions: Sequence[Prediction]) -> Figure:
 
 
 def _finish(figure: Figure) -> None:
-    """Add grids, and above the panels the legend of the first, where it covers no data."""
+    """Add grids, and put the legend of the first panel above all panels, where it covers no data."""
     for axes in figure.axes:
         axes.grid(alpha=0.3)
     figure.align_ylabels()

@@ -45,7 +45,7 @@ def split_rows(data: Dataset, params: SplitParams) -> Split:
 
 
 def describe_imbalance(counts: np.ndarray, classes: Sequence[str]) -> str:
-    """Warn if the smallest class has too few of the training images, counts int64 (K,); return "" if not."""
+    """Return a warning if the smallest class has too few training images, else ""; counts: int64 (K,), of those."""
     smallest, largest = int(counts.argmin()), int(counts.argmax())
     if counts[smallest] >= IMBALANCE * counts[largest]:
         return ""

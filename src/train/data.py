@@ -43,7 +43,7 @@ def select_data(
     """Copy the training and the validation images to the device; a refit trains on all images.
 
     features: float32 (N, F), of all images, to be used instead of them.
-    Raise UserError if a row number of the split occurs twice or there is no such row.
+    Raise UserError if the split has a row number twice, or one that does not exist.
     """
     rows = np.concatenate(split)
     if not np.isin(rows, np.arange(len(data.labels))).all() or len(np.unique(rows)) != len(rows):

@@ -79,7 +79,7 @@ def train_epoch(
 def find_wrong(losses: Tensor, labels: Tensor, number: int) -> Tensor:
     """Return a mask (N,) of the images whose label looks wrong because its probability is low.
 
-    That is less than 5%, and less than half the frequency of the class. losses: the last of every image (N,), without
+    Low means less than 5%, and less than half the frequency of the class. losses: the last of every image (N,), without
     class weights; number: of the epoch that begins. The mask stays empty before the third epoch, and in two other
     cases: if it would hold few images, because with correct labels those are the ones to learn most from; and if it
     would hold half of them or more, because the network has then learned too little.

@@ -82,8 +82,8 @@ class TrainParams(Section):
     skip_easy: float = parameter(
         0.9,
         "Probability of leaving out an easy image, one whose last training loss was below the mean, from the second"
-        " epoch on. From the third, images whose label has a probability below 5% and below half of its class's share"
-        " of the images are left out with the same probability, and not counted in the mean, if they are more than 4%"
+        " epoch on. From the third, images whose label gets a probability below 5% and below half of its class's share"
+        " of the images are left out just as often, and not counted in the mean, provided that they are more than 4%"
         " but less than half of all images. With 0, or with fewer than 12,800 training images, every image is used.",
         ge=0,
         lt=1,

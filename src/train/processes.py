@@ -61,14 +61,14 @@ def check_process_count(count: int, params: TrainParams) -> None:
 def launch(count: int, module: str, *arguments: str) -> None:
     """Run `python -m module arguments` in this many processes until all have succeeded.
 
-    If one fails, it reports why; the others are ended, and so is this process. Raise UserError if one is killed.
+    If one fails, it reports why; the others are terminated, and so is this process. Raise UserError if one is killed.
     """
     # Only needed here, and takes a tenth of a second to import.
     from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    _read_timeout()  # a wrong one is reported here, once
+    _read_timeout()  # an invalid one is reported here, once
     # The agent and its processes would also log what is reported below.
     logging.disable()
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")
@@ -96,7 +96,7 @@ def launch(count: int, module: str, *arguments: str) -> None:
             rank, failure = error.get_first_failure()
             if failure.exitcode > 0:
                 sys.exit(1)
-            raise UserError(f"process {rank} was ended by {failure.signal_name()}; {RESUME}") from None
+            raise UserError(f"process {rank} was killed by {failure.signal_name()}; {RESUME}") from None
 
 
 class Group:

@@ -114,7 +114,7 @@ def test_changed_test_labels_are_counted(project: Path) -> None:
     decisions = [AppliedDecision(part, "00" * 16, before, label) for part, before, label in made]
     write_csv(project / "data/download/decisions.csv", AppliedDecision, decisions)
     run("python", "-m", "stages", "export", cwd=project)
-    assert "or for a choice. Test pictures relabelled or left out by hand: 2. " in " ".join(
+    assert "to choose anything. Test pictures relabelled or left out by hand: 2. " in " ".join(
         (project / "data/export/model.md").read_text().split()
     )
 

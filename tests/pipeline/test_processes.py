@@ -119,7 +119,7 @@ def test_killed_processes_give_the_same_bytes(project: Path, one_process: dict[s
         training.wait_for("epoch 1/")
         training.worker(0).kill()
         assert training.finish() == 1
-    assert training.errors() == [f"train: process 0 was ended by SIGKILL; {RESUMES}"]
+    assert training.errors() == [f"train: process 0 was killed by SIGKILL; {RESUMES}"]
     with start_training(*STAGE, cwd=project, TRAIN_PROCESSES="2") as training:
         training.wait_for("train: resuming after epoch")
         training.wait_for(EPOCH_LINE)

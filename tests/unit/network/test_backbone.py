@@ -187,7 +187,7 @@ def test_only_the_folder_backbone_means_none(tmp_path: Path) -> None:
     assert extract_features("backbone", IMAGES) is None
     assert Extractor(write_backbone(tmp_path), (3, 12, 12)).backbone == Extractor(tmp_path, (3, 12, 12)).backbone
     (tmp_path / "backbone").mkdir()
-    with pytest.raises(UserError, match=r"is a folder with 0 ONNX files; name an ONNX file or"):
+    with pytest.raises(UserError, match=r"is a folder with 0 ONNX files; set it to an ONNX file, or"):
         Extractor(tmp_path / "backbone", (3, 12, 12))
     (tmp_path / "backbone/net.onnx").touch()
     with pytest.raises(
@@ -196,7 +196,7 @@ def test_only_the_folder_backbone_means_none(tmp_path: Path) -> None:
     ):
         extract_features("backbone", IMAGES)
     (tmp_path / "second.onnx").touch()
-    with pytest.raises(UserError, match=r"is a folder with 2 ONNX files; name an ONNX file or"):
+    with pytest.raises(UserError, match=r"is a folder with 2 ONNX files; set it to an ONNX file, or"):
         Extractor(tmp_path, (3, 12, 12))
     with pytest.raises(UserError, match="does not exist"):
         Extractor(tmp_path / "missing.onnx", (3, 12, 12))

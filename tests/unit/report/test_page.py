@@ -69,7 +69,7 @@ def test_confirmed_labels_are_not_shown_again_and_changed_test_labels_are_counte
     assert results.suspects[1].digest in page
     assert results.test_set[results.errors[0].index].digest not in page
     assert results.test_set[results.errors[1].index].digest in page
-    assert "2 test images relabelled or left out by labels.csv" in page
+    assert "2 test images were relabelled or left out by labels.csv" in page
     assert "relabelled or left out" not in report_page(results, (28, 28), [])
 
 
