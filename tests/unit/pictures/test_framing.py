@@ -487,6 +487,20 @@ def test_the_holes_of_a_bold_8_are_no_ink(height: int) -> None:
     assert label(image < 128)[1] == 3  # two holes, and what is around the 8
 
 
+@pytest.mark.parametrize(
+    ("font", "letter", "bolder"),
+    [("DejaVuSansMono-Bold", "0", 0), ("DejaVuSerif-Bold", "O", 24), ("DejaVuSerif-Bold", "&", 12)],
+)
+def test_bold_characters_are_no_paper(font: str, letter: str, bolder: int) -> None:
+    picture = Image.new("L", (480, 480), 245)
+    path = Path(matplotlib.get_data_path(), f"fonts/ttf/{font}.ttf")
+    ImageDraw.Draw(picture).text((240, 240), letter, 20, ImageFont.truetype(path, 300), "mm", stroke_width=bolder)
+    rows, columns = (np.ptp(np.flatnonzero((np.asarray(picture) < 128).any(axis))) for axis in (1, 0))
+    image = frame_character(picture, SHAPE)[0]
+    framed = np.ptp(np.flatnonzero(image.any(1))) / np.ptp(np.flatnonzero(image.any(0)))
+    assert framed == pytest.approx(rows / columns, rel=0.15)
+
+
 @pytest.mark.parametrize(("letter", "parts"), [("Ö", 3), ("i", 2), ("?", 2), ("j", 2), ("Ä", 3)])
 @pytest.mark.parametrize("bold", [False, True])
 def test_dots_and_accents_belong_to_a_character(letter: str, parts: int, bold: bool) -> None:
