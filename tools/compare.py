@@ -36,10 +36,10 @@ def main() -> int:
         comparison = compare(read_result(base), read_result(other), arguments.alpha)
         accuracy, verdict = comparison.other.accuracy, comparison.verdict
         missing = missing_metrics(comparison)
-        print(json.dumps(comparison.to_json(), indent=2) if arguments.json else comparison_markdown(comparison))
-        if arguments.html:
+        if arguments.html:  # first, because `head` may end the output
             page = comparison_page(comparison, read_images(comparison.base), read_images(comparison.other))
             write_bytes(arguments.html, page.encode())
+        print(json.dumps(comparison.to_json(), indent=2) if arguments.json else comparison_markdown(comparison))
     failures = []
     if verdict == "worse":
         failures.append(f"{other} is significantly worse than {base}")
@@ -95,6 +95,8 @@ def parse_arguments() -> argparse.Namespace:
     arguments = parser.parse_args()
     if arguments.seeds and arguments.html:
         parser.error("--html cannot be combined with --seeds, which does not compare individual images")
+    if arguments.min_accuracy and not arguments.gate:
+        parser.error("--min-accuracy needs --gate")
     return arguments
 
 

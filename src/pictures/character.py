@@ -358,8 +358,9 @@ def find_cropped_ink(grey: np.ndarray) -> np.ndarray:
         return grey * 0
     light = (grey - levels[0]) / (levels[1] - levels[0])
     ink = amount(light if scores[1] > scores[0] else 1 - light)
-    # The grain of a desk that touches an empty sheet must not hide the sheet's outline.
+    # A line is too thin for a character that fills the picture, and the grain of a desk that touches an empty sheet
+    # must not hide the outline of the sheet.
     strokes = binary_opening(ink > 0.5, np.ones((GRAIN, GRAIN)))
-    if strokes.any() and is_sheet(strokes, MIN_SOLID_CROPPED, MIN_FRAME):
+    if not strokes.any() or is_sheet(strokes, MIN_SOLID_CROPPED, MIN_FRAME):
         return grey * 0
     return drop_rectangles(ink, MIN_SOLID_CROPPED)

@@ -29,9 +29,9 @@ MIN_ENCLOSED = 0.3  # fraction of a circle's height: the height of a character i
 DIRECTION, MIN_SURROUNDED = 5, 0.9  # degrees; fraction of the directions in which a circle or a box surrounds it
 # The gap between two characters, one above the other or side by side, as a fraction of the longest component's length.
 MIN_ABOVE, MIN_BESIDE = 0.16, 0.2
-# The same beside a 1, how far apart the lower ends may be, and how tall the shorter one is, as fractions of the height;
-# and the ratio of the width of a 1 to its length.
-MIN_BESIDE_ONE, MAX_UNEVEN, MIN_ALIKE, MAX_ONE = 0.06, 0.22, 0.75, 0.2
+# The same beside a 1, and how far apart the lower ends may be, as fractions of the height; the ratio of a 1's width to
+# its length.
+MIN_BESIDE_ONE, MAX_UNEVEN, MAX_ONE = 0.06, 0.22, 0.2
 SEVERAL = "there are several characters; the picture must show one"
 
 
@@ -162,8 +162,8 @@ def are_several(boxes: np.ndarray, straight: np.ndarray) -> bool:
     if beside >= 0 and width >= 1.1 * height:
         return True
     heights, widths = np.ptp(similar, axis=2).T
-    alike = heights.min() >= MIN_ALIKE * heights.max() and np.ptp(similar[:, 0, 1]) <= MAX_UNEVEN * heights.max()
-    if alike and straight.any() and beside >= MIN_BESIDE_ONE * heights.max():
+    even = np.ptp(similar[:, 0, 1]) <= MAX_UNEVEN * heights.max()
+    if even and straight.any() and beside >= MIN_BESIDE_ONE * heights.max():
         return True
     upper = similar[:, 0, 1] <= bottom
     parts = [(similar[part], straight[part]) for part in (upper, ~upper)]

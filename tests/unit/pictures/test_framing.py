@@ -323,6 +323,22 @@ def test_a_1_closely_beside_another_character_is_another_one(gap: int, lower: in
         frame_character(picture, SHAPE)
 
 
+def test_a_1_beside_a_smaller_character_is_another_one() -> None:
+    picture = Image.new("L", (500, 400), 255)
+    ImageDraw.Draw(picture).line((130, 100, 120, 320), fill=0, width=20)
+    ImageDraw.Draw(picture).ellipse((165, 188, 264, 320), outline=0, width=16)
+    with pytest.raises(UserError, match="several characters"):
+        frame_character(picture, SHAPE)
+
+
+@pytest.mark.parametrize("place", [60, 110])
+def test_a_line_across_an_empty_page_is_no_1(place: int) -> None:
+    picture = Image.new("L", (450, 600), 245)
+    ImageDraw.Draw(picture).rectangle((place, 0, place + 3, 599), fill=90)
+    with pytest.raises(UserError, match="the picture must show one character"):
+        frame_character(picture, SHAPE)
+
+
 @pytest.mark.parametrize(
     "parts",
     [
