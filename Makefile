@@ -30,7 +30,7 @@ repro: .venv/installed ## run the stages of the pipeline that have changed
 test: .venv/installed-dev ## run all tests
 	$(BIN)/pytest
 
-quick: .venv/installed-dev ## run the linter, the type checker and the unit tests, in about a minute
+quick: .venv/installed-dev ## run the linter, the type checker and the unit tests, in half a minute
 	@$(MAKE) --no-print-directory --jobs=2 check unit
 
 unit: .venv/installed-dev
