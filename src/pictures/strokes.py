@@ -166,8 +166,7 @@ def are_several(boxes: np.ndarray, straight: np.ndarray) -> bool:
     if even and straight.any() and beside >= MIN_BESIDE_ONE * heights.max():
         return True
     upper = similar[:, 0, 1] <= bottom
-    parts = [(similar[part], straight[part]) for part in (upper, ~upper)]
-    return above >= 0 and any(are_several(*part) for part in parts)
+    return above >= 0 and any(are_several(similar[part], straight[part]) for part in (upper, ~upper))
 
 
 def largest_gap(spans: np.ndarray) -> tuple[int, int]:

@@ -265,6 +265,7 @@ def test_wrong_usage_has_exit_code_2(
         assert code == 2
         assert text.startswith(f"compare: {name}: no such revision or experiment here; see `git branch -a`")
     assert compare("base", "--alpha", "7")[0] == 2
+    assert compare("base", "--min-accuracy", "0.9")[0] == 2
     assert compare("base", "--seeds", "--html", "page.html")[0] == 2
     commit(repository)
     run("git", "clone", "--quiet", "--depth=1", repository.as_uri(), str(tmp_path / "shallow"), cwd=tmp_path)
