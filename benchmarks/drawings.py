@@ -493,6 +493,16 @@ class Artist(NamedTuple):
             left += strokes.shape[1] + self.rng.uniform(0.08, 0.2) * height
         return self.photo(page)
 
+    def beside_a_larger_one(self) -> np.ndarray:
+        """Write a smaller digit beside another one, between its ends, or a little above them, like an exponent."""
+        page, height = blank_page(), self.rng.uniform(130, 220)
+        strokes = ink_of(next(self.digits), height, 0.08, widest=300)
+        smaller = ink_of(next(self.digits), height * self.rng.uniform(0.3, 0.8), 0.12, widest=200)
+        put(page, strokes, BLACK, 150, 60)
+        top = 150 + self.rng.uniform(-0.3, 1) * (len(strokes) - len(smaller))
+        put(page, smaller, BLACK, int(top), 60 + strokes.shape[1] + int(self.rng.uniform(0.1, 0.25) * height))
+        return self.photo(page)
+
     def texture(self, steepness: float) -> np.ndarray:
         """Make noise whose amplitude falls with frequency as in photos of nature (1), or more steeply: clouds."""
         frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(400), np.fft.fftfreq(400)))
@@ -586,6 +596,7 @@ UNREADABLE: dict[str, Callable[[Artist], np.ndarray]] = {
     "rectangle": partial(Artist.rectangle, hollow=False),
     "two digits": partial(Artist.several, columns=2),
     "1 and another digit, closely": Artist.beside_a_one,
+    "digit and a smaller one": Artist.beside_a_larger_one,
     "three digits": partial(Artist.several, columns=3),
     "five digits": partial(Artist.several, columns=5),
     "two digits, one below the other": partial(Artist.several, columns=1, rows=2),

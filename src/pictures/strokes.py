@@ -3,7 +3,15 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.ndimage import binary_dilation, binary_opening, distance_transform_edt, find_objects, label, maximum
+from scipy.ndimage import (
+    binary_dilation,
+    binary_fill_holes,
+    binary_opening,
+    distance_transform_edt,
+    find_objects,
+    label,
+    maximum,
+)
 from scipy.spatial import ConvexHull
 
 from src.common.errors import UserError
@@ -16,10 +24,11 @@ MAX_LARGE = 20  # components, together with lines and circles
 MAX_APART = 0.5  # of the length of the largest component: how far from it others may be
 MIN_CONVEX = 0.9  # fraction of its convex hull that a component without a bend or hole fills, such as a dot
 MAX_THICKNESS, MAX_SLANT = 0.15, 0.3  # of a line: ratios of its width to its length, and of the sides of its box
-# Ratios of the length of a line to that of a character: of a line below it, one that touches it, one anywhere, and a
-# slanted one, such as a pen.
-MIN_UNDERLINE, MIN_TOUCHING, MIN_LONG, MIN_LONG_SLANTED = 1.1, 1.25, 1.5, 1.8
-MIN_AWAY = 0.08  # gap between a slanted line and a character, as a fraction of the line's length
+# Ratios of the length of a line to that of a character: of a line below it, one that touches it, a level one anywhere,
+# another one, such as a pen, and a slanted one even if it is close.
+MIN_UNDERLINE, MIN_TOUCHING, MIN_LONG, MIN_LONG_SLANTED, MIN_LONG_CLOSE = 1.1, 1.25, 1.5, 1.8, 2
+MIN_AWAY = 0.08  # the gap to a character from which a slanted line is not close, as a fraction of the line's length
+MAX_OFF = 0.2  # how far the middle of a character is from that of an upright line, as a fraction of the line's height
 # Fractions of the height of a character: how far a line reaches beyond it on both sides, and how low a touching one is.
 MIN_BEYOND, MIN_LOW = 0.1, 0.8
 MAX_STEP = 5  # pixels by which a line may rise or fall over the height of a character
@@ -32,6 +41,10 @@ MIN_ABOVE, MIN_BESIDE = 0.16, 0.2
 # The same beside a 1, and how far apart the lower ends may be, as fractions of the height; the ratio of a 1's width to
 # its length.
 MIN_BESIDE_ONE, MAX_UNEVEN, MAX_ONE = 0.06, 0.22, 0.2
+# A smaller character beside the longest component, such as an exponent: ratios of the lengths, the second for one
+# without a loop that is no 1; and the gap beside a smaller 1, as a fraction of the longest component's length.
+MIN_SMALLER, MAX_SMALLER, MIN_BESIDE_SMALLER_ONE = 0.25, 0.6, 0.1
+MIN_LOOP, MAX_SOLID = 0.03, 0.8  # fractions of its convex hull: the size of a loop, and what a bent character fills
 SEVERAL = "there are several characters; the picture must show one"
 
 
@@ -42,7 +55,8 @@ def choose_strokes(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     components, count = label(ink > 0.5, NEIGHBOURS)
     sizes = np.bincount(components.ravel())[1:]
-    boxes = np.array([[[side.start, side.stop] for side in slices] for slices in find_objects(components)])
+    slices = find_objects(components)
+    boxes = np.array([[[side.start, side.stop] for side in box] for box in slices])
     is_large = sizes >= MIN_COMPONENT * sizes.max()
     large = np.flatnonzero(is_large)
     if len(large) > MAX_LARGE:
@@ -54,6 +68,11 @@ def choose_strokes(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     strokes, annotations = large[~unused], large[unused]
     if not 0 < len(strokes) <= MAX_COMPONENTS or are_several(boxes[strokes], ratios[~unused] < MAX_ONE):
         raise UserError(SEVERAL)
+    longest = max(strokes, key=lambda place: extent(slices[place]))
+    is_one = thickness(components == longest + 1) < MAX_ONE
+    for place in np.setdiff1d(np.arange(count), [*annotations, longest]):
+        if is_another(components[slices[place]] == place + 1, boxes[place], boxes[longest], is_one):
+            raise UserError(SEVERAL)
     largest = strokes[sizes[strokes].argmax()]
     gaps = np.maximum(boxes[:, :, 0] - boxes[largest, :, 1], boxes[largest, :, 0] - boxes[:, :, 1])
     near = gaps.max(1) < MAX_APART * np.ptp(boxes[largest], 1).max()
@@ -109,6 +128,10 @@ def is_annotation(place: int, masks: Sequence[np.ndarray], boxes: np.ndarray, th
     start, stop = others[:, :, 0].min(0), others[:, :, 1].max(0)
     size = (stop - start).max()
     below = level and boxes[place, 0, 0] >= stop[0] - height and width > MIN_UNDERLINE * (stop - start)[1]
+    off = abs(boxes[place, 0].mean() - (start + stop)[0] / 2)
+    apart = max(start[1] - boxes[place, 1, 1], boxes[place, 1, 0] - stop[1]) >= 0
+    if apart and width < height < size * (MIN_LONG_CLOSE if off < MAX_OFF * height else 1 / MIN_SMALLER):
+        return False  # it may be a 1 beside a smaller character
     beyond = min(start[0] - boxes[place, 0, 0], boxes[place, 0, 1] - stop[0])  # above and below the others
     beside = upright and beyond > MIN_BEYOND * size
     length = max(height, width)
@@ -116,8 +139,9 @@ def is_annotation(place: int, masks: Sequence[np.ndarray], boxes: np.ndarray, th
         away = distance_transform_edt(~masks[place])
         rest = [mask for index, mask in enumerate(masks) if index != place]
         bent = any(mask.sum() < MIN_CONVEX * hull_of(mask)[1] for mask in rest)  # not only a dot or a bar of a 1
-        return bent and min(away[mask].min() for mask in rest) > MIN_AWAY * length
-    return bool(below or (length > MIN_LONG * size and (level or beside)))
+        is_close = min(away[mask].min() for mask in rest) < MIN_AWAY * length
+        return bent and (not is_close or MIN_LONG_CLOSE * size < length < size / MIN_SMALLER)
+    return bool(below or (length > MIN_LONG * size and level) or (length > MIN_LONG_SLANTED * size and beside))
 
 
 def hull_of(region: np.ndarray) -> tuple[np.ndarray, float]:
@@ -167,6 +191,24 @@ def are_several(boxes: np.ndarray, straight: np.ndarray) -> bool:
         return True
     upper = similar[:, 0, 1] <= bottom
     return above >= 0 and any(are_several(similar[part], straight[part]) for part in (upper, ~upper))
+
+
+def is_another(mask: np.ndarray, box: np.ndarray, longest: np.ndarray, is_one: bool) -> bool:
+    """Return whether a component is a smaller character beside the longest one: with a loop, bent, or a 1.
+
+    mask: the component, cut out; box, longest: (axis, start and stop); is_one: whether the longest may be a 1.
+    """
+    length, area = np.ptp(longest, 1).max(), hull_of(mask)[1]
+    left, right = longest[1, 0] - box[1, 1], box[1, 0] - longest[1, 1]
+    gap = max(left, right) / length
+    is_part = is_one and left > right and box[0].mean() < longest[0].mean()  # of a 4 or a 9 whose stem is apart
+    if gap < (MIN_BESIDE if is_part else 0) or max(mask.shape) < MIN_SMALLER * length:
+        return False
+    if thickness(mask) < MAX_ONE:
+        return bool(gap >= MIN_BESIDE_SMALLER_ONE and mask.shape[0] >= mask.shape[1])
+    is_bent = mask.sum() < MAX_SOLID * area and (max(mask.shape) < MAX_SMALLER * length or (is_one and right > left))
+    has_loop = binary_fill_holes(mask).sum() - mask.sum() > MIN_LOOP * area
+    return bool(has_loop or (is_bent and gap >= MIN_BESIDE_ONE))
 
 
 def largest_gap(spans: np.ndarray) -> tuple[int, int]:

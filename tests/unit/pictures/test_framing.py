@@ -249,7 +249,7 @@ def test_an_empty_picture_of_the_training_size_is_rejected(brightness: int) -> N
         ("line", [(120, 345, 350, 385)]),
         ("line", [(20, 332, 470, 328)]),
         ("line", [(20, 110, 480, 104)]),
-        ("line", [(80, 100, 84, 400)]),
+        ("line", [(80, 40, 84, 440)]),
         ("line", [(240, 460, 440, 130)]),
         ("arc", [(40, 40, 460, 460)]),
         ("arc", [(50, 90, 450, 410)]),
@@ -356,6 +356,35 @@ def test_the_parts_of_an_open_character_may_lie_side_by_side(parts: list[list[tu
         ImageDraw.Draw(picture).line(points, fill=0, width=10, joint="curve")
     columns = np.flatnonzero(frame_character(picture, SHAPE)[0].any(0))
     assert np.ptp(columns) > 8
+
+
+@pytest.mark.parametrize(
+    ("larger", "smaller", "shape", "points"),
+    [
+        ("seven", "loop", "ellipse", [(200, 40, 236, 90)]),
+        ("seven", "loop, above", "ellipse", [(200, 10, 236, 60)]),
+        ("seven", "bent", "line", [(200, 40, 240, 40, 215, 100)]),
+        ("seven", "1", "line", [(225, 40, 220, 100)]),
+        ("1", "loop", "ellipse", [(170, 40, 210, 100)]),
+        ("1", "bent", "line", [(170, 40, 220, 40, 190, 110)]),
+        ("upright 1", "loop", "ellipse", [(170, 170, 210, 230)]),
+    ],
+)
+def test_a_smaller_character_beside_another_one_is_not_ignored(
+    larger: str, smaller: str, shape: str, points: list[tuple[int, ...]]
+) -> None:
+    del smaller
+    picture = Image.new("L", (400, 300), 255)
+    drawing = ImageDraw.Draw(picture)
+    lines = {"seven": (80, 40, 180, 40, 110, 230), "1": (150, 40, 110, 230), "upright 1": (150, 40, 145, 230)}
+    drawing.line(lines[larger], fill=0, width=12)
+    for place in points:
+        if shape == "line":
+            drawing.line(place, fill=0, width=10)
+        else:
+            drawing.ellipse(place, outline=0, width=10)
+    with pytest.raises(UserError, match="several characters"):
+        frame_character(picture, SHAPE)
 
 
 def test_a_slanted_1_with_a_full_stop_is_no_pen() -> None:
