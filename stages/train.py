@@ -87,8 +87,8 @@ def train(params: TrainSections, group: Group) -> Callable[[], None] | None:
     doubt = ""
     if suspects and accuracy < RELIABLE_ACCURACY:
         disputed = f"the network contradicts {1 - accuracy:.0%} of the validation labels"
-        doubt = f" ({disputed}, so many of those listed may be right)"
+        doubt = f" ({disputed}, so many of these labels may be right)"
     elif suspects and params.train.class_weights == "balanced":
-        doubt = " (class weights favour rare classes, so many of those listed may be right if their class is common)"
+        doubt = " (class weights favour rare classes, so many of these labels may be right if their class is common)"
     print(f"train: {count('image', len(suspects))} may have a wrong label{doubt}; see the report, or {SUSPECTS}")
     return ensemble.remove_checkpoints

@@ -17,5 +17,5 @@ def _report_exception(kind: type[BaseException], error: BaseException, traceback
         sys.__excepthook__(kind, error, traceback)
 
 
-# Set here so that it also applies while a tool imports its modules, which takes most of the time of some.
+# Set here so that it also applies while a tool imports its modules, where some tools spend most of their time.
 sys.excepthook = _report_exception

@@ -7,10 +7,10 @@ from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt
 
 @dataclass(frozen=True)
 class PictureName:
-    """A row of files.csv: a file, and the image made from it. part: train or test; index: the image's row there.
+    """A row of files.csv: a file, and the image made from it.
 
-    If an image has several files, the first one was used. Files that download.skip_unreadable left out have the part
-    unusable.
+    part: train or test, whose .npz file holds the image; index: the image's row in that file. If an image has several
+    files, the first one was used. Files that download.skip_unreadable left out have the part unusable.
     """
 
     part: str

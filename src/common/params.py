@@ -11,7 +11,7 @@ from ruamel.yaml.error import YAMLError
 from src.common.errors import UserError
 
 PARAMS = Path("params.yaml")
-Auto = Literal["auto"]  # for a value that a stage derives from the data
+Auto = Literal["auto"]  # for a value that a stage derives, mostly from the data
 
 
 class Section(BaseModel):

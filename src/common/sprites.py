@@ -10,7 +10,7 @@ from src.common.errors import UserError, recreate
 
 COLUMNS = 20
 MAX_SIDE = 96  # pixels of an image; larger ones would make sheets too large for Git and for pages
-MAX_PIXELS = 89_000_000  # of a sheet; Pillow warns from 89.5 million on
+MAX_PIXELS = 89_000_000  # of a sheet; Pillow warns above 89.5 million
 
 
 def count_rows(images: int) -> int:

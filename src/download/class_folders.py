@@ -162,7 +162,7 @@ def _check_classes(folder: Path, classes: Sequence[str], found: dict[str, dict[s
         if len(names) > 1:
             codes = " and ".join(ascii(name) for name in names)
             raise UserError(
-                f"{folder}: the class names {codes} differ only in case or in their Unicode encoding, and are the"
+                f"{folder}: the class names {codes} differ only in case or in Unicode normalisation, and are the"
                 " same name on some systems; merge or rename their folders"
             )
     trained = found.get("train", found.get("", {})).keys()

@@ -132,7 +132,7 @@ class Decisions:
 
 
 def read_decisions(path: Path) -> Decisions:
-    """Read labels.csv, including as spreadsheet programs save it; raise UserError if a line is invalid."""
+    """Read labels.csv, also as spreadsheet programs save it; raise UserError if a line is invalid."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:

@@ -59,10 +59,10 @@ class BackboneFeatures(NamedTuple):
 class Extractor:
     """A backbone with what comes before and after it: maps images uint8 (N, C, H, W) to features float32 (N, F).
 
-    Grey images are repeated over the channels; then they are scaled to the size that the backbone takes, and normalised
-    with ImageNet's mean and standard deviation, or those in the file's metadata. Features (N, F, h, w) are averaged
-    over h and w. path: of an ONNX file, or of a folder with one and the files that hold its weights. Raise UserError if
-    that is not such a network, or needs custom operators.
+    Grey images are repeated over the channels; then all images are scaled to the size that the backbone takes, and
+    normalised with ImageNet's mean and standard deviation, or those in the file's metadata. Features (N, F, h, w) are
+    averaged over h and w. path: of an ONNX file, or of a folder with one and the files that hold its weights. Raise
+    UserError if that is not such a network, or needs custom operators.
     """
 
     def __init__(self, path: Path, image_shape: tuple[int, int, int], threads: int = 0) -> None:
@@ -181,15 +181,15 @@ def _read(path: Path, file: Path) -> tuple[Any, str]:
 
 
 def _check_features(together: np.ndarray, alone: np.ndarray, path: Path) -> None:
-    """Raise UserError if the features (2, F) of two pictures depend on whether they share a batch, or are equal."""
+    """Raise UserError if the features (2, F) of two images depend on whether they share a batch, or are equal."""
     if together.shape != alone.shape or not np.allclose(together, alone, 1e-3, 1e-5, equal_nan=True):
         raise UserError(f"model.backbone = {path} does not process the images of a batch independently")
     if np.ptp(together, axis=0).max() == 0:
-        raise UserError(f"model.backbone = {path} gives the same features for different pictures")
+        raise UserError(f"model.backbone = {path} gives the same features for different images")
 
 
 def _read_preprocessing(model: Any, path: Path) -> tuple[int, Triple, Triple]:
-    """Return the size of the pictures that a backbone takes, and the mean and standard deviation of their channels."""
+    """Return the size of the images that a backbone takes, and the mean and standard deviation of their channels."""
     weights = {tensor.name for tensor in model.graph.initializer}
     inputs = [entry.type.tensor_type for entry in model.graph.input if entry.name not in weights]
     shapes = [[dim.dim_value or dim.dim_param or "?" for dim in entry.shape.dim] for entry in inputs]
@@ -201,7 +201,7 @@ def _read_preprocessing(model: Any, path: Path) -> tuple[int, Triple, Triple]:
         )
     _, _, height, width = shapes[0]
     if isinstance(height, int) and height != width:
-        raise UserError(f"model.backbone = {path} takes pictures of {height}x{width} pixels; they must be square")
+        raise UserError(f"model.backbone = {path} takes images of {height}x{width} pixels; they must be square")
     if domains := sorted({node.domain for node in model.graph.node} - STANDARD):
         raise UserError(f"model.backbone = {path} needs operators from {', '.join(domains)}, which are not ONNX's")
     metadata = {entry.key: entry.value for entry in model.metadata_props}

@@ -62,7 +62,9 @@ def format_value(value: Any) -> str:
 def _comment_lines(schema: Mapping[str, Any]) -> list[str]:
     """Build the comment above a key in params.yaml from its JSON schema."""
     name, allowed = _describe_type(schema)
-    if name.startswith("auto or "):
+    if name.startswith("auto or list"):
+        allowed = f"{name}, {allowed}"
+    elif name.startswith("auto or "):
         allowed = f"auto{',' if ' or ' in allowed else ' or'} {allowed}"
     details = ", ".join(filter(None, (schema["unit"], allowed)))
     text = f"{schema['description']} [{details}]" if details else schema["description"]

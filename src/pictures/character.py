@@ -1,8 +1,8 @@
 """Find the one character that a picture shows.
 
 Regions of uniform brightness are nested: a desk contains a sheet, a sheet contains ink, ink encloses holes. So every
-uniform region whose outline is a rectangle, or in which there is what looks like ink, may be the sheet, including the
-whole picture. What stands out from a sheet is ink, unless it reaches in from outside, as a finger does, or is a
+uniform region, up to the whole picture, may be the sheet if its outline is a rectangle or if it contains what looks
+like ink. What stands out from a sheet is ink, unless it reaches in from outside, as a finger does, or is a
 rectangle itself: another sheet, a frame, or a heading. The character is on the sheet with the largest mark of ink. If
 there is none, the picture may be cropped to the character, so that its paper is in pieces. The lines of lined or
 squared paper are erased first, and a shadow with a straight edge is brightened. `strokes.py` decides which marks belong
@@ -46,7 +46,7 @@ FITS = 3  # rounds of fitting a line to the edge; each drops points far from the
 MIN_STRAIGHT = 0.97  # fraction of the pixels that are on the correct side of the line
 MIN_LIFTED = 0.8  # ratio of the darkest border to the brightest, once the shadow is lifted; a desk is darker
 MIN_EDGE = 0.015  # change of brightness per pixel; less is uniform
-MIN_EDGE_ON_FOLDS = 0.06  # folds divide a sheet, and so do hard shadows
+MIN_EDGE_ON_FOLDS = 0.06  # a higher limit, at which folds and hard shadows do not divide a sheet
 MIN_SHEET = 0.04  # fraction of the picture's area
 MIN_RECTANGLE = 0.9  # fraction of the smallest rectangle around a sheet that the sheet fills
 MIN_FRAME = 0.96  # the same for a frame; a D is nearly a rectangle, too
@@ -56,8 +56,9 @@ MIN_SOLID, MIN_SOLID_MARK, MIN_SOLID_CROPPED = 0.8, 0.9, 0.95
 MIN_HEADING = 1.5  # ratio of the length of a level bar, such as a coloured heading, to that of the character
 # Fractions of its convex hull that a sheet of another shape fills, without and with what lies on it.
 MIN_PAPER, MIN_FILLED = 0.6, 0.75
-# Fractions of its own hull that a mark on it fills, and the ratio of a straight mark's width to its length. Bent and
-# straight marks look like ink on any shape; others could be the hole of a 0, unless the shape is nearly convex.
+# Fractions of its own hull that a mark on such a sheet fills, and the ratio of a straight mark's width to its length.
+# Bent marks look like ink on any shape, straight ones on a round one; others could be the hole of a 0, unless the shape
+# is nearly convex.
 MAX_BENT, MAX_ON_OVAL, MAX_ON_DISC, MAX_STRAIGHT = 0.6, 0.75, 0.9, 0.3
 MAX_DENTS = 2.4  # area of its hull that a convex shape leaves unfilled, in pixels per square root of the hull's area
 MIN_DISC = 0.9  # ratio of its width to its length
@@ -67,7 +68,7 @@ SHADOW_BLUR = 1 / 100  # over which visible paper is averaged, so that edges of 
 MIN_CONTRAST = 0.1  # between ink and paper (black against white is 1)
 GRAIN = 5  # pixels: the width of the grain of a wooden desk, at most
 NOISE = 5  # times the noise of the paper: less is not ink
-# The contrast, relative to that of the darkest ink, from which there is some ink, and from which there is only ink.
+# The contrasts, relative to that of the darkest ink, above which a pixel contains some ink, and above which only ink.
 DARK, FADED = (0.25, 1), (0.12, 0.37)
 MAX_FADED = 1.5  # ratio of a fading stroke's extent to that of its dark part; a line of the paper reaches further
 MIN_CHARACTER = 0.015  # length of a component; smaller ones are specks
@@ -283,7 +284,7 @@ def find_ink(grey: np.ndarray, uniform: np.ndarray, sheet: np.ndarray) -> np.nda
 
 
 def amount(contrast: np.ndarray) -> np.ndarray:
-    """Map contrast (H, W) to the amount of ink; where a dark stroke fades, a low contrast is much ink.
+    """Map contrast (H, W) to the amount of ink; where a dark stroke fades, a low contrast means a lot of ink.
 
     A stroke fades under the reflection of a lamp, for example. What reaches far beyond the dark ink that it touches is
     a line on the paper, not a stroke.

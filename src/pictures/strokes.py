@@ -24,8 +24,8 @@ MAX_LARGE = 20  # components, together with lines and circles
 MAX_APART = 0.5  # of the length of the largest component: how far from it others may be
 MIN_CONVEX = 0.9  # fraction of its convex hull that a component without a bend or hole fills, such as a dot
 MAX_THICKNESS, MAX_SLANT = 0.15, 0.3  # of a line: ratios of its width to its length, and of the sides of its box
-# Ratios of the length of a line to that of a character: of a line below it, one that touches it, a level one anywhere,
-# another one, such as a pen, and a slanted one even if it is close.
+# Ratios of the length of a line to that of a character: of a level line below it, of one that touches it, of one
+# anywhere, of a line in any other direction, such as a pen, and of a slanted one even if it is close.
 MIN_UNDERLINE, MIN_TOUCHING, MIN_LONG, MIN_LONG_SLANTED, MIN_LONG_CLOSE = 1.1, 1.25, 1.5, 1.8, 2
 MIN_AWAY = 0.08  # the gap to a character from which a slanted line is not close, as a fraction of the line's length
 MAX_OFF = 0.2  # how far the middle of a character is from that of an upright line, as a fraction of the line's height
@@ -41,8 +41,8 @@ MIN_ABOVE, MIN_BESIDE = 0.16, 0.2
 # The same beside a 1, and how far apart the lower ends may be, as fractions of the height; the ratio of a 1's width to
 # its length.
 MIN_BESIDE_ONE, MAX_UNEVEN, MAX_ONE = 0.06, 0.22, 0.2
-# A smaller character beside the longest component, such as an exponent: ratios of the lengths, the second for one
-# without a loop that is no 1; and the gap beside a smaller 1, as a fraction of the longest component's length.
+# A smaller character beside the longest component, such as an exponent: ratios of the lengths, the second for one that
+# has no loop and is not a 1; and the gap beside a smaller 1, as a fraction of the longest component's length.
 MIN_SMALLER, MAX_SMALLER, MIN_BESIDE_SMALLER_ONE = 0.25, 0.6, 0.1
 MIN_LOOP, MAX_SOLID = 0.03, 0.8  # fractions of its convex hull: the size of a loop, and what a bent character fills
 SEVERAL = "there are several characters; the picture must show one"

@@ -73,7 +73,7 @@ def read_sweep(patterns: Sequence[str]) -> Sweep:
         elif results and result.inputs != results[0].inputs:
             reason = "run with code or images that differ from the newest experiment's"
         elif any(_repeats(result, other) for other in results):
-            reason = "repeats the training of an experiment that is counted"
+            reason = "same training as an experiment that is counted"
         else:
             results.append(result)
             continue

@@ -51,8 +51,8 @@ class AugmentParams(Section):
 class TrainParams(Section):
     epochs: Auto | Annotated[int, Field(ge=1)] = parameter(
         "auto",
-        "Maximum number of epochs; auto is the number that gives 1,500 steps with all images, but at least 8 and at"
-        " most 40.",
+        "Maximum number of epochs; auto is the number that gives 1,500 steps if no image is left out, but at least 8"
+        " and at most 40.",
         "epochs",
     )
     batch_size: Auto | Annotated[int, Field(ge=2, le=10**6)] = parameter(
@@ -124,8 +124,8 @@ class TrainParams(Section):
     def _check_shards(self) -> "TrainParams":
         if isinstance(self.batch_size, int) and self.batch_size < 2 * self.shards:
             raise ValueError(
-                f"train.shards = {self.shards}: needs train.batch_size of at least {2 * self.shards}, because BatchNorm"
-                f" cannot train on a shard of one image; found {self.batch_size}"
+                f"train.shards = {self.shards}: needs a train.batch_size of at least {2 * self.shards}, because"
+                f" BatchNorm cannot train on a shard of one image; found {self.batch_size}"
             )
         return self
 

@@ -61,7 +61,8 @@ def check_process_count(count: int, params: TrainParams) -> None:
 def launch(count: int, module: str, *arguments: str) -> None:
     """Run `python -m module arguments` in this many processes until all have succeeded.
 
-    If one fails, it reports why; the others are terminated, and so is this process. Raise UserError if one is killed.
+    If one fails, it reports why; the others are terminated, and this process exits with code 1. Raise UserError if one
+    is killed.
     """
     # Only needed here, and takes a tenth of a second to import.
     from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException

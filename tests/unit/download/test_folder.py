@@ -442,7 +442,7 @@ def test_missing_and_empty_folders_say_what_goes_where(tmp_path: Path) -> None:
         ({"a\nb": [1], "cat": [2]}, r"the class name 'a\\nb' has characters that cannot be printed; rename"),
         ({"Cat": [1], "cat": [2], "dog": [3]}, "class names 'Cat' and 'cat' differ only in case"),
         ({"train/Cat": [1], "train/b": [2], "test/cat": [3], "test/b": [4]}, "'Cat' and 'cat' differ only in case"),
-        ({"caf\u00e9": [1], "cafe\u0301": [2]}, r"'cafe\\u0301' and 'caf\\xe9' differ only in case or in their Uni"),
+        ({"caf\u00e9": [1], "cafe\u0301": [2]}, r"'cafe\\u0301' and 'caf\\xe9' differ only in case or in Unicode n"),
         ({os.fsdecode(b"caf\xe9"): [1], "dog": [2]}, r"class name 'caf\\udce9' is not valid UTF-8"),
     ],
 )

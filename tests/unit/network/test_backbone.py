@@ -145,7 +145,7 @@ def spoil(model: onnx.ModelProto, how: str) -> bytes:
     [
         ("grey", r"expected one input, float \(N, 3, H, W\)"),
         ("integers", r"expected one input, float \(N, 3, H, W\)"),
-        ("oblong", "takes pictures of 16x20 pixels; they must be square"),
+        ("oblong", "takes images of 16x20 pixels; they must be square"),
         ("domain", "needs operators from com.example"),
         ("shape", "its output must be declared as .* but has no axes"),
         ("output", "has no output"),
@@ -176,7 +176,7 @@ def test_every_picture_must_be_treated_by_itself_and_differently(tmp_path: Path,
         nodes.append(helper.make_node("Reshape", ["before", "one"], ["flat"]))
     else:
         nodes.append(helper.make_node("Sub", ["before", "before"], ["flat"]))
-        message = "the same features for different pictures"
+        message = "the same features for different images"
     path = tmp_path / "tiny.onnx"
     path.write_bytes(model.SerializeToString())
     with pytest.raises(UserError, match=message):

@@ -57,7 +57,7 @@ def test_no_is_a_string_as_dvc_reads_it(tmp_path: Path) -> None:
         ),
         (
             {"batch_size: auto": "batch_size: 128", "shards: 1\n": "shards: 65\n"},
-            ["  train.shards = 65: needs train.batch_size of at least 130"],
+            ["  train.shards = 65: needs a train.batch_size of at least 130"],
         ),
         (
             {"epochs: auto": "epochs: 8", "clean_epochs: 0": "clean_epochs: 8", "shear: 0.0": "shear: 0.1"},

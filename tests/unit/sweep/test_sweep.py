@@ -146,7 +146,7 @@ def test_a_split_seed_counts_only_if_it_changes_the_split(read: Any) -> None:
     same = [with_split(make_experiment(0.9, seed=seed), split, "same") for seed in (0, 1) for split in (0, 1)]
     sweep = read(same)
     assert [setting.accuracies for setting in sweep.settings] == [[0.9, 0.9]]
-    assert sweep.left_out == ["b, d: repeats the training of an experiment that is counted"]
+    assert sweep.left_out == ["b, d: same training as an experiment that is counted"]
     different = [with_split(result, split, f"{split}") for result, split in zip(same, (0, 1, 0, 1), strict=True)]
     assert len(read(different).settings[0].accuracies) == 4
 
@@ -165,7 +165,7 @@ def test_what_cannot_be_counted_is_named_with_the_reason(read: Any) -> None:
     )
     assert [setting.accuracies for setting in sweep.settings] == [[0.9], [0.8]]
     assert sweep.left_out == [
-        "c, d: repeats the training of an experiment that is counted",
+        "c, d: same training as an experiment that is counted",
         "e: no validation accuracy, as after a refit",
         "f: run with code or images that differ from the newest experiment's",
         "g has no data/train/metrics.json",
@@ -203,4 +203,4 @@ def test_parameters_of_the_evaluation_are_not_swept(read: Any) -> None:
     first, second = make_experiment(0.9, x=1), make_experiment(0.8, x=2)
     shifted = first._replace(params={**first.params, "evaluate.shift": 1})
     sweep = read([first, shifted, second])
-    assert (sweep.swept, sweep.left_out) == (["train.x"], ["b: repeats the training of an experiment that is counted"])
+    assert (sweep.swept, sweep.left_out) == (["train.x"], ["b: same training as an experiment that is counted"])

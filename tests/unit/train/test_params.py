@@ -16,7 +16,7 @@ def test_the_seeds_of_all_networks_must_be_valid() -> None:
 
 def test_parts_must_have_two_images() -> None:
     assert make_train_params(batch_size=8, shards=4).train.shards == 4
-    with pytest.raises(ValidationError, match=r"train\.shards = 4: needs train\.batch_size of at least 8"):
+    with pytest.raises(ValidationError, match=r"train\.shards = 4: needs a train\.batch_size of at least 8"):
         make_train_params(batch_size=7, shards=4)
 
 
