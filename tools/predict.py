@@ -81,8 +81,8 @@ def find_pictures(arguments: list[str], report: Callable[[str, object], None]) -
             for link in (path for path in (Path(folder, name) for name in subfolders) if path.is_symlink()):
                 report(str(link), "a link to a folder; only links to files are followed")
             pictures = {name for name in files if not is_ignored(name)}
-            if folder == argument:  # which download leaves out, too
-                pictures.discard("README.md")
+            if folder == argument:
+                pictures.discard("README.md")  # download leaves it out, too
             for path in (Path(folder, name) for name in sorted(pictures)):
                 if path.exists() and not path.is_file():  # such as a pipe, which could be read for ever
                     report(str(path), "not a regular file")

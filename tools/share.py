@@ -34,7 +34,7 @@ def main() -> None:
     if failed:
         raise UserError(f"{count('file', failed)} could not be pushed; the lines above say why")
     files = tracked + sum(len(result.transferred) for result in pushed)
-    print(f"share: pushed {count('file', files)} of {count('run', len(runs))}")
+    print(f"share: pushed {count('file', files)}; this clone has {count('run', len(runs))}, all on the remote")
 
 
 if __name__ == "__main__":

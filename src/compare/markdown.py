@@ -76,7 +76,7 @@ def data_sentences(comparison: Comparison, quote: str = "") -> list[str]:
         sentences.append(f"Classes renamed or merged: {renamed}.")
     if comparison.dropped:
         dropped = ", ".join(comparison.dropped)
-        sentences.append(f"Classes that only {comparison.base.name} has, which makes the tasks different: {dropped}.")
+        sentences.append(f"The tasks differ, because only {comparison.base.name} has these classes: {dropped}.")
     return sentences
 
 

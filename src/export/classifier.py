@@ -54,7 +54,7 @@ class Classifier(NamedTuple):
     description: Description
 
     def make_input(self, picture: Picture) -> np.ndarray:
-        """Return a uint8 image (C, H, W) as in the training set; raise UserError if no character stands out."""
+        """Return a uint8 image (C, H, W) as in the training set; raise UserError as `frame_character` does."""
         return make_input(picture, self.description.preprocessing, self.description.image_shape)
 
     def compare_with_training(self, image: np.ndarray) -> str:

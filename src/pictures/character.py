@@ -331,7 +331,7 @@ def largest_box(ink: np.ndarray) -> tuple[slice, slice] | None:
 
 
 def is_beside(mark: tuple[slice, slice], page: np.ndarray, desk: np.ndarray) -> bool:
-    """Return whether a mark on a desk lies beside the page that lies there, like a pencil. page, desk: masks (H, W)."""
+    """Return whether a mark on a desk, such as a pencil, lies beside the page on it. page, desk: masks (H, W)."""
     return page.mean() >= MIN_PAGE and desk[page].mean() > 0.5 and not page[mark].any()
 
 

@@ -10,7 +10,7 @@ from src.pictures.reading import Picture
 
 
 def make_input(picture: Picture, preprocessing: Preprocessing, image_shape: tuple[int, int, int]) -> np.ndarray:
-    """Return a uint8 image (C, H, W); raise UserError if a character is expected and none stands out."""
+    """Return a uint8 image (C, H, W); if a character is expected, raise UserError unless one stands out."""
     image, fit = picture.to_image(preprocessing), preprocessing.fit
     if fit != "character":
         return fit_picture(image, fit, image_shape)

@@ -16,8 +16,8 @@ INK_BOX = 20 / 28  # length of the ink's longer side, relative to the image's si
 def frame_character(picture: Image.Image, image_shape: tuple[int, int, int]) -> np.ndarray:
     """Return a uint8 image (C, H, W): light ink on black, its longer side 20/28 of the image's, centred by mass.
 
-    A picture of exactly H x W pixels with a black border is used unchanged. Raise UserError if no ink stands out.
-    Source of the framing: LeCun, Cortes, Burges, The MNIST database of handwritten digits.
+    A picture of exactly H x W pixels with a black border is used unchanged. Raise UserError unless exactly one
+    character stands out. Source of the framing: LeCun, Cortes, Burges, The MNIST database of handwritten digits.
     """
     channels, height, width = image_shape
     if picture.size == (width, height):

@@ -1,7 +1,7 @@
 """Training in several processes, which torchrun's agent starts and watches, on one machine or on several.
 
-Results do not depend on how many there are, because they only gather tensors and never reduce them: every process then
-does the same sums, in the same order.
+Results do not depend on the number of processes, because these only gather tensors and never reduce them: every process
+then does the same sums, in the same order.
 """
 
 import logging

@@ -59,7 +59,7 @@ def test_a_renamed_class_changes_no_verdict() -> None:
     text = comparison_markdown(compare(base, other, 0.05))
     assert "Classes renamed or merged: 4 → four." in text
     text = comparison_markdown(compare(base, kept, 0.05))
-    assert "Classes that only a has, which makes the tasks different: 7." in text
+    assert "The tasks differ, because only a has these classes: 7." in text
 
 
 @pytest.mark.parametrize(("new", "renamed"), [("7", {"4": "7"}), ("ab", {"4": "ab", "7": "ab"})])
