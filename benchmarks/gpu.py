@@ -172,7 +172,7 @@ def evaluation() -> Iterator[Results]:
     )
     yield {
         f"{name}: {quantity}": value
-        for name, values in (("device", found), ("exported model", exported))
+        for name, values in (("GPU", found), ("exported model", exported))
         for quantity, value in (
             ("images predicted differently from the CPU", int((values.argmax(1) != expected.argmax(1)).sum())),
             ("largest difference of a probability", float(np.abs(values - expected).max())),

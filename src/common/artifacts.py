@@ -71,7 +71,8 @@ class Suspect:
     """A row of suspects.csv: an image of train.npz whose label may be wrong.
 
     part: train or validation; index: the image's row in train.npz; predicted: the most probable other class;
-    digest: the picture's, in hexadecimal; score: the total probability of the other classes during training, 0 to 1.
+    digest: the picture's, in hexadecimal; score: the total probability of the other classes during training, 0 to 1;
+    for a validation image, the training score of the same rank.
     """
 
     part: str

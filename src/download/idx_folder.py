@@ -95,7 +95,7 @@ def _frame(images: np.ndarray, path: Path) -> np.ndarray:
 
 
 def _find_file(folder: Path, name: str) -> Path:
-    """Return the path of one of the four files, whatever it is called exactly."""
+    """Return the path of one of the four files, under any of its usual names."""
     found = [path for path in sorted(folder.glob("*")) if re.search(PATTERNS[name], path.name)]
     exact = [path for path in found if path.name in (FILES[name], f"{FILES[name]}.gz")]
     paths = exact or found

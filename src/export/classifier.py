@@ -65,7 +65,7 @@ class Classifier(NamedTuple):
             ("brightness", brightness, self.description.brightness, 255),
             ("contrast", contrast, self.description.contrast, 127.5),
         ):
-            margin = 1 + (high - low) / 10  # but not so much that nothing could be outside
+            margin = 1 + (high - low) / 10  # at most half of the way to the limit of all values
             if not low - min(margin, low / 2) <= value <= high + min(margin, (largest - high) / 2):
                 differences.append(f"its {name} is {value:.3g}, and theirs is {low:.3g} to {high:.3g}")
         return "; ".join(differences)

@@ -34,7 +34,7 @@ SIDE, MIN_SIDE = 256, 128  # pixels: larger pictures are reduced to the first, s
 # Without another unit, lengths are fractions of the picture's longer side.
 MAX_LINE = 0.02  # the width of a printed line
 MIN_RUN, MAX_GAP = 0.2, 0.5  # the length of its straight pieces, and of the gaps
-MIN_LINE, MIN_COVER = 0.9, 0.5  # fractions of the picture along a line: how far it extends, how much of that is visible
+MIN_LINE, MIN_COVER = 0.9, 0.5  # how far a line extends, and the visible fraction of that
 MAX_SLOPE = 5  # pixels, within a piece
 INK = 1.4  # times the darkness of the lines; darker strokes are not erased
 MIN_LINES = 4  # in the same direction; fewer may be strokes or the box of a form

@@ -17,18 +17,22 @@ from scipy.spatial import ConvexHull
 from src.common.errors import UserError
 
 NEIGHBOURS = np.ones((3, 3))  # diagonal ones, too
-MIN_COMPONENT = 0.1  # fraction of the largest component's size; smaller components are specks
+MIN_COMPONENT = 0.1  # fraction of the largest component's size; smaller components may be specks
 MIN_DOT = 0.5  # minimum thickness of a dot or accent, as a fraction of the thickest stroke's
 MAX_COMPONENTS = 4  # of a character
 MAX_LARGE = 20  # components, together with lines and circles
 MAX_APART = 0.5  # of the length of the largest component: how far from it others may be
 MIN_CONVEX = 0.9  # fraction of its convex hull that a component without a bend or hole fills, such as a dot
 MAX_THICKNESS, MAX_SLANT = 0.15, 0.3  # of a line: ratios of its width to its length, and of the sides of its box
-# Ratios of the length of a line to that of a character: of a level line below it, of one that touches it, of one
-# anywhere, of a line in any other direction, such as a pen, and of a slanted one even if it is close.
+# The smallest ratios of the length of a line to that of a character: for a level line below it, touching it, or
+# anywhere; for a line in any other direction, such as a pen; and for a slanted one close to it.
 MIN_UNDERLINE, MIN_TOUCHING, MIN_LONG, MIN_LONG_SLANTED, MIN_LONG_CLOSE = 1.1, 1.25, 1.5, 1.8, 2
-MIN_AWAY = 0.08  # the gap to a character from which a slanted line is not close, as a fraction of the line's length
-MAX_OFF = 0.2  # how far the middle of a character is from that of an upright line, as a fraction of the line's height
+# The gap below which a slanted line is close, as a fraction of its length, and how far a close one extends beyond the
+# character at both ends, as a fraction of the character's length; what extends less may be the stem of a 9 or a 6.
+MIN_AWAY, MIN_BEYOND_CLOSE = 0.08, 0.5
+# How far the middle of a character is from that of an upright line, as a fraction of the line's length, and the ratio
+# of the lengths: beyond the first and below the second, the line may be a 1 beside a smaller character.
+MAX_OFF, MAX_LONG_ONE = 0.2, 3
 # Fractions of the height of a character: how far a line reaches beyond it on both sides, and how low a touching one is.
 MIN_BEYOND, MIN_LOW = 0.1, 0.8
 MAX_STEP = 5  # pixels by which a line may rise or fall over the height of a character
@@ -41,10 +45,10 @@ MIN_ABOVE, MIN_BESIDE = 0.16, 0.2
 # The same beside a 1, and how far apart the lower ends may be, as fractions of the height; the ratio of a 1's width to
 # its length.
 MIN_BESIDE_ONE, MAX_UNEVEN, MAX_ONE = 0.06, 0.22, 0.2
-# A smaller character beside the longest component, such as an exponent: ratios of the lengths, the second for one that
-# has no loop and is not a 1; and the gap beside a smaller 1, as a fraction of the longest component's length.
-MIN_SMALLER, MAX_SMALLER, MIN_BESIDE_SMALLER_ONE = 0.25, 0.6, 0.1
-MIN_LOOP, MAX_SOLID = 0.03, 0.8  # fractions of its convex hull: the size of a loop, and what a bent character fills
+# A smaller character beside the longest component, such as an exponent: its length as a fraction of the other's, the
+# largest for one that is only bent, the smallest for a 1; and the gap beside such a 1, as the same fraction.
+MIN_SMALLER, MAX_SMALLER, MIN_SMALLER_ONE, MIN_BESIDE_SMALLER_ONE = 0.25, 0.6, 0.4, 0.1
+MIN_LOOP, MAX_SOLID = 0.03, 0.7  # fractions of its convex hull: the size of a loop, and what a bent character fills
 SEVERAL = "there are several characters; the picture must show one"
 
 
@@ -130,7 +134,7 @@ def is_annotation(place: int, masks: Sequence[np.ndarray], boxes: np.ndarray, th
     below = level and boxes[place, 0, 0] >= stop[0] - height and width > MIN_UNDERLINE * (stop - start)[1]
     off = abs(boxes[place, 0].mean() - (start + stop)[0] / 2)
     apart = max(start[1] - boxes[place, 1, 1], boxes[place, 1, 0] - stop[1]) >= 0
-    if apart and width < height < size * (MIN_LONG_CLOSE if off < MAX_OFF * height else 1 / MIN_SMALLER):
+    if apart and width < height < size * (MIN_LONG_CLOSE if off < MAX_OFF * height else MAX_LONG_ONE):
         return False  # it may be a 1 beside a smaller character
     beyond = min(start[0] - boxes[place, 0, 0], boxes[place, 0, 1] - stop[0])  # above and below the others
     beside = upright and beyond > MIN_BEYOND * size
@@ -139,8 +143,9 @@ def is_annotation(place: int, masks: Sequence[np.ndarray], boxes: np.ndarray, th
         away = distance_transform_edt(~masks[place])
         rest = [mask for index, mask in enumerate(masks) if index != place]
         bent = any(mask.sum() < MIN_CONVEX * hull_of(mask)[1] for mask in rest)  # not only a dot or a bar of a 1
-        is_close = min(away[mask].min() for mask in rest) < MIN_AWAY * length
-        return bent and (not is_close or MIN_LONG_CLOSE * size < length < size / MIN_SMALLER)
+        ends = np.minimum(start - boxes[place, :, 0], boxes[place, :, 1] - stop).max()
+        is_pen = MIN_LONG_CLOSE * size < length < size / MIN_SMALLER and ends > MIN_BEYOND_CLOSE * size
+        return bent and (is_pen or min(away[mask].min() for mask in rest) > MIN_AWAY * length)
     return bool(below or (length > MIN_LONG * size and level) or (length > MIN_LONG_SLANTED * size and beside))
 
 
@@ -169,7 +174,7 @@ def surrounds(outer: np.ndarray, inner: np.ndarray) -> bool:
 
 
 def are_several(boxes: np.ndarray, straight: np.ndarray) -> bool:
-    """Return whether components of similar size stand side by side, above each other, or in a grid.
+    """Return whether components of similar size stand side by side, one above the other, or in a grid.
 
     boxes: (N, axis, start and stop); straight: which may be a 1, (N,).
     """
@@ -194,21 +199,22 @@ def are_several(boxes: np.ndarray, straight: np.ndarray) -> bool:
 
 
 def is_another(mask: np.ndarray, box: np.ndarray, longest: np.ndarray, is_one: bool) -> bool:
-    """Return whether a component is a smaller character beside the longest one: with a loop, bent, or a 1.
+    """Return whether a component is a smaller character to the left or right of the longest: with a loop, bent, or a 1.
 
     mask: the component, cut out; box, longest: (axis, start and stop); is_one: whether the longest may be a 1.
     """
-    length, area = np.ptp(longest, 1).max(), hull_of(mask)[1]
+    length, size = np.ptp(longest, 1).max(), max(mask.shape)
     left, right = longest[1, 0] - box[1, 1], box[1, 0] - longest[1, 1]
     gap = max(left, right) / length
     is_part = is_one and left > right and box[0].mean() < longest[0].mean()  # of a 4 or a 9 whose stem is apart
-    if gap < (MIN_BESIDE if is_part else 0) or max(mask.shape) < MIN_SMALLER * length:
+    if size < MIN_SMALLER * length or gap < (MIN_BESIDE if is_part else MIN_BESIDE_ONE):
         return False
     if thickness(mask) < MAX_ONE:
-        return bool(gap >= MIN_BESIDE_SMALLER_ONE and mask.shape[0] >= mask.shape[1])
-    is_bent = mask.sum() < MAX_SOLID * area and (max(mask.shape) < MAX_SMALLER * length or (is_one and right > left))
-    has_loop = binary_fill_holes(mask).sum() - mask.sum() > MIN_LOOP * area
-    return bool(has_loop or (is_bent and gap >= MIN_BESIDE_ONE))
+        is_upright = mask.shape[0] >= mask.shape[1]
+        return bool(is_upright and size > MIN_SMALLER_ONE * length and gap >= MIN_BESIDE_SMALLER_ONE)
+    area = hull_of(mask)[1]
+    is_bent = mask.sum() < MAX_SOLID * area and (size < MAX_SMALLER * length or (is_one and right > left))
+    return bool(is_bent or binary_fill_holes(mask).sum() - mask.sum() > MIN_LOOP * area)
 
 
 def largest_gap(spans: np.ndarray) -> tuple[int, int]:

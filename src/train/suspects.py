@@ -19,10 +19,10 @@ from src.train.training import Doubts
 
 DOUBTED = 0.5  # up to this score, a label is not suspicious
 # The limits above which a label is suspicious, as fractions of the way from DOUBTED to the median score of the labels
-# that the trained network rejects: REJECTED for these, LEARNED for the others. Chosen with benchmarks/labels.py on
-# separate seeds.
+# that the trained network rejects: REJECTED for a label that it rejects, LEARNED for another one. Chosen with
+# benchmarks/labels.py on separate seeds.
 REJECTED, LEARNED = 1 / 2, 3 / 4
-PRIOR_SCORES = [1.0] * 3  # count as scores of rejected labels, so that one or two of these do not decide the median
+PRIOR_SCORES = [1.0] * 3  # count as scores of rejected labels, so that one or two rejected labels do not decide it
 MAX_LEARNED = 0.15  # of all images; if more are suspicious but were learned, the network learned too little at first
 BATCH = 250  # images
 

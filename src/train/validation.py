@@ -41,8 +41,7 @@ def recompute_statistics(learner: Learner, data: LabelledImages) -> None:
 class Validation(NamedTuple):
     """The mean loss over images, weighted as in training, the accuracy, the temperature, and every image's loss (V,).
 
-    The temperature calibrates the network. The losses are those of the network with this temperature; those of the
-    individual images are not weighted.
+    The temperature calibrates the network. All losses are measured with it; only the mean loss is weighted.
     """
 
     loss: float

@@ -364,7 +364,7 @@ def test_the_parts_of_an_open_character_may_lie_side_by_side(parts: list[list[tu
         ("seven", "loop", "ellipse", [(200, 40, 236, 90)]),
         ("seven", "loop, above", "ellipse", [(200, 10, 236, 60)]),
         ("seven", "bent", "line", [(200, 40, 240, 40, 215, 100)]),
-        ("seven", "1", "line", [(225, 40, 220, 100)]),
+        ("seven", "1", "line", [(225, 40, 218, 130)]),
         ("1", "loop", "ellipse", [(170, 40, 210, 100)]),
         ("1", "bent", "line", [(170, 40, 220, 40, 190, 110)]),
         ("upright 1", "loop", "ellipse", [(170, 170, 210, 230)]),
@@ -600,8 +600,14 @@ def test_specks_beside_a_cropped_character_are_no_frames() -> None:
         {"ellipse": [((120, 60, 220, 150), 14)], "line": [((245, 70, 245, 290), 14)]},  # a 9 whose stem is apart
         {"arc": [((60, 170, 260, 340), 16)], "line": [((150, 120, 300, 100), 14)]},  # a 5 whose bar is apart
         {"ellipse": [((120, 60, 220, 150), 14)], "line": [((265, 120, 130, 290), 14)]},  # a 9 whose tail is apart
+        {"ellipse": [((100, 40, 170, 120), 12)], "line": [((195, 40, 120, 260), 12)]},  # a 9 with a longer one
+        {"ellipse": [((130, 155, 200, 240), 12)], "line": [((165, 40, 95, 240), 12)]},  # a 6 whose stem is apart
+        {"ellipse": [((118, 155, 190, 242), 12)], "line": [((110, 40, 105, 245), 12)]},  # an upright 6
     ],
-    ids=["two", "cent", "eight", "zero", "dotted", "i", "wide 7", "wide 4", "stem", "five", "nine"],
+    ids=[
+        *("two", "cent", "eight", "zero", "dotted", "i", "wide 7", "wide 4"),
+        *("stem", "five", "nine", "long 9", "six", "upright 6"),
+    ],
 )
 def test_all_strokes_of_a_character_are_kept(strokes: dict[str, list[tuple[tuple[int, ...], int]]]) -> None:
     picture = Image.new("L", (400, 400), 245)
