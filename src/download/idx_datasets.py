@@ -22,7 +22,7 @@ MNIST_SHA256 = {
 }
 CHARACTERS = Preprocessing(fit="character", background="paper")
 CLOTHES = Preprocessing(fit="stretch", background="black")
-TOTAL_TIMEOUT = 12  # seconds to connect, divided among all URLs, so that a run in which all fail takes under a minute
+TOTAL_TIMEOUT = 12  # seconds to connect, divided among all URLs
 
 
 def fetch_idx_dataset(params: DownloadParams) -> tuple[Dataset, Dataset]:

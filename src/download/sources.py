@@ -15,7 +15,7 @@ from src.pictures.reading import digest_images
 
 
 def download_dataset(params: DownloadParams, decisions: Decisions = NO_DECISIONS) -> Downloaded:
-    """Get the training set and the test set, and apply the decisions.
+    """Get the training set and the test set, and apply the decisions of labels.csv.
 
     Raise UserError if no source has the dataset. Imports are local because some are slow.
     """
@@ -38,7 +38,7 @@ def download_dataset(params: DownloadParams, decisions: Decisions = NO_DECISIONS
 
 
 def apply_decisions(train: Dataset, test: Dataset, decisions: Decisions) -> Downloaded:
-    """Correct the labels of images without files; raise UserError if a class is left without images."""
+    """Apply decisions to images that are not files of their own; raise UserError if a class is left without images."""
     in_test = np.repeat([False, True], [len(train.labels), len(test.labels)])
     labels, kept, _, applied = decisions.apply(
         train.classes,

@@ -41,7 +41,7 @@ class Evaluation(NamedTuple):
 def evaluate(
     networks: Sequence[ConvNet], data: Dataset, params: EvaluateParams, features: BackboneFeatures | None = None
 ) -> Evaluation:
-    """Evaluate networks on the test set; features: those of its images, if the networks take them.
+    """Evaluate networks on the test set; features: of the test images, if the networks take features.
 
     Raise UserError if the networks do not fit the data, or the requested device is missing.
     """
@@ -73,7 +73,7 @@ def list_predictions(predictions: Predictions, data: Dataset) -> list[Prediction
 
 
 def list_errors(predictions: Predictions, data: Dataset, rows: Sequence[Prediction]) -> list[Error]:
-    """Return one row per misclassified image; rows: those of all images."""
+    """Return one row per misclassified image; rows: one per image, right or wrong."""
     wrong = np.flatnonzero(predictions.predicted != data.labels)
     likeliest = describe_top_classes(predictions.probabilities[wrong], data.classes)
     return [Error(**vars(rows[i]), likeliest=text) for i, text in zip(wrong.tolist(), likeliest, strict=True)]

@@ -27,7 +27,7 @@ from src.report.plots import (
 )
 from src.report.results import Results
 
-MAX_SUSPECTS, MAX_TEST_LABELS = 200, 100  # to check: of the training and validation images, and of the test images
+MAX_SUSPECTS, MAX_TEST_LABELS = 200, 100  # labels to check: of training and validation images, and of test images
 DOUBTFUL_LOSS = -math.log(0.4)  # a test label is doubtful if the network gives it less than 40%
 
 
@@ -131,7 +131,7 @@ def _bar(recall: Recall) -> str:
 
 
 def _worst_class(errors: Sequence[Error], recall: Sequence[Recall]) -> dict[str, Any] | None:
-    """Return the class whose recall has the lowest upper limit, and the class it is most often taken for."""
+    """Return the class whose recall's interval ends lowest, and the class it is most often taken for."""
     if not errors:
         return None
     worst = min((row for row in recall if row.images), key=lambda row: row.high)
@@ -153,7 +153,7 @@ def _describe(results: Results, part: str, rows: Sequence[Error | Suspect]) -> l
 
 
 def _find_doubtful_test_labels(results: Results, decided: Collection[tuple[str, str]]) -> list[dict[str, Any]]:
-    """Describe the test images with the highest losses, except those whose digest and label are decided."""
+    """Describe the errors with the highest losses, except those whose digest and label are decided."""
     found: list[dict[str, Any]] = [
         {
             "part": "test",

@@ -25,7 +25,7 @@ EASY = Fraction(9, 10)  # fraction of the images whose loss is below the mean, o
 
 
 class Learner:
-    """A network in training, with its optimizer, parameters, class weights and precision.
+    """A network in training, with its optimizer, hyperparameters, class weights and precision.
 
     losses: float32 (N,), the last loss of every training image, weighted as train.class_weights says; infinite before
     the first epoch. group: the processes that share the shards of every batch. Raise UserError if there are fewer than
