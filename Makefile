@@ -52,7 +52,7 @@ recipe: .venv/installed ## write a recipe into params.yaml: RECIPE=accurate; wit
 	@$(BIN)/python -m tools.recipe $(RECIPE)
 
 experiments: .venv/installed ## list the experiments by validation accuracy, with the parameters that vary
-	@$(BIN)/dvc exp show --only-changed --drop '.*/.*|(train|validation)\.loss|(test|plan)\..*' \
+	@$(BIN)/dvc exp show --hide-failed --only-changed --drop '.*/.*|(train|validation)\.loss|(test|plan)\..*' \
 		--keep '(test|validation)\.accuracy' --sort-by validation.accuracy --sort-order desc
 
 compare: .venv/installed ## compare the workspace with a revision: BASE=main

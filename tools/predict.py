@@ -43,9 +43,9 @@ def main() -> int:
     for name in find_pictures(arguments.pictures, report):
         try:
             picture = read_picture(io.BytesIO(sys.stdin.buffer.read()) if name == "-" else name)
-            image = classifier.make_input(picture)
             if picture.remark:
                 print(f"predict: {show(name)}: {picture.remark}", file=sys.stderr)
+            image = classifier.make_input(picture)
             if difference := classifier.compare_with_training(image):
                 print(f"predict: {show(name)}: unlike all training pictures: {difference}", file=sys.stderr)
             images.append(image)

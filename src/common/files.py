@@ -106,7 +106,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def _missing(path: Path) -> UserError:
-    return UserError(f"{path} is missing; run `dvc repro {path.parent.name}` to create it")
+    return UserError(f"{path} is missing; run `dvc repro {path.parent.name}` to create it, or `dvc pull` to fetch it")
 
 
 def md5(data: bytes) -> str:

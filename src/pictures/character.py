@@ -12,7 +12,7 @@ to the character.
 from collections.abc import Iterator
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 from scipy.ndimage import (
     binary_dilation,
     binary_erosion,
@@ -31,6 +31,8 @@ from src.common.errors import UserError
 from src.pictures.strokes import MIN_CONVEX, NEIGHBOURS, choose_strokes, erase_touching_line, extent, hull_of, thickness
 
 SIDE, MIN_SIDE = 256, 128  # pixels: larger pictures are reduced to the first, smaller ones enlarged to the second
+# Pixels added around smaller pictures, and the fraction of their border that ink covers at most.
+MARGIN, MAX_TOUCHING = 2, 1 / 3
 # Without another unit, lengths are fractions of the picture's longer side.
 MAX_LINE = 0.02  # the width of a printed line
 MIN_RUN, MAX_GAP = 0.2, 0.5  # the length of its straight pieces, and of the gaps
@@ -62,7 +64,8 @@ MIN_PAPER, MIN_FILLED = 0.6, 0.75
 MAX_BENT, MAX_ON_OVAL, MAX_ON_DISC, MAX_STRAIGHT = 0.6, 0.75, 0.9, 0.3
 MAX_DENTS = 2.4  # area of its hull that a convex shape leaves unfilled, in pixels per square root of the hull's area
 MIN_DISC = 0.9  # ratio of its width to its length
-MAX_ASPECT = 2.5  # ratio of a sheet's sides; a straight stroke is more elongated
+MAX_ASPECT = 2.5  # ratio of a sheet's sides, because a straight stroke is more elongated
+MIN_WHOLE = 0.95  # fraction of the picture's area from which a sheet may have any ratio
 PAPER_BLUR = 1 / 20  # over which the paper below strokes is estimated from its surroundings
 SHADOW_BLUR = 1 / 100  # over which visible paper is averaged, so that edges of shadows stay
 MIN_CONTRAST = 0.1  # between ink and paper (black against white is 1)
@@ -82,14 +85,21 @@ NOTHING = "no ink stands out from the paper; the picture must show one character
 FRAMES = "only frames, sheets or blots stand out from the paper; the picture must show one character"
 
 
-def find_character(picture: Image.Image, annotations: Image.Image | None = None) -> np.ndarray:
+def find_character(
+    picture: Image.Image, annotations: Image.Image | None = None, min_lines: int = MIN_LINES
+) -> np.ndarray:
     """Return the ink (H, W) in [0, 1], cropped to the character; raise UserError unless there is exactly one.
 
-    annotations: a mask of the same size, of what the first, coarser look found not to belong to the character.
+    annotations: a mask of the same size, of what the first, coarser look found not to belong to the character;
+    min_lines: fewer parallel lines are not erased.
     """
+    if not annotations and max(picture.size) < MIN_SIDE:
+        picture = add_margin(picture)
     scale = max(MIN_SIDE, min(SIDE, max(picture.size))) / max(picture.size)
     small = picture.resize([max(1, round(length * scale)) for length in picture.size])
-    ink, solid = choose_ink(lift_shadow(erase_lines(np.asarray(small) / 255)))
+    grey = np.asarray(small) / 255
+    without_lines = erase_lines(grey, min_lines)
+    ink, solid = choose_ink(lift_shadow(without_lines))
     if annotations:
         ink = ink * ~np.asarray(annotations.resize(small.size))
     without_line = erase_touching_line(ink)
@@ -107,7 +117,7 @@ def find_character(picture: Image.Image, annotations: Image.Image | None = None)
         near = np.array([left, top, right, bottom]) + np.array([-1, -1, 1, 1]) * length / 2
         box = tuple((near / scale).clip(0, picture.size * 2).astype(int))
         unused = Image.fromarray(binary_dilation(others, NEIGHBOURS, iterations=2)).resize(picture.size)
-        return find_character(picture.crop(box), unused.crop(box))
+        return find_character(picture.crop(box), unused.crop(box), MIN_LINES if without_lines is grey else 1)
     return np.asarray(character[top:bottom, left:right])
 
 
@@ -140,7 +150,20 @@ def choose_ink(grey: np.ndarray) -> tuple[np.ndarray, float]:
     return best, MIN_SOLID_MARK
 
 
-def erase_lines(grey: np.ndarray) -> np.ndarray:
+def add_margin(picture: Image.Image) -> Image.Image:
+    """Add a margin to a small picture, which may be cropped to the character, if most of its border is paper."""
+    pixels = np.asarray(picture, float)
+    paper = np.median(border_of(pixels))
+    other = abs(border_of(pixels) - paper) > np.ptp(pixels) / 2
+    return ImageOps.expand(picture, MARGIN, int(paper)) if other.mean() < MAX_TOUCHING else picture
+
+
+def border_of(array: np.ndarray) -> np.ndarray:
+    """Return the pixels (N,) on the four sides of an array (H, W)."""
+    return np.concatenate([array[[0, -1]].ravel(), array[:, [0, -1]].ravel()])
+
+
+def erase_lines(grey: np.ndarray, min_lines: int) -> np.ndarray:
     """Replace the dark lines of lined or squared paper by what is on both sides of them: paper, or a stroke.
 
     Lines are thin, nearly horizontal or vertical, and reach across the picture. Strokes that are darker stay.
@@ -162,8 +185,8 @@ def erase_lines(grey: np.ndarray) -> np.ndarray:
                 if piece.any(across).mean() >= MIN_COVER:
                     # Not the median, because edges are blurred.
                     lines.append(np.percentile(darkness[box][piece], 90))
-        if len(lines) >= MIN_LINES:
-            line, ink = np.median(lines), np.percentile(darkness, 99.7)  # high enough to include a small character
+        if len(lines) >= min_lines:
+            line, ink = np.median(lines), np.percentile(darkness, 99.95)  # high enough to include a small character
             if ink > INK * line:
                 thin &= darkness < (line + ink) / 2
             grey = np.where(thin, grey_opening(np.where(thin, paper, grey), width), grey)
@@ -223,7 +246,7 @@ def is_sheet(region: np.ndarray, solid: float = MIN_SOLID, rectangle: float = MI
     )
     best = (widths * heights).argmin()
     sides = widths[best], heights[best]
-    if max(sides) > MAX_ASPECT * min(sides):
+    if max(sides) > MAX_ASPECT * min(sides) and area < MIN_WHOLE * region.size:
         return False
     if region.sum() > 0.95 * area:
         return True
@@ -238,9 +261,8 @@ def carries_ink(region: np.ndarray, grey: np.ndarray) -> bool:
     if region.sum() < MIN_PAPER * area or filled.sum() < MIN_FILLED * area:
         return False
     contrast = grey - np.median(grey[region])
-    border = np.concatenate([contrast[[0, -1]].ravel(), contrast[:, [0, -1]].ravel()])
     strongest = contrast[filled].flat[abs(contrast[filled]).argmax()]
-    if min(abs(np.median(border)), abs(strongest)) < MIN_CONTRAST:
+    if min(abs(np.median(border_of(contrast))), abs(strongest)) < MIN_CONTRAST:
         return False
     marks, _ = label(filled & (contrast * strongest > strongest**2 / 2), NEIGHBOURS)
     mark = marks == np.bincount(marks[marks > 0]).argmax()
@@ -351,8 +373,7 @@ def find_cropped_ink(grey: np.ndarray) -> np.ndarray:
     scores, levels, noise = [], [], []
     for mask in (dark, ~dark):
         sizes = np.bincount(label(mask)[0][mask])
-        border = np.concatenate([mask[[0, -1]].ravel(), mask[:, [0, -1]].ravel()])
-        scores.append(sizes.max() / sizes.sum() * (1 - border.mean()))
+        scores.append(sizes.max() / sizes.sum() * (1 - border_of(mask).mean()))
         levels.append(np.median(grey[mask]))
         noise.append(1.5 * np.median(abs(grey[mask] - levels[-1])))
     if levels[1] - levels[0] < max(MIN_CONTRAST, NOISE * max(noise)):

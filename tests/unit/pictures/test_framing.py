@@ -4,7 +4,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pytest
-from PIL import Image, ImageChops, ImageDraw, ImageFont
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont, ImageOps
 from scipy.ndimage import center_of_mass, gaussian_filter, label
 
 from benchmarks.drawings import KINDS, Artist, to_image
@@ -211,7 +211,31 @@ def test_only_several_lines_across_the_picture_are_erased() -> None:
     grains = [from_brightness(0.8 + deviation * rng.standard_normal((220, 256))) for deviation in (0.02, 0.05, 0.1)]
     for picture in (strokes, three_lines, draw_seven(), *grains):
         grey = np.asarray(picture) / 255
-        assert np.array_equal(erase_lines(grey), grey)
+        assert np.array_equal(erase_lines(grey, 4), grey)
+
+
+def test_lines_near_a_small_character_are_erased() -> None:
+    plain, squared = (Image.new("L", (1000, 1000), 245) for _ in range(2))
+    for place in range(25, 1000, 50):
+        ImageDraw.Draw(squared).line((0, place, 1000, place), fill=120, width=3)
+        ImageDraw.Draw(squared).line((place, 0, place, 1000), fill=120, width=3)
+    for picture in (plain, squared):
+        ImageDraw.Draw(picture).line((440, 440, 500, 440, 460, 530), fill=10, width=8)
+    assert ink_distance(plain, squared) < 0.5
+
+
+@pytest.mark.parametrize("size", [(20, 30), (40, 60)])
+def test_a_small_picture_may_be_cropped_to_the_character(size: tuple[int, int]) -> None:
+    picture = print_letter("8", (400, 400), (140, 80), bold=True).filter(ImageFilter.GaussianBlur(4))
+    ink = ImageChops.invert(picture).point(lambda value: 255 * (value > 100))
+    cropped = picture.crop(ink.getbbox()).resize(size)
+    assert ink_distance(ImageOps.expand(cropped, 20, 245), cropped) < 0.3
+
+
+def test_a_strip_of_paper_may_be_long() -> None:
+    strip = Image.new("L", (1200, 200), 245)
+    ImageDraw.Draw(strip).line((500, 60, 550, 60, 520, 140), fill=40, width=10)
+    assert ink_distance(strip.crop((400, 0, 700, 200)), strip) < 0.3
 
 
 def test_pictures_without_a_single_character_are_refused() -> None:
