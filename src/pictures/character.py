@@ -12,7 +12,7 @@ to the character.
 from collections.abc import Iterator
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image, ImageDraw
 from scipy.ndimage import (
     binary_dilation,
     binary_erosion,
@@ -28,18 +28,28 @@ from scipy.ndimage import (
 from skimage.filters import gaussian, threshold_otsu
 
 from src.common.errors import UserError
-from src.pictures.strokes import MIN_CONVEX, NEIGHBOURS, choose_strokes, erase_touching_line, extent, hull_of, thickness
+from src.pictures.strokes import (
+    MIN_COMPONENT,
+    MIN_CONVEX,
+    NEIGHBOURS,
+    choose_strokes,
+    erase_touching_line,
+    extent,
+    hull_of,
+    thickness,
+)
 
 SIDE, MIN_SIDE = 256, 128  # pixels: larger pictures are reduced to the first, smaller ones enlarged to the second
-# Pixels added around smaller pictures, and the fraction of their border that ink covers at most.
-MARGIN, MAX_TOUCHING = 2, 1 / 3
+# The margin that is added to a picture that is not reduced, as a fraction of its longer side; and the fraction of its
+# border that must be even paper, which differs from the median by less than a fraction of the range of brightness.
+MARGIN, MIN_EVEN, EVEN = 0.25, 0.6, 0.1
 # Without another unit, lengths are fractions of the picture's longer side.
 MAX_LINE = 0.02  # the width of a printed line
 MIN_RUN, MAX_GAP = 0.2, 0.5  # the length of its straight pieces, and of the gaps
 MIN_LINE, MIN_COVER = 0.9, 0.5  # how far a line extends, and the visible fraction of that
 MAX_SLOPE = 5  # pixels, within a piece
 INK = 1.4  # times the darkness of the lines; darker strokes are not erased
-MIN_LINES = 4  # in the same direction; fewer may be strokes or the box of a form
+MIN_LINES = 3  # in the same direction; fewer may be strokes or the box of a form
 PAPER = 0.2  # window for estimating the paper's brightness; wider than a stroke
 MIN_SHADOW, MAX_SHADOW = 0.4, 0.9  # fractions of the lit paper's brightness
 SHADOW_EDGE = 10  # pixels: how far a shadow's edge is measured on both sides of it
@@ -93,13 +103,12 @@ def find_character(
     annotations: a mask of the same size, of what the first, coarser look found not to belong to the character;
     min_lines: fewer parallel lines are not erased.
     """
-    if not annotations and max(picture.size) < MIN_SIDE:
-        picture = add_margin(picture)
     scale = max(MIN_SIDE, min(SIDE, max(picture.size))) / max(picture.size)
     small = picture.resize([max(1, round(length * scale)) for length in picture.size])
     grey = np.asarray(small) / 255
     without_lines = erase_lines(grey, min_lines)
-    ink, solid = choose_ink(lift_shadow(without_lines))
+    is_small = not annotations and max(picture.size) < SIDE
+    ink, solid = choose_ink(lift_shadow(add_margin(without_lines) if is_small else without_lines))
     if annotations:
         ink = ink * ~np.asarray(annotations.resize(small.size))
     without_line = erase_touching_line(ink)
@@ -150,12 +159,21 @@ def choose_ink(grey: np.ndarray) -> tuple[np.ndarray, float]:
     return best, MIN_SOLID_MARK
 
 
-def add_margin(picture: Image.Image) -> Image.Image:
-    """Add a margin to a small picture, which may be cropped to the character, if most of its border is paper."""
-    pixels = np.asarray(picture, float)
-    paper = np.median(border_of(pixels))
-    other = abs(border_of(pixels) - paper) > np.ptp(pixels) / 2
-    return ImageOps.expand(picture, MARGIN, int(paper)) if other.mean() < MAX_TOUCHING else picture
+def add_margin(grey: np.ndarray) -> np.ndarray:
+    """Add a margin to a picture, which may be cropped to the character, if most of its border is even paper.
+
+    If only some of the marks reach the border, these are lines, for example, and the margin would hide that.
+    """
+    border = border_of(grey)
+    paper, contrast = np.median(border), np.ptp(grey)
+    marks, count = label(abs(grey - paper) > contrast / 4, NEIGHBOURS)
+    sizes = np.bincount(marks.ravel(), minlength=count + 1)[1:]
+    large = 1 + np.flatnonzero(sizes >= MIN_COMPONENT * sizes.max(initial=0))
+    touching = np.isin(large, border_of(marks))
+    is_even = (abs(border - paper) < EVEN * contrast).mean() > MIN_EVEN
+    if not is_even or touching.any() != touching.all():
+        return grey
+    return np.pad(grey, round(MARGIN * max(grey.shape)), constant_values=paper)
 
 
 def border_of(array: np.ndarray) -> np.ndarray:

@@ -224,12 +224,37 @@ def test_lines_near_a_small_character_are_erased() -> None:
     assert ink_distance(plain, squared) < 0.5
 
 
-@pytest.mark.parametrize("size", [(20, 30), (40, 60)])
-def test_a_small_picture_may_be_cropped_to_the_character(size: tuple[int, int]) -> None:
-    picture = print_letter("8", (400, 400), (140, 80), bold=True).filter(ImageFilter.GaussianBlur(4))
+@pytest.mark.parametrize(("blur", "size"), [(2, (16, 24)), (2, (28, 42)), (4, (90, 130))])
+def test_a_small_picture_may_be_cropped_to_the_character(blur: int, size: tuple[int, int]) -> None:
+    picture = print_letter("8", (400, 400), (140, 80), bold=True).filter(ImageFilter.GaussianBlur(blur))
     ink = ImageChops.invert(picture).point(lambda value: 255 * (value > 100))
     cropped = picture.crop(ink.getbbox()).resize(size)
-    assert ink_distance(ImageOps.expand(cropped, 20, 245), cropped) < 0.3
+    assert ink_distance(ImageOps.expand(cropped, 60, 245), cropped) < 0.2
+
+
+@pytest.mark.parametrize("side", [12, 40, 100])
+def test_small_shaded_paper_is_rejected(side: int) -> None:
+    grain = 0.03 * np.random.default_rng(0).standard_normal((side, side))
+    with pytest.raises(UserError, match="the picture must show one"):
+        frame_character(from_brightness(np.linspace(0.2, 0.8, side) + grain), SHAPE)
+
+
+def test_lines_at_the_border_of_a_small_picture_are_left_out() -> None:
+    plain = Image.new("L", (90, 80), 245)
+    ImageDraw.Draw(plain).line((35, 25, 55, 25, 42, 58), fill=20, width=5)
+    cell = plain.copy()
+    ImageDraw.Draw(cell).line((5, 0, 5, 80), fill=90, width=2)
+    ImageDraw.Draw(cell).line((0, 73, 90, 73), fill=90, width=2)
+    assert ink_distance(plain, cell) < 0.3
+
+
+def test_three_lines_are_erased() -> None:
+    plain = Image.new("L", (240, 170), 245)
+    ImageDraw.Draw(plain).line((90, 40, 140, 40, 105, 135), fill=20, width=12)
+    lined = plain.copy()
+    for place in (25, 70, 115):
+        ImageDraw.Draw(lined).line((0, place, 240, place), fill=110, width=3)
+    assert ink_distance(plain, lined) < 0.3
 
 
 def test_a_strip_of_paper_may_be_long() -> None:
