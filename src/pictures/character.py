@@ -160,7 +160,7 @@ def choose_ink(grey: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def add_margin(grey: np.ndarray) -> np.ndarray:
-    """Add a margin to a picture, which may be cropped to the character, if most of its border is even paper.
+    """Add a margin to a picture that is cropped to the character: its border is even paper, reached by all large marks.
 
     If only some of the marks reach the border, these are lines, for example, and the margin would hide that.
     """
@@ -171,7 +171,7 @@ def add_margin(grey: np.ndarray) -> np.ndarray:
     large = 1 + np.flatnonzero(sizes >= MIN_COMPONENT * sizes.max(initial=0))
     touching = np.isin(large, border_of(marks))
     is_even = (abs(border - paper) < EVEN * contrast).mean() > MIN_EVEN
-    if not is_even or touching.any() != touching.all():
+    if not (is_even and touching.any() and touching.all()):
         return grey
     return np.pad(grey, round(MARGIN * max(grey.shape)), constant_values=paper)
 
