@@ -24,8 +24,8 @@ class Comparison(NamedTuple):
 
     fixed: indices in base's test set. broken, errors_in_both: indices in other's.
     images: the number of compared images. detectable: the smallest net change, in images, likely to be detected.
-    added, removed: the numbers of images that only other or only base has. relabelled: the number of
-    common images whose labels differ.
+    added, removed: the numbers of images that only other or only base has. relabelled: the number of common
+    images whose labels differ.
     renamed: for a class that only base has, the class that at least four in five of its images have in other.
     dropped: the classes of base without a counterpart in other.
     new: the number of common images, not compared, whose class in other is unknown to base.

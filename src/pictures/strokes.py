@@ -73,7 +73,7 @@ def choose_strokes(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if not 0 < len(strokes) <= MAX_COMPONENTS or are_several(boxes[strokes], ratios[~unused] < MAX_ONE):
         raise UserError(SEVERAL)
     longest = max(strokes, key=lambda place: extent(slices[place]))
-    is_one = thickness(components == longest + 1) < MAX_ONE
+    is_one = bool(ratios[large == longest] < MAX_ONE)
     for place in np.setdiff1d(np.arange(count), [*annotations, longest]):
         if is_another(components[slices[place]] == place + 1, boxes[place], boxes[longest], is_one):
             raise UserError(SEVERAL)

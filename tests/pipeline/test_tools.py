@@ -27,7 +27,8 @@ def test_plots_ends_quietly_when_the_reader_of_its_output_has_gone(project: Path
 def test_predict_without_an_exported_model_names_the_stage_that_creates_it(prepared_project: Path) -> None:
     result = attempt("python", "-m", "tools.predict", "some.png", cwd=prepared_project)
     assert result.returncode == 1
-    assert result.stdout.startswith("predict: data/export/model.onnx is missing; run `dvc repro export` to create it")
+    advice = "run `dvc repro export` to create it, or `dvc pull` to fetch it"
+    assert result.stdout == f"predict: data/export/model.onnx is missing; {advice}\n"
 
 
 def test_neither_compare_nor_predict_nor_the_report_imports_torch() -> None:

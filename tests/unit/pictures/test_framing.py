@@ -9,7 +9,7 @@ from scipy.ndimage import center_of_mass, gaussian_filter, label
 
 from benchmarks.drawings import KINDS, Artist, to_image
 from src.common.errors import UserError
-from src.pictures.character import erase_lines
+from src.pictures.character import MIN_LINES, erase_lines
 from src.pictures.framing import frame_character
 from tests.unit.pictures.drawings import SEVEN, SHAPE, draw_seven, from_brightness, ink_distance
 
@@ -202,16 +202,16 @@ def test_lines_as_dark_as_the_ink_are_erased_but_not_a_thicker_pen() -> None:
 
 
 def test_only_several_lines_across_the_picture_are_erased() -> None:
-    strokes, three_lines = (Image.new("L", (256, 220), 255) for _ in range(2))
+    strokes, two_lines = (Image.new("L", (256, 220), 255) for _ in range(2))
     for place in range(40, 200, 30):
         ImageDraw.Draw(strokes).line((30, place, 220, place), fill=0, width=3)
-    for place in (40, 100, 160):
-        ImageDraw.Draw(three_lines).line((0, place, 256, place), fill=150, width=3)
+    for place in (40, 100):
+        ImageDraw.Draw(two_lines).line((0, place, 256, place), fill=150, width=3)
     rng = np.random.default_rng(0)
     grains = [from_brightness(0.8 + deviation * rng.standard_normal((220, 256))) for deviation in (0.02, 0.05, 0.1)]
-    for picture in (strokes, three_lines, draw_seven(), *grains):
+    for picture in (strokes, two_lines, draw_seven(), *grains):
         grey = np.asarray(picture) / 255
-        assert np.array_equal(erase_lines(grey, 4), grey)
+        assert np.array_equal(erase_lines(grey, MIN_LINES), grey)
 
 
 def test_lines_near_a_small_character_are_erased() -> None:
@@ -408,30 +408,27 @@ def test_the_parts_of_an_open_character_may_lie_side_by_side(parts: list[list[tu
 
 
 @pytest.mark.parametrize(
-    ("larger", "smaller", "shape", "points"),
+    ("larger", "smaller"),
     [
-        ("seven", "loop", "ellipse", [(200, 40, 236, 90)]),
-        ("seven", "loop, above", "ellipse", [(200, 10, 236, 60)]),
-        ("seven", "bent", "line", [(200, 40, 240, 40, 215, 100)]),
-        ("seven", "1", "line", [(225, 40, 218, 130)]),
-        ("1", "loop", "ellipse", [(170, 40, 210, 100)]),
-        ("1", "bent", "line", [(170, 40, 220, 40, 190, 110)]),
-        ("upright 1", "loop", "ellipse", [(170, 170, 210, 230)]),
+        ((80, 40, 180, 40, 110, 230), {"loop": (200, 40, 236, 90)}),
+        ((80, 40, 180, 40, 110, 230), {"loop": (200, 10, 236, 60)}),
+        ((80, 40, 180, 40, 110, 230), {"line": (200, 40, 240, 40, 215, 100)}),
+        ((80, 40, 180, 40, 110, 230), {"line": (225, 40, 218, 130)}),
+        ((150, 40, 110, 230), {"loop": (170, 40, 210, 100)}),
+        ((150, 40, 110, 230), {"line": (170, 40, 220, 40, 190, 110)}),
+        ((150, 40, 145, 230), {"loop": (170, 170, 210, 230)}),
     ],
+    ids=["7, loop", "7, loop above", "7, bent", "7, 1", "1, loop", "1, bent", "upright 1, loop"],
 )
 def test_a_smaller_character_beside_another_one_is_not_ignored(
-    larger: str, smaller: str, shape: str, points: list[tuple[int, ...]]
+    larger: tuple[int, ...], smaller: dict[str, tuple[int, ...]]
 ) -> None:
-    del smaller
     picture = Image.new("L", (400, 300), 255)
-    drawing = ImageDraw.Draw(picture)
-    lines = {"seven": (80, 40, 180, 40, 110, 230), "1": (150, 40, 110, 230), "upright 1": (150, 40, 145, 230)}
-    drawing.line(lines[larger], fill=0, width=12)
-    for place in points:
-        if shape == "line":
-            drawing.line(place, fill=0, width=10)
-        else:
-            drawing.ellipse(place, outline=0, width=10)
+    ImageDraw.Draw(picture).line(larger, fill=0, width=12)
+    if "line" in smaller:
+        ImageDraw.Draw(picture).line(smaller["line"], fill=0, width=10)
+    else:
+        ImageDraw.Draw(picture).ellipse(smaller["loop"], outline=0, width=10)
     with pytest.raises(UserError, match="several characters"):
         frame_character(picture, SHAPE)
 
