@@ -37,10 +37,10 @@ def load_folder(params: DownloadParams, decisions: Decisions = NO_DECISIONS) -> 
     """Decode all pictures in download.folder; the folder itself is never changed.
 
     A picture that occurs more than once is used once: for testing if a copy is in the test folder, or else for
-    validation if one is in the validation folder. Decisions change labels, but move no picture to another part. Raise
-    UserError if the folder is not laid out as list_class_folders expects, the images do not fit in memory, a file is
-    not a picture (unless params.skip_unreadable), one picture has two labels, a class is left without training or test
-    pictures, or none of the pictures for validation can be used.
+    validation if one is in the validation folder. Decisions change labels and leave pictures out, but move none to
+    another part. Raise UserError if the folder is not laid out as list_class_folders expects, the images do not fit in
+    memory, a file is not a picture (unless params.skip_unreadable), one picture has two labels, a class is left without
+    training or test pictures, or none of the pictures for validation can be used.
     """
     folder = Path(params.folder)
     found = list_class_folders(folder)
@@ -51,14 +51,15 @@ def load_folder(params: DownloadParams, decisions: Decisions = NO_DECISIONS) -> 
     test_rows = _choose_test(found, [*copies], digests, params.test_fraction)
     in_test = np.isin(pictures, [*test_rows])
     labels = np.array([file.label for file in found.files], np.int64)
-    labels[pictures], kept, decided, applied = decisions.apply(
+    corrections = decisions.apply(
         found.classes,
         labels[pictures],
         [digests[row] for row in copies],
         in_test.tolist(),
         [[found.files[copy].path for copy in group] for group in copies.values()],
     )
-    undecided = [copies[row] for row in pictures[~decided].tolist()]
+    labels[pictures], kept = corrections.labels, corrections.kept
+    undecided = [copies[row] for row in pictures[~corrections.decided].tolist()]
     test, train = pictures[kept & in_test], pictures[kept & ~in_test]
     unusable, conflicts = _find_unusable(found, params), _find_conflicts(found, undecided, test_rows, decisions.path)
     if conflicts:  # first, because settling them may supply classes that seem to be missing
@@ -88,7 +89,7 @@ def load_folder(params: DownloadParams, decisions: Decisions = NO_DECISIONS) -> 
         Dataset(images[: len(train)], labels[train], found.classes, preprocessing, train_digests, validation),
         Dataset(test_images, labels[test], found.classes, preprocessing, test_digests),
         files,
-        applied,
+        corrections.applied,
     )
 
 
@@ -112,7 +113,7 @@ def _decode(
     for the GIL: with small pictures, most of the time is spent in Python.
     """
     paths = [file.path for file in found.files]
-    size = min(CHUNK, 1 + len(paths) // 100)  # at most a hundredth, so that all processes have work until the end
+    size = min(CHUNK, 1 + len(paths) // 100)  # about a hundredth, so that all processes have work until the end
     chunks = [paths[start : start + size] for start in range(0, len(paths), size)]
     digests: list[bytes] = []
     remarks: dict[str, str] = {}
@@ -165,7 +166,7 @@ def _exit_with_parent() -> None:
 class _Decoded(NamedTuple):
     """Images uint8 (N, C, H, W), the digests of their pictures, and the paths of unreadable ones with the reason.
 
-    remarks: which contents of a file are not used, by its path. brightest: the largest integer sample of more than 8
+    remarks: for each path, what in the file is not used. brightest: the largest integer sample of more than 8
     bits, 0 if there are none.
     """
 
@@ -225,7 +226,7 @@ def _find_conflicts(
     return [
         listing("the same picture belongs to different classes:", conflicts)
         + f"\nKeep each picture only in the folder of its class, or name its class in {labels}, with the part test"
-        " where the line above ends in (test)."
+        " where its line above ends in (test)."
     ]
 
 
@@ -244,7 +245,7 @@ def _find_missing_classes(found: ClassFolders, folder: str, labels: Mapping[str,
 
 
 def _check_validation(classes: Sequence[str], folder: str, labels: np.ndarray) -> None:
-    """Raise UserError if no picture of the validation folder is used, and name the classes that have none.
+    """Raise UserError if no picture of the validation folder is used; print the classes without one.
 
     labels: of the pictures that are used.
     """
@@ -286,8 +287,8 @@ def _name_copies(files: Sequence[PictureFile], group: Sequence[int]) -> str:
 def _choose_test(found: ClassFolders, rows: Sequence[int], digests: Sequence[bytes], fraction: float) -> set[int]:
     """Choose the test rows: those in test/ if it exists, otherwise those whose picture's digest is below a threshold.
 
-    Whether a picture is in the test set depends only on its digest, so that it stays where it is when others are added
-    or removed, and enters the test set only if the fraction is raised. In a class of fewer than SMALL_CLASS
+    Normally, only its digest decides whether a picture is in the test set, so that it stays where it is when others are
+    added or removed, and enters the test set only if the fraction is raised. In a class of fewer than SMALL_CLASS
     pictures, or if the threshold would put all pictures of a class in one part, the rank of the digests decides
     instead: at least one picture is for testing, and two are for training, if there are three.
     """

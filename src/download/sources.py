@@ -17,10 +17,10 @@ from src.pictures.reading import digest_images
 def download_dataset(params: DownloadParams, decisions: Decisions = NO_DECISIONS) -> Downloaded:
     """Get the training set and the test set, and apply the decisions of labels.csv.
 
-    Raise UserError if no source has the dataset. Imports are local because some are slow.
+    Raise UserError if it cannot be fetched or read. Some imports are local because they are slow.
     """
-    unused = Path(params.folder) != Path(DownloadParams.model_fields["folder"].default)
-    if params.dataset not in IN_A_FOLDER and unused:
+    is_set = Path(params.folder) != Path(DownloadParams.model_fields["folder"].default)
+    if params.dataset not in IN_A_FOLDER and is_set:
         print(f"download: download.folder = {params.folder} is not used, since download.dataset = {params.dataset}")
     if params.dataset == "folder":
         from src.download.folder import load_folder
@@ -38,7 +38,7 @@ def download_dataset(params: DownloadParams, decisions: Decisions = NO_DECISIONS
 
 
 def apply_decisions(train: Dataset, test: Dataset, decisions: Decisions) -> Downloaded:
-    """Apply decisions to images that are not files of their own; raise UserError if a class is left without images."""
+    """Apply decisions to a dataset that is not a folder; raise UserError if a class is left without images."""
     in_test = np.repeat([False, True], [len(train.labels), len(test.labels)])
     labels, kept, _, applied = decisions.apply(
         train.classes,

@@ -1,4 +1,4 @@
-"""Convert trained networks to one ONNX model that needs neither this project nor PyTorch, and compare the two.
+"""Convert trained networks to one ONNX model that needs neither this project nor PyTorch, and compare it with them.
 
 The graph is built layer by layer rather than with torch.onnx, whose exporter needs another package, onnxscript; only
 the deprecated exporter does not.

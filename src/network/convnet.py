@@ -40,8 +40,8 @@ class ConvNet(nn.Module):
     activation comes before the normalisation: convolution, LeakyReLU, BatchNorm2d; linear, LeakyReLU, BatchNorm1d. Max
     pooling follows the last convolution of a block or, without pool_first, the normalisation after it. Maps float
     images (N, C, H, W) in [0, 1] to float32 log-probabilities (N, K). Raise UserError if the images are not larger than
-    the crop, or a block has fewer than 2x2 pixels left to pool. With a backbone, features (N, F) take the place of
-    images, and a single dropout layer that of the blocks. After training, the weights of the last layer have been
+    the crop, or a block has fewer than 2x2 pixels left to pool. With a backbone, features (N, F) replace the
+    images, and a single dropout layer replaces the blocks. After training, the weights of the last layer have been
     divided by the temperature.
     """
 

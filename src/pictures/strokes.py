@@ -130,23 +130,25 @@ def is_annotation(place: int, masks: Sequence[np.ndarray], boxes: np.ndarray, th
     if not len(others):
         return False
     start, stop = others[:, :, 0].min(0), others[:, :, 1].max(0)
+    beyond = np.minimum(start - boxes[place, :, 0], boxes[place, :, 1] - stop)  # vertically, horizontally
     size = (stop - start).max()
-    below = level and boxes[place, 0, 0] >= stop[0] - height and width > MIN_UNDERLINE * (stop - start)[1]
+    if level:
+        is_below = boxes[place, 0, 0] >= stop[0] - height and width > MIN_UNDERLINE * (stop - start)[1]
+        return bool(is_below or width > MIN_LONG * size)
     off = abs(boxes[place, 0].mean() - (start + stop)[0] / 2)
     apart = max(start[1] - boxes[place, 1, 1], boxes[place, 1, 0] - stop[1]) >= 0
     if apart and width < height < size * (MIN_LONG_CLOSE if off < MAX_OFF * height else MAX_LONG_ONE):
         return False  # it may be a 1 beside a smaller character
-    beyond = min(start[0] - boxes[place, 0, 0], boxes[place, 0, 1] - stop[0])  # above and below the others
-    beside = upright and beyond > MIN_BEYOND * size
     length = max(height, width)
-    if not (level or upright) and length > MIN_LONG_SLANTED * size:
-        away = distance_transform_edt(~masks[place])
-        rest = [mask for index, mask in enumerate(masks) if index != place]
-        bent = any(mask.sum() < MIN_CONVEX * hull_of(mask)[1] for mask in rest)  # not only a dot or a bar of a 1
-        ends = np.minimum(start - boxes[place, :, 0], boxes[place, :, 1] - stop).max()
-        is_pen = MIN_LONG_CLOSE * size < length < size / MIN_SMALLER and ends > MIN_BEYOND_CLOSE * size
-        return bent and (is_pen or min(away[mask].min() for mask in rest) > MIN_AWAY * length)
-    return bool(below or (length > MIN_LONG * size and level) or (length > MIN_LONG_SLANTED * size and beside))
+    if length <= MIN_LONG_SLANTED * size:
+        return False
+    if upright:
+        return bool(beyond[0] > MIN_BEYOND * size)
+    away = distance_transform_edt(~masks[place])
+    rest = [mask for index, mask in enumerate(masks) if index != place]
+    bent = any(mask.sum() < MIN_CONVEX * hull_of(mask)[1] for mask in rest)  # not only a dot or a bar of a 1
+    is_pen = MIN_LONG_CLOSE * size < length < size / MIN_SMALLER and beyond.max() > MIN_BEYOND_CLOSE * size
+    return bent and (is_pen or min(away[mask].min() for mask in rest) > MIN_AWAY * length)
 
 
 def hull_of(region: np.ndarray) -> tuple[np.ndarray, float]:

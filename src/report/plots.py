@@ -149,7 +149,7 @@ def curves_plot(history: Sequence[EpochMetrics], members: int) -> Figure:
     panels[0].plot(epochs, train_loss, marker=".", label="training")
     if validated:
         best = validation_loss.argmin()
-        in_front: dict[str, Any] = {"clip_on": False, "zorder": 3}  # of the frame, for 100%
+        in_front: dict[str, Any] = {"clip_on": False, "zorder": 3}  # so that the frame does not cut off points at 100%
         for axes, values in zip(panels, (validation_loss, 100 * accuracy), strict=True):
             axes.plot(epochs, values, "C1", marker=".", label="validation", **in_front)
             if members == 1:

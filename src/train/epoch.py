@@ -16,7 +16,7 @@ from src.train.sharding import step_in_shards
 
 LOG_INTERVAL = 10.0  # seconds between progress lines in a log, such as that of `dvc queue logs`
 FIRST_RELIABLE = 3  # epoch; earlier, some images' last losses are still from the very first training steps
-WRONG = 0.05  # probability of the label
+WRONG = 0.05  # a label with a lower probability looks wrong
 FEW, MANY = 0.04, 0.5  # of the images; with correct labels, at most 0.4% of MNIST look wrong, 3% of Fashion-MNIST
 CHECK_INTERVAL = 1.0  # seconds between loss checks, for each of which a GPU has to finish its work
 
@@ -31,7 +31,8 @@ def train_epoch(
     """Train once on every image that is not left out, in random order; return how many images that was.
 
     number: 1 for the first epoch. transform is applied to every batch of images. The progress bar also shows the
-    validation_loss of the previous epoch. Raise UserError if a loss is not finite, checked every second.
+    validation_loss of the previous epoch. Losses are checked once a second; raise UserError if one is not
+    finite.
     """
     learner.network.train()
     params = learner.params
@@ -41,34 +42,34 @@ def train_epoch(
     order = draw_order(last, wrong, learner.skip_easy, learner.plan.batch_size)
     batches = split_into_batches(order, learner.plan.batch_size, params.shards)
 
-    def compute(rows: Tensor, batch: int) -> Tensor:
+    def compute(rows: Tensor, batch_size: int) -> Tensor:
         images, labels = data.select(rows)
-        return learner.add_gradients(transform(images), labels, batch)
+        return learner.add_gradients(transform(images), labels, batch_size)
 
     shard = batches[0].tensor_split(params.shards)[0]
     compute_gradients = record_gradients(compute, learner.network, shard, len(batches[0]))
     rates: list[float] = []
     losses: list[Tensor] = []
-    checked = 0  # losses
+    checked = 0  # steps
     next_line, next_check = (time.monotonic() + interval for interval in (LOG_INTERVAL, CHECK_INTERVAL))
-    with tqdm(total=len(order), desc=name, unit="image", leave=False, delay=0.1, disable=None) as progress:
+    with tqdm(total=len(order), desc=name, unit="image", leave=False, delay=0.1, disable=None) as bar:
         for step, rows in enumerate(batches):
-            epochs = number - 1 + Fraction(step, len(batches))
+            progress = number - 1 + Fraction(step, len(batches))
             if params.shards == 1:
                 losses.append(compute_gradients(rows, len(rows)))
-                learner.update(epochs)
+                learner.update(progress)
             else:
                 seed = (params.seed, number, step + 1)
-                losses.append(step_in_shards(learner, compute_gradients, rows, epochs, seed))
+                losses.append(step_in_shards(learner, compute_gradients, rows, progress, seed))
             rates.append(learner.learning_rate)
-            progress.update(len(rows))
+            bar.update(len(rows))
             if time.monotonic() >= next_check:
                 _check_finite(losses, rates, name, checked)
                 checked, next_check = len(losses), time.monotonic() + CHECK_INTERVAL
                 loss = f"{losses[-1].mean():.4f}"
                 before = {} if validation_loss is None else {"validation_loss": f"{validation_loss:.4f}"}
-                progress.set_postfix(loss=loss, **before, refresh=False)
-                if progress.disable and time.monotonic() >= next_line:  # no terminal, but a log
+                bar.set_postfix(loss=loss, **before, refresh=False)
+                if bar.disable and time.monotonic() >= next_line:  # no terminal, but a log
                     print(f"{name}: step {step + 1:,} of {len(batches):,}, training loss {loss}", flush=True)
                     next_line = time.monotonic() + LOG_INTERVAL
     _check_finite(losses, rates, name, checked)
@@ -95,8 +96,8 @@ def draw_order(losses: Tensor, wrong: Tensor, skip_easy: float, batch_size: int)
     """Return the rows of the images to train on, int64 (M,), in random order and on the device of losses.
 
     Each image of the mask wrong (N,) is left out with probability skip_easy, and so is each image whose last loss is
-    below the mean loss of the images outside the mask. Those that are kept are not reweighted. Use all images if less
-    than one batch would be left.
+    below the mean loss of the images outside the mask; in the first epoch, all losses are infinite, so none is
+    left out. Those that are kept are not reweighted. Use all images if less than one batch would be left.
     Source: similar to Jiang et al., Accelerating Deep Learning by Focusing on the Biggest Losers, 2019; the threshold
     is that of Qin et al., InfoBatch, 2024, which also reweights the images.
     """
@@ -110,7 +111,7 @@ def draw_order(losses: Tensor, wrong: Tensor, skip_easy: float, batch_size: int)
 
 
 def _check_finite(losses: list[Tensor], rates: list[float], name: str, checked: int) -> None:
-    """Raise UserError if a loss is not finite; losses: of every step, (N,); checked: how many have been checked."""
+    """Raise UserError if a loss is not finite; losses: (N,), for every step; checked: steps to skip."""
     recent = losses[checked:]
     if recent and not torch.cat(recent).isfinite().all():
         step = next(step for step in range(checked, len(losses)) if not losses[step].isfinite().all())

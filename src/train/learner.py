@@ -58,14 +58,14 @@ class Learner:
         self.losses = torch.full((len(data.labels),), torch.inf, device=data.labels.device)
         self.learning_rate = params.learning_rate  # of the last step
 
-    def add_gradients(self, images: Tensor, labels: Tensor, batch: int) -> Tensor:
-        """Backpropagate the loss of images; batch: how many images their whole batch has.
+    def add_gradients(self, images: Tensor, labels: Tensor, batch_size: int) -> Tensor:
+        """Backpropagate the loss of images, which are a batch or one shard of it; batch_size: of the whole batch.
 
         Return the loss of each image, float32 (N,), detached.
         """
         losses = self.image_losses(self.predict(images), labels)
         # Divided by the number of images, not by the sum of their weights, which is large in batches with rare classes.
-        (losses.sum() / batch).backward()
+        (losses.sum() / batch_size).backward()
         return losses.detach()
 
     def update(self, progress: Fraction) -> None:
@@ -172,7 +172,7 @@ def one_cycle(step: float, steps: float, peak: float) -> tuple[float, float]:
 
     The learning rate rises to the peak and falls to almost zero, like a cosine; beta1 does the opposite. step: 0 to
     steps; both may be fractions, because the number of steps is only an estimate where images are left out. For whole
-    numbers, the values are those of PyTorch's OneCycleLR for steps + 1.
+    numbers, the values are those of PyTorch's OneCycleLR with total_steps = steps + 1.
     Source: Smith and Topin, Super-Convergence: Very Fast Training of Neural Networks Using Large Learning Rates, 2018.
     """
     top = RISE * (steps + 1) - 1

@@ -80,8 +80,8 @@ def train(
         )
     history: list[EpochMetrics] = []
     best_weights: dict[str, Tensor] = {}
-    counts = len(data.training.labels), len(data.validation.labels) if data.validation else 0
-    doubts = Doubts(*(torch.zeros(count, device=data.training.labels.device) for count in counts))
+    numbers = len(data.training.labels), len(data.validation.labels) if data.validation else 0
+    doubts = Doubts(*(torch.zeros(number, device=data.training.labels.device) for number in numbers))
     if state := checkpoint.load(data.training.images.device):
         learner.load_state_dict(state["learner"])
         history = [EpochMetrics(**row) for row in state["history"]]
@@ -140,7 +140,7 @@ def _run_epoch(
     torch.manual_seed(derive_seed(params.train.seed, number))
     augmented = number <= learner.plan.epochs - params.augment.clean_epochs
     transform = partial(augment, params=params.augment if augmented else AugmentParams())
-    images = train_epoch(learner, data.training, number, transform, history[-1].validation_loss if history else None)
+    trained = train_epoch(learner, data.training, number, transform, history[-1].validation_loss if history else None)
     if learner.steps_per_epoch < SHORT_EPOCH:
         recompute_statistics(learner, data.training)
     # With infinite BatchNorm statistics, the validation loss can be finite although training has diverged.
@@ -150,12 +150,12 @@ def _run_epoch(
     train_loss, rate = learner.losses.double().mean().item(), learner.learning_rate
     if not data.validation:
         doubts.update(number, (training_losses, doubts.validation))
-        return EpochMetrics(number, images, train_loss, math.nan, math.nan, rate, temperature=1.0)
+        return EpochMetrics(number, trained, train_loss, math.nan, math.nan, rate, temperature=1.0)
     loss, accuracy, temperature, losses = validate(learner, data.validation)
     if not math.isfinite(loss):
         raise UserError(f"the validation loss became {loss} in epoch {number}; try a lower train.learning_rate")
     doubts.update(number, (training_losses, losses))
-    return EpochMetrics(number, images, train_loss, loss, accuracy, rate, temperature)
+    return EpochMetrics(number, trained, train_loss, loss, accuracy, rate, temperature)
 
 
 def _print_epoch(epoch: EpochMetrics, epochs: int) -> None:

@@ -51,8 +51,8 @@ def test_a_loss_that_is_not_finite_names_its_step(interval: float, monkeypatch: 
     learner = Learner(make_tiny_network(), data, make_train_params(batch_size=4).train, torch.float32)
     add_gradients, steps = learner.add_gradients, iter(range(1, 100))
 
-    def fail_at_step_23(images: Tensor, labels: Tensor, batch: int) -> Tensor:
-        losses = add_gradients(images, labels, batch)
+    def fail_at_step_23(images: Tensor, labels: Tensor, batch_size: int) -> Tensor:
+        losses = add_gradients(images, labels, batch_size)
         return losses / 0 if next(steps) == 23 else losses
 
     learner.add_gradients = fail_at_step_23  # type: ignore[method-assign]
