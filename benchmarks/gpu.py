@@ -38,7 +38,7 @@ from src.common.artifacts import EpochMetrics
 from src.common.dataset import Dataset, Split
 from src.common.files import write_bytes, write_json
 from src.evaluate.params import EvaluateParams
-from src.evaluate.prediction import average_networks, predict_probabilities
+from src.evaluate.prediction import average_probabilities, predict_probabilities
 from src.export.classifier import load_classifier
 from src.network.device import choose_device
 from src.network.model_file import load_networks
@@ -200,7 +200,7 @@ def train_network(params: Params, seed: int, every_epoch: bool) -> Training:
 
     def measure_accuracy() -> float:
         probabilities = predict_probabilities([network], test.images, params.evaluate, runtime.device)
-        return float((average_networks(probabilities).predicted == test.labels).mean())
+        return float((average_probabilities(probabilities).predicted == test.labels).mean())
 
     def on_epoch(history: list[EpochMetrics]) -> None:
         nonlocal evaluating, reached

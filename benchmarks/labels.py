@@ -30,7 +30,7 @@ from src.common.files import read_csv
 from src.download.folder import load_folder
 from src.download.sources import load_small_digits
 from src.evaluate.evaluation import evaluate
-from src.evaluate.prediction import average_networks, predict_probabilities
+from src.evaluate.prediction import average_probabilities, predict_probabilities
 from src.network.backbone import BackboneFeatures, extract_features
 from src.network.params import NO_BACKBONE
 from src.params.params import Params, default_values, read_recipe
@@ -206,7 +206,7 @@ def find_by_cleanlab(data: Dataset, split: Split, seed: int) -> tuple[list[int],
         )
         ensemble = train(data, Split(rows, validation), {}, seed)
         predicted = predict_probabilities(ensemble.networks, data.images[fold], params.evaluate, torch.device("cpu"))
-        probabilities[fold] = average_networks(predicted).probabilities
+        probabilities[fold] = average_probabilities(predicted).probabilities
     listed = find_label_issues(data.labels, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1)
     return listed.tolist(), np.argsort(get_label_quality_scores(data.labels, probabilities), kind="stable")
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -21,6 +20,7 @@ from src.common.cli import run_cli
 from src.common.dataset import Dataset, Split
 from src.common.errors import UserError, recreate
 from src.common.files import read_csv
+from src.common.sprites import reduce_images
 from src.common.text import count, markdown_table
 from src.compare.comparison import mcnemar
 from src.compare.git import WORKSPACE
@@ -78,11 +78,7 @@ def baselines() -> Iterator[tuple[str, Any]]:
 
 def reduce(images: np.ndarray) -> np.ndarray:
     """Return the pixels float32 (N, P) of uint8 images (N, C, H, W), reduced to at most 32x32."""
-    if max(images.shape[2:]) > SIDE:
-        channels = images.reshape(-1, *images.shape[2:])
-        small = [np.asarray(Image.fromarray(channel).resize((SIDE, SIDE))) for channel in channels]
-        images = np.stack(small).reshape(*images.shape[:2], SIDE, SIDE)
-    return images.reshape(len(images), -1).astype(np.float32) / 255
+    return reduce_images(images, SIDE).reshape(len(images), -1).astype(np.float32) / 255
 
 
 if __name__ == "__main__":

@@ -78,12 +78,14 @@ def find_pictures(arguments: list[str], report: Callable[[str, object], None]) -
             continue
         for folder, subfolders, files in os.walk(argument, onerror=on_error):
             subfolders[:] = sorted(name for name in subfolders if not is_ignored(name))
-            for link in (path for path in (Path(folder, name) for name in subfolders) if path.is_symlink()):
-                report(str(link), "a link to a folder; only links to files are followed")
+            for name in subfolders:
+                if (link := Path(folder, name)).is_symlink():
+                    report(str(link), "a link to a folder; only links to files are followed")
             pictures = {name for name in files if not is_ignored(name)}
             if folder == argument:
                 pictures.discard("README.md")  # download leaves it out, too
-            for path in (Path(folder, name) for name in sorted(pictures)):
+            for name in sorted(pictures):
+                path = Path(folder, name)
                 if path.exists() and not path.is_file():  # such as a pipe, which could be read for ever
                     report(str(path), "not a regular file")
                 else:

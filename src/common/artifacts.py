@@ -10,7 +10,7 @@ class PictureName:
     """A row of files.csv: a file, and the image made from it.
 
     part: train or test, whose .npz file holds the image; index: the image's row in that file. If an image has several
-    files, the first one was used. Files that download.skip_unreadable left out have the part unusable.
+    files, the first one was used. Files left out have the part unusable, and are numbered separately.
     """
 
     part: str
@@ -40,8 +40,8 @@ class AppliedDecision:
 class EpochMetrics:
     """A row of history.csv. Losses are means over images, and learning_rate is that of the epoch's last step.
 
-    images: the number of images trained on. train_loss is the mean over the last loss of every training image, which is
-    from an earlier epoch if the image was left out. The validation columns are NaN in a refit, which has no validation
+    images: the number of images trained on. train_loss is the mean of every training image's last loss, which is from
+    an earlier epoch if the image was left out. The validation columns are NaN in a refit, which has no validation
     images; they are measured after the logits are divided by the temperature.
     """
 

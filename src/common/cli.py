@@ -68,7 +68,7 @@ def signal_when_ended(pid: int, number: int) -> None:
 
 
 def find_dvc() -> int | None:
-    """Return the process ID of the DVC process that runs this stage.
+    """Return the ID of the DVC process that runs this stage, or None.
 
     There is a shell between the two, unless it has replaced itself with its only command, as Bash does.
     """
@@ -83,7 +83,7 @@ def find_dvc() -> int | None:
 
 
 def exit_on_interrupt(*, quiet: bool = False, importing: bool = False) -> None:
-    """On SIGINT or SIGTERM, unless ignored, print one line, unless quiet, and end the process with exit code 130.
+    """On SIGINT or SIGTERM, unless it is ignored, exit with code 130, after printing one line unless quiet.
 
     importing: end it at once, because C code that imports a module, as PyTorch's does, can discard an exception.
     """

@@ -1,4 +1,4 @@
-"""Labelled images, and the split of the training set: what the stages pass to each other, and the files of both."""
+"""Labelled images, and the split of the training set, which the stages pass to each other as .npz files."""
 
 from pathlib import Path
 from typing import Literal, NamedTuple

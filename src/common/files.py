@@ -76,7 +76,7 @@ def open_atomically(path: Path) -> Iterator[BinaryIO]:
 
 
 def _open_alone(path: Path) -> BinaryIO:
-    """Open an empty file as soon as no other process writes to it."""
+    """Open and empty a file as soon as no other process writes to it."""
     while True:
         file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o666), "wb")
         with suppress(OSError):  # not every file system has locks
@@ -171,7 +171,7 @@ def read_json(path: Path, model: type[M]) -> M:
         return model.model_validate_json(data, strict=True)
     except ValidationError as error:
         first = error.errors()[0]
-        raise damaged(path, ": ".join([".".join(map(str, first["loc"])), first["msg"]]).lstrip(": ")) from None
+        raise damaged(path, ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))) from None
 
 
 def write_csv(path: Path, row_type: type[Row], rows: Iterable[Row], float_format: str = "") -> None:
@@ -212,10 +212,9 @@ def parse_csv(data: bytes, row_type: type[Row], path: Path) -> list[Row]:
 
 
 def shared_folder(name: str) -> Path:
-    """Return the folder of this name in the project's root, where the working directory is.
+    """Return the folder of this name in the project's root, even in one of DVC's copies.
 
-    `dvc exp run --temp` and `--queue` run in copies of the project in its .dvc/tmp/exps, which DVC deletes afterwards;
-    they share the project's own folder.
+    `dvc exp run --temp` and `--queue` run in copies in the project's .dvc/tmp/exps, which DVC deletes afterwards.
     """
     for folder in Path.cwd().parents:
         if folder.parts[-3:] == (".dvc", "tmp", "exps"):

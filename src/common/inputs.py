@@ -22,7 +22,7 @@ def read_inputs(stage: str) -> dict[str, Any]:
     inputs: dict[str, Any] = {key: value for key, value in params.items() if f"{key}.".startswith(sections)}
     for dep in entry["deps"]:
         path = Path(re.sub(r"\$\{(.+?)\}", lambda match: str(params.get(match[1])), dep))
-        stats = _read_stats(path) if path.is_dir() else [(dep, path.stat())] if path.exists() else []
+        stats = _read_stats(path) if path.is_dir() else [(str(path), path.stat())] if path.exists() else []
         inputs |= {file: (stat.st_size, stat.st_mtime_ns) for file, stat in stats}
     return inputs
 
@@ -37,7 +37,7 @@ def check_inputs(stage: str, before: dict[str, Any]) -> None:
     if changed:
         raise UserError(
             f"inputs changed while the stage ran: {', '.join(abridge(changed))};"
-            " undo the change or keep it, and run `dvc repro` again"
+            " run `dvc repro` again, with or without the change"
         )
 
 

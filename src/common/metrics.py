@@ -10,7 +10,7 @@ import numpy as np
 
 from src.common.artifacts import Error, Prediction
 
-MATRIX = 50  # classes in a confusion matrix; more would be illegible, and take minutes and gigabytes to draw
+MAX_CLASSES = 50  # in a confusion matrix; more would be illegible, and take minutes and gigabytes to draw
 
 
 class Recall(NamedTuple):
@@ -60,13 +60,13 @@ def wilson_interval(correct: int, images: int) -> tuple[float, float]:
 
 
 def most_confused(errors: Sequence[Error], classes: Sequence[str]) -> tuple[list[str], list[Error]]:
-    """Return what a confusion matrix shows: at most MATRIX classes, in their order, and the errors among them.
+    """Return what a confusion matrix shows: at most MAX_CLASSES classes, in their order, and the errors among them.
 
     If there are more classes, keep those of the most frequent confusions.
     """
-    kept = {*classes} if len(classes) <= MATRIX else set()
+    kept = {*classes} if len(classes) <= MAX_CLASSES else set()
     for pair, _ in Counter((error.actual, error.predicted) for error in errors).most_common():
-        if len(kept | {*pair}) <= MATRIX:
+        if len(kept | {*pair}) <= MAX_CLASSES:
             kept |= {*pair}
     shown = [error for error in errors if error.actual in kept and error.predicted in kept]
     return [name for name in classes if name in kept], shown

@@ -24,7 +24,7 @@ def make_sprite_sheet(images: np.ndarray) -> bytes:
     Images of more than 96 pixels a side are reduced, and smaller ones, too, if the sheet would have too many pixels.
     """
     rows = count_rows(len(images))
-    images = _reduce(images, min(MAX_SIDE, isqrt(MAX_PIXELS // (rows * COLUMNS))))
+    images = reduce_images(images, min(MAX_SIDE, isqrt(MAX_PIXELS // (rows * COLUMNS))))
     count, channels, height, width = images.shape
     sprites = np.zeros((rows * COLUMNS, channels, height, width), np.uint8)
     sprites[:count] = images
@@ -35,12 +35,12 @@ def make_sprite_sheet(images: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def _reduce(images: np.ndarray, longest: int) -> np.ndarray:
+def reduce_images(images: np.ndarray, longest: int) -> np.ndarray:
     """Reduce uint8 images (N, C, H, W) so that no side is longer than this, in pixels."""
-    scale = longest / max(images.shape[2:])
-    if scale >= 1:
+    longer = max(images.shape[2:])
+    if longer <= longest:
         return images
-    height, width = (max(1, int(side * scale)) for side in images.shape[2:])
+    height, width = (max(1, side * longest // longer) for side in images.shape[2:])
     channels = images.reshape(-1, *images.shape[2:])
     reduced = [np.asarray(Image.fromarray(channel).resize((width, height))) for channel in channels]
     return np.array(reduced, np.uint8).reshape(*images.shape[:2], height, width)

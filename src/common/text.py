@@ -18,7 +18,7 @@ def markdown_table(header: Sequence[str], rows: Sequence[Iterable[Any]], if_empt
 
 def markdown_text(text: Any) -> str:
     """Escape what Markdown would take for a line break, a cell, a tag, an entity, a link or a mention."""
-    escaped = re.sub(r"&(?=#?\w+;)", "&amp;", " ".join(str(text).split("\n")))
+    escaped = re.sub(r"&(?=#?\w+;)", "&amp;", str(text).replace("\n", " "))
     escaped = escaped.replace("|", "\\|").replace("](", "]\\(").replace("<", "&lt;")
     return re.sub(r"@(?=\w)", "@\u2060", escaped)  # an invisible character that ends a mention
 

@@ -23,7 +23,7 @@ class Comparison(NamedTuple):
     """Two results and how they differ, on test images that both have, judged by the labels of `other`.
 
     fixed: indices in base's test set. broken, errors_in_both: indices in other's.
-    images: the number of compared images. detectable: the smallest net change, in images, likely to be detected.
+    images: the number of compared images. detectable: what smallest_detectable returns.
     added, removed: the numbers of images that only other or only base has. relabelled: the number of common
     images whose labels differ.
     renamed: for a class that only base has, the class that at least four in five of its images have in other.

@@ -28,7 +28,7 @@ def comparison_markdown(comparison: Comparison) -> str:
         power = "No image was classified correctly by only one of the two."
     else:
         power = (
-            f"Too few images differ for a verdict: at least {comparison.detectable} would have to differ, all in the"
+            f"Too few outcomes changed for a verdict: at least {comparison.detectable} would have to change, all in the"
             " same direction."
         )
     lines = [

@@ -26,7 +26,7 @@ def comparison_page(comparison: Comparison, base_images: np.ndarray, other_image
     # Relabelled images have no picture: base did not misclassify them.
     shown = [index for index in comparison.fixed if index in base.errors]
     broken = other_images[_places(other, comparison.broken)]
-    fixed = _like(broken, base_images[_places(base, shown)])
+    fixed = _fit_to(broken, base_images[_places(base, shown)])
     images = np.concatenate([fixed, broken])
     count, _, height, width = images.shape
 
@@ -62,7 +62,7 @@ def comparison_page(comparison: Comparison, base_images: np.ndarray, other_image
     )
 
 
-def _like(images: np.ndarray, others: np.ndarray) -> np.ndarray:
+def _fit_to(images: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Return others with the channels and the size of images, both uint8 (N, C, H, W)."""
     if images.shape[1:] == others.shape[1:]:
         return others

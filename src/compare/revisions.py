@@ -90,7 +90,7 @@ def read_recorded(revision: str) -> Result:
         inputs: dict[tuple[str, str], str] = {}
         outputs: dict[str, str] = {}
         for name in MEASURED:
-            sections |= stages[name].get("params", {}).get("params.yaml", {})
+            sections |= stages[name].get("params", {}).get(PARAMS, {})
             inputs |= {(name, path): recorded for path, recorded in deps[name].items() if path.startswith(INPUTS)}
             outputs |= _hashes(stages[name], "outs")
         for name in MEASURED:

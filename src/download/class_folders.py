@@ -23,7 +23,7 @@ PARTS = {
     "test": "test",
     "testing": "test",
 }
-FOLDER = "a folder inside a class folder"
+NESTED_FOLDER = "a folder inside a class folder"
 
 
 class PictureFile(NamedTuple):
@@ -71,7 +71,7 @@ def list_class_folders(folder: Path) -> ClassFolders:
                 names[entry.name] = {one.path: _reject(one, folder) for one in _list_entries(Path(entry.path))}
             elif entry.is_dir():
                 rejected[entry.path] = "a link to a folder; only links to files are followed"
-    # The name itself decides between 7 and 007.
+    # By name where that ties, as in 7 and 007.
     classes = sorted(set().union(*found.values()), key=lambda name: (_natural_order(name), name))
     _check_classes(folder, classes, found)
     files = []
@@ -136,7 +136,7 @@ def _list_entries(folder: Path, *, ignored: bool = False) -> list[os.DirEntry[st
 
 
 def _reject(entry: os.DirEntry[str], folder: Path) -> str | None:
-    """Return why an entry of a class's folder is neither a regular file nor a link to one inside folder, or None."""
+    """Return why to reject an entry of a class folder; None for a regular file, or a link to one inside folder."""
     if entry.is_symlink():
         try:
             target = Path(entry.path).resolve(strict=True)
@@ -145,7 +145,7 @@ def _reject(entry: os.DirEntry[str], folder: Path) -> str | None:
         if not target.is_relative_to(folder.resolve()):
             return f"a link to something outside {folder}"
     if entry.is_dir():
-        return FOLDER
+        return NESTED_FOLDER
     return None if entry.is_file() else "not a regular file"
 
 
@@ -182,7 +182,7 @@ def _check_classes(folder: Path, classes: Sequence[str], found: dict[str, dict[s
         for name, content in in_part.items():
             if not content:
                 empty.append(f"{part}/{name}".lstrip("/"))
-            elif set(content.values()) == {FOLDER}:
+            elif set(content.values()) == {NESTED_FOLDER}:
                 inner = _join(Path(path).name for path in content)
                 raise UserError(
                     f"{folder}: the class {show(name)} holds only folders ({inner}); make each of them a class, or"

@@ -29,7 +29,7 @@ def check_class_name(name: str, place: Path) -> None:
 
 
 class Downloaded(NamedTuple):
-    """The training set, the test set, the images' file names (empty if there are no files), and the lines applied."""
+    """The training set, the test set, the images' file names (empty without files), and the applied decisions."""
 
     train: Dataset
     test: Dataset
@@ -38,7 +38,7 @@ class Downloaded(NamedTuple):
 
 
 class Corrections(NamedTuple):
-    """Corrected labels int64 (N,), masks bool (N,) of the images kept and of those decided on, and the lines."""
+    """Corrected labels int64 (N,), masks bool (N,) of kept and of decided images, and the applied decisions."""
 
     labels: np.ndarray
     kept: np.ndarray
@@ -189,7 +189,7 @@ def _check_line(path: Path, line: int, values: dict[str, str], delimiter: str) -
 
 
 def _normalise(name: str) -> str:
-    """Return a name in the form that most keyboards and programs give it; macOS writes file names in another."""
+    """Return a name in Unicode's composed form, NFC; macOS may write file names in decomposed form."""
     return unicodedata.normalize("NFC", name)
 
 

@@ -212,12 +212,12 @@ def _find_unusable(found: ClassFolders, params: DownloadParams) -> list[str]:
 
 
 def _find_conflicts(
-    found: ClassFolders, undecided: Iterable[Sequence[int]], test_rows: Collection[int], labels: Path
+    found: ClassFolders, undecided: Iterable[Sequence[int]], test_rows: Collection[int], labels_file: Path
 ) -> list[str]:
     """Return a message about the pictures that are in two classes, if there are any.
 
-    undecided: the rows of each picture that labels.csv does not settle; test_rows: those of test pictures; labels: the
-    path of labels.csv.
+    undecided: the rows of each picture that labels.csv does not settle; test_rows: those of test pictures;
+    labels_file: labels.csv.
     """
     groups = (group for group in undecided if len({found.files[row].label for row in group}) > 1)
     conflicts = [f"{_name_copies(found.files, group)}{' (test)' if group[0] in test_rows else ''}" for group in groups]
@@ -225,7 +225,7 @@ def _find_conflicts(
         return []
     return [
         listing("the same picture belongs to different classes:", conflicts)
-        + f"\nKeep each picture only in the folder of its class, or name its class in {labels}, with the part test"
+        + f"\nKeep each picture only in the folder of its class, or name its class in {labels_file}, with the part test"
         " where its line above ends in (test)."
     ]
 
@@ -288,7 +288,7 @@ def _choose_test(found: ClassFolders, rows: Sequence[int], digests: Sequence[byt
     """Choose the test rows: those in test/ if it exists, otherwise those whose picture's digest is below a threshold.
 
     Normally, only its digest decides whether a picture is in the test set, so that it stays where it is when others are
-    added or removed, and enters the test set only if the fraction is raised. In a class of fewer than SMALL_CLASS
+    added or removed, and a higher fraction moves no picture out of the test set. In a class of fewer than SMALL_CLASS
     pictures, or if the threshold would put all pictures of a class in one part, the rank of the digests decides
     instead: at least one picture is for testing, and two are for training, if there are three.
     """

@@ -48,7 +48,7 @@ def fetch_idx_dataset(params: DownloadParams) -> tuple[Dataset, Dataset]:
         try:
             train_images, train_labels, test_images, test_labels = decode_files(fetch(), sha256)
         except (UserError, OSError) as error:
-            failures.append(f"{name}: {getattr(error, 'reason', None) or error or type(error).__name__}")
+            failures.append(f"{name}: {getattr(error, 'reason', None) or str(error) or type(error).__name__}")
         else:
             print(f"download: {params.dataset} from {name}")
             return (

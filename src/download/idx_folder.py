@@ -82,7 +82,7 @@ def _turn_upright(images: np.ndarray, path: Path) -> np.ndarray:
 
 
 def _frame(images: np.ndarray, path: Path) -> np.ndarray:
-    """Frame the character in every image (N, C, H, W) of a file, as it is framed in a picture to classify."""
+    """Frame the character in every image (N, C, H, W) of a file, as is done for a picture to classify."""
     from src.pictures.framing import frame_character  # takes half a second to import
 
     framed = np.empty_like(images)

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from src.common.dataset import Dataset, Preprocessing
+from src.common.dataset import Dataset
 from src.common.errors import UserError
 from src.common.text import IN_A_FOLDER, show
 from src.download.decisions import NO_DECISIONS, Decisions, Downloaded
-from src.download.idx_datasets import fetch_idx_dataset
+from src.download.idx_datasets import CHARACTERS, fetch_idx_dataset
 from src.download.params import DownloadParams
 from src.pictures.reading import digest_images
 
@@ -17,7 +17,7 @@ from src.pictures.reading import digest_images
 def download_dataset(params: DownloadParams, decisions: Decisions = NO_DECISIONS) -> Downloaded:
     """Get the training set and the test set, and apply the decisions of labels.csv.
 
-    Raise UserError if it cannot be fetched or read. Some imports are local because they are slow.
+    Raise UserError if the dataset cannot be read. Some imports are local because they are slow.
     """
     is_set = Path(params.folder) != Path(DownloadParams.model_fields["folder"].default)
     if params.dataset not in IN_A_FOLDER and is_set:
@@ -69,6 +69,5 @@ def load_small_digits() -> tuple[Dataset, Dataset]:
     size, method = (28, 28), Image.Resampling.BICUBIC
     images = np.stack([np.asarray(Image.fromarray(image).resize(size, method)) for image in grey])[:, None]
     train, test = train_test_split(np.arange(len(labels)), test_size=0.2, stratify=labels, random_state=0)
-    preprocessing = Preprocessing(fit="character", background="paper")
-    digits = Dataset(images, labels.astype(np.int64), list("0123456789"), preprocessing, digest_images(images))
+    digits = Dataset(images, labels.astype(np.int64), list("0123456789"), CHARACTERS, digest_images(images))
     return digits.select(train), digits.select(test)

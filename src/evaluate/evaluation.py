@@ -11,7 +11,7 @@ from src.common.sprites import make_sprite_sheet
 from src.common.text import count, describe_top_classes
 from src.evaluate.metrics import image_losses, measure, measure_members
 from src.evaluate.params import EvaluateParams
-from src.evaluate.prediction import Predictions, average_networks, check_compatible, predict_probabilities
+from src.evaluate.prediction import Predictions, average_probabilities, check_compatible, predict_probabilities
 from src.network.backbone import BackboneFeatures
 from src.network.convnet import ConvNet
 from src.network.device import choose_device
@@ -48,7 +48,7 @@ def evaluate(
     check_compatible(networks[0], data, features and features.backbone)
     device = choose_device(params.device, "evaluate.device")
     probabilities = predict_probabilities(networks, features.values if features else data.images, params, device)
-    predictions = average_networks(probabilities)
+    predictions = average_probabilities(probabilities)
     metrics = measure(predictions, data.labels, data.classes, params.calibration_bins)
     if len(networks) > 1:
         metrics.members = measure_members(probabilities, data.labels)

@@ -25,7 +25,8 @@ class Predictions(NamedTuple):
     @property
     def confidence(self) -> np.ndarray:
         """The probability of the predicted class (N,)."""
-        return np.take_along_axis(self.probabilities, self.predicted[:, None], axis=1)[:, 0]
+        confidence: np.ndarray = self.probabilities.max(1)
+        return confidence
 
 
 def check_compatible(network: ConvNet, data: Dataset, backbone: Backbone | None = None) -> None:
@@ -68,7 +69,7 @@ def predict_probabilities(
     return joined
 
 
-def average_networks(probabilities: np.ndarray) -> Predictions:
+def average_probabilities(probabilities: np.ndarray) -> Predictions:
     """Average the networks' probabilities (M, N, K), and predict the most probable class of each image."""
     mean = probabilities.mean(0)
     return Predictions(mean.argmax(1), mean)

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from src.common.dataset import Preprocessing
 from src.common.errors import UserError, damaged, recreate
 from src.common.files import read_bytes
-from src.network.backbone import Backbone
+from src.network.backbone import FATAL, Backbone
 from src.pictures.fitting import make_input
 from src.pictures.reading import Picture
 
@@ -21,7 +21,6 @@ INPUT, OUTPUT = "images", "probabilities"
 BATCH = 100  # images; larger batches are slower, because they do not fit into the processor's caches
 NO_CHECKSUM = "00000000"
 CHECKSUM = re.compile(rb'("crc32": ?")([0-9a-f]{8})"')
-FATAL = 4  # of ONNX Runtime's log levels; it also raises what it would log as an error
 
 
 class Description(BaseModel):
@@ -65,7 +64,7 @@ class Classifier(NamedTuple):
             ("brightness", brightness, self.description.brightness, 255),
             ("contrast", contrast, self.description.contrast, 127.5),
         ):
-            margin = 1 + (high - low) / 10  # at most half of the way to the limit of all values
+            margin = 1 + (high - low) / 10  # below: at most halfway to 0, or to the largest value
             if not low - min(margin, low / 2) <= value <= high + min(margin, (largest - high) / 2):
                 differences.append(f"its {name} is {value:.3g}, and theirs is {low:.3g} to {high:.3g}")
         return "; ".join(differences)

@@ -1,6 +1,6 @@
 """The code in the model card that classifies a picture with Pillow, NumPy and ONNX Runtime alone.
 
-It reads and fits pictures as src/pictures does, except for rare kinds of files: floating-point samples, 16-bit TIFF
+It does what src/pictures does, except for framing and for rare kinds of files: floating-point samples, 16-bit TIFF
 files in which 0 is white, samples of more than 8 bits in colour if preprocessing.bits is not 16, strips of a few
 pixels, and files that break their format's rules.
 """

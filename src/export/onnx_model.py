@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from src.common.errors import UserError, recreate
 from src.evaluate.params import EvaluateParams
-from src.evaluate.prediction import average_networks, predict_probabilities
+from src.evaluate.prediction import average_probabilities, predict_probabilities
 from src.export.classifier import INPUT, METADATA_KEY, OUTPUT, Classifier, Description, add_checksum
 from src.network.convnet import ConvNet
 from src.network.layers import Crop, Dropout
@@ -25,27 +25,27 @@ TOLERANCE = 1e-5  # largest difference allowed in a probability
 SAMPLE = 500  # images whose probabilities are compared
 
 
-def to_onnx(networks: Sequence[ConvNet], description: Description, extractor: onnx.ModelProto | None = None) -> bytes:
+def to_onnx(networks: Sequence[ConvNet], description: Description, features: onnx.ModelProto | None = None) -> bytes:
     """Convert networks to a model with the input `images`, uint8 (N, C, H, W), and the output `probabilities` (N, K).
 
     The probabilities are averaged over the networks and over shifted views of every image, as in the evaluate stage.
-    extractor: what turns the images into the features that the networks take; it becomes part of the model.
+    features: the model that turns the images into the features that the networks take; it becomes part of the model.
     """
     graph = _Graph()
     channels, height, width = description.image_shape
     opset, ir_version = OPSET, IR_VERSION
-    if extractor:
-        graph.nodes += extractor.graph.node
-        graph.weights += extractor.graph.initializer
-        scaled = extractor.graph.output[0].name
-        opset, ir_version = extractor.opset_import[0].version, max(IR_VERSION, extractor.ir_version)
+    if features:
+        graph.nodes += features.graph.node
+        graph.weights += features.graph.initializer
+        inputs = features.graph.output[0].name
+        opset, ir_version = features.opset_import[0].version, max(IR_VERSION, features.ir_version)
     else:
-        scaled = graph.add("Div", graph.add("Cast", INPUT, to=TensorProto.FLOAT), graph.constant(np.float32(255)))
+        inputs = graph.add("Div", graph.add("Cast", INPUT, to=TensorProto.FLOAT), graph.constant(np.float32(255)))
     # A single network without shifts needs none of the operators that programs other than ONNX Runtime may lack.
     if description.shift or len(networks) > 1:
-        graph.average_views(networks, scaled, description)
+        graph.add_average(networks, inputs, description)
     else:
-        graph.add("Softmax", graph.add_layers(networks[0].layers, scaled), name=OUTPUT, axis=1)
+        graph.add("Softmax", graph.add_layers(networks[0].layers, inputs), name=OUTPUT, axis=1)
     images = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", channels, height, width])
     result = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["N", len(description.classes)])
     model = helper.make_model(
@@ -76,7 +76,7 @@ def verify(
     """
     probabilities = classifier.predict(images)
     sample = (images if features is None else features)[:SAMPLE]
-    expected = average_networks(predict_probabilities(networks, sample, params, torch.device("cpu"))).probabilities
+    expected = average_probabilities(predict_probabilities(networks, sample, params, torch.device("cpu"))).probabilities
     difference = float(np.abs(probabilities[:SAMPLE] - expected).max())
     if not difference <= TOLERANCE:
         raise UserError(f"a probability differs from PyTorch's by {difference:.1e}, more than {TOLERANCE:.0e}")
@@ -107,7 +107,7 @@ class _Graph:
         self.weights.append(numpy_helper.from_array(np.asarray(values), name))
         return name
 
-    def average_views(self, networks: Sequence[ConvNet], images: str, description: Description) -> None:
+    def add_average(self, networks: Sequence[ConvNet], images: str, description: Description) -> None:
         """Average the probabilities over the networks and over shifted views of every image."""
         (_, height, width), shift = description.image_shape, description.shift
         views = images
@@ -128,7 +128,7 @@ class _Graph:
 
     def slice(self, images: str, start: Sequence[int], end: Sequence[int]) -> str:
         """Cut out rows and columns."""
-        return self.add("Slice", images, *[self.constant(np.asarray(values)) for values in (start, end, [2, 3])])
+        return self.add("Slice", images, *[self.constant(values) for values in (start, end, [2, 3])])
 
     def add_layers(self, layers: nn.Sequential, values: str) -> str:
         for layer in layers:

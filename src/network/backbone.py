@@ -15,10 +15,11 @@ from src.common.files import load_arrays, read_bytes, save_arrays, shared_folder
 from src.common.text import count
 from src.network.params import NO_BACKBONE
 
-FEATURES = ".features"  # the folder where they are kept
-MAX_FILES = 8  # that are kept there
+FEATURES = ".features"  # the folder of cached features
+MAX_FILES = 8  # in that folder
 BATCH = 16  # images
 SIZE = 224  # pixels, if the file takes any
+FATAL = 4  # of ONNX Runtime's log levels; it also raises what it would log as an error
 Triple = tuple[float, float, float]
 IMAGENET: dict[str, Triple] = {
     "mean": (0.485, 0.456, 0.406),
@@ -62,7 +63,7 @@ class Extractor:
     Grey images are repeated over the channels; then all images are scaled to the size that the backbone takes, and
     normalised with ImageNet's mean and standard deviation, or those in the file's metadata. Features (N, F, h, w) are
     averaged over h and w. path: of an ONNX file, or of a folder with one and the files that hold its weights. Raise
-    UserError if that is not such a network, or needs custom operators.
+    UserError if the file cannot be used as a backbone.
     """
 
     def __init__(self, path: Path, image_shape: tuple[int, int, int], threads: int = 0) -> None:
@@ -73,21 +74,19 @@ class Extractor:
         backbone, md5 = _read(path, file)
         size, mean, std = _read_preprocessing(backbone, path)
         try:
-            self.model = _connect(backbone, image_shape, size, mean, std)
+            self.model = _add_preprocessing(backbone, image_shape, size, mean, std)
             options = onnxruntime.SessionOptions()
-            options.log_severity_level = 4
+            options.log_severity_level = FATAL
             options.intra_op_num_threads = threads
             self.session = onnxruntime.InferenceSession(
                 self.model.SerializeToString(), options, providers=["CPUExecutionProvider"]
             )
-            pictures = np.random.default_rng(0).integers(0, 256, (2, *image_shape), np.uint8)
-            together, *alone = (
-                self.session.run([OUTPUT], {INPUT: batch})[0] for batch in (pictures, *pictures[:, None])
-            )
+            images = np.random.default_rng(0).integers(0, 256, (2, *image_shape), np.uint8)
+            together, *alone = (self.session.run([OUTPUT], {INPUT: batch})[0] for batch in (images, *images[:, None]))
         except Exception as error:  # ONNX's and ONNX Runtime's exceptions have no common base class
             raise UserError(f"model.backbone = {path} cannot be used: {str(error).splitlines()[0]}") from None
         _check_features(together, np.concatenate(alone), path)
-        self.options = f"{onnxruntime.__version__} {threads}"
+        self.runtime = f"{onnxruntime.__version__} {threads}"
         self.backbone = Backbone(file=file.name, md5=md5, size=size, mean=mean, std=std, features=together.shape[1])
 
     def extract(self, images: np.ndarray) -> np.ndarray:
@@ -96,7 +95,7 @@ class Extractor:
         Raise UserError if a feature is too large, or not finite.
         """
         folder = shared_folder(FEATURES)
-        digest = hashlib.sha256(f"{self.options} {images.shape}".encode())
+        digest = hashlib.sha256(f"{self.runtime} {images.shape}".encode())
         digest.update(self.model.SerializeToString(deterministic=True))
         digest.update(np.ascontiguousarray(images).data)
         path = folder / f"{digest.hexdigest()[:16]}.npz"
@@ -190,8 +189,7 @@ def _check_features(together: np.ndarray, alone: np.ndarray, path: Path) -> None
 
 def _read_preprocessing(model: Any, path: Path) -> tuple[int, Triple, Triple]:
     """Return the size of the images that a backbone takes, and the mean and standard deviation of their channels."""
-    weights = {tensor.name for tensor in model.graph.initializer}
-    inputs = [entry.type.tensor_type for entry in model.graph.input if entry.name not in weights]
+    inputs = [entry.type.tensor_type for entry in _list_inputs(model)]
     shapes = [[dim.dim_value or dim.dim_param or "?" for dim in entry.shape.dim] for entry in inputs]
     if len(inputs) != 1 or inputs[0].elem_type != FLOAT or len(shapes[0]) != 4 or shapes[0][1] != 3:
         found = [f"{shape} of type {entry.elem_type}" for entry, shape in zip(inputs, shapes, strict=True)]
@@ -211,6 +209,11 @@ def _read_preprocessing(model: Any, path: Path) -> tuple[int, Triple, Triple]:
     return height if isinstance(height, int) else SIZE, mean, std
 
 
+def _list_inputs(model: Any) -> list[Any]:
+    weights = {tensor.name for tensor in model.graph.initializer}
+    return [entry for entry in model.graph.input if entry.name not in weights]
+
+
 def _parse(text: str, key: str, path: Path) -> Triple:
     try:
         first, second, third = map(float, json.loads(text))
@@ -219,7 +222,7 @@ def _parse(text: str, key: str, path: Path) -> Triple:
     return first, second, third
 
 
-def _connect(backbone: Any, image_shape: tuple[int, int, int], size: int, mean: Triple, std: Triple) -> Any:
+def _add_preprocessing(backbone: Any, image_shape: tuple[int, int, int], size: int, mean: Triple, std: Triple) -> Any:
     """Return a model that maps images uint8 (N, C, H, W) to the features (N, F) of a backbone."""
     from onnx import TensorProto, compose, helper, numpy_helper, version_converter
 
@@ -227,8 +230,7 @@ def _connect(backbone: Any, image_shape: tuple[int, int, int], size: int, mean: 
     if opset < OPSET:
         backbone, opset = version_converter.convert_version(backbone, OPSET), OPSET
     backbone = compose.add_prefix(backbone, PREFIX)
-    weights = {tensor.name for tensor in backbone.graph.initializer}
-    (entry_point,) = [entry for entry in backbone.graph.input if entry.name not in weights]
+    (entry_point,) = _list_inputs(backbone)
     entry_point.type.tensor_type.shape.dim[0].dim_param = "N"  # many files declare a batch of one
     output, *_ = backbone.graph.output
     rank = len(output.type.tensor_type.shape.dim)

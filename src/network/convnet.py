@@ -62,7 +62,7 @@ class ConvNet(nn.Module):
     @torch.no_grad()
     def layer_sizes(self) -> list[LayerSize]:
         """Return the sizes of all layers, with input and LogSoftmax, from a forward pass of one image."""
-        # Not on the device `meta`, which computes only shapes, but imports PyTorch's compiler for that: two seconds.
+        # Not on the device `meta`: computing shapes there imports PyTorch's compiler, which takes two seconds.
         values = torch.zeros(1, *self.architecture.input_shape, device=next(self.parameters()).device)
         backbone = self.architecture.backbone
         sizes = [_measure(f"features of {backbone.file}" if backbone else "input", values)]

@@ -49,7 +49,7 @@ def _checksum(architecture: Architecture, weights: dict[str, Tensor]) -> int:
 
 
 def decode_networks(data: bytes) -> list[ConvNet]:
-    """Rebuild the networks of a model file on the CPU, in evaluation mode; raise UserError if it holds none."""
+    """Rebuild the networks of a model file on the CPU, in evaluation mode; raise UserError if it is damaged."""
     try:
         header_length = int.from_bytes(data[:8], "little")
         header = json.loads(data[8 : 8 + header_length])["__metadata__"]

@@ -23,7 +23,7 @@ invalid parameters at once. The report and the model card also show parameters: 
 changes, and `export` when one outside the section `report` changes.
 """
 READERS = {
-    "model": "Read by `train` and `export`; `evaluate` reads `backbone`.",
+    "model": "Read by `train`; `evaluate` and `export` read `backbone`.",
     "evaluate": "Read by `evaluate`, and by `export`, whose model includes the test-time augmentation.",
     "augment": "Read by `train`. Random changes to the training images, redrawn for every image in every epoch.",
 }

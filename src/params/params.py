@@ -1,6 +1,6 @@
 """All parameters together: how params.yaml and recipes are read and checked."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from reprlib import Repr
 from typing import Any, get_type_hints
@@ -129,18 +129,14 @@ def _describe(details: Any) -> str:
     if not keys and details["type"] == "value_error":  # a check of several keys, which it names itself
         return str(message)
     if not keys and details["type"] == "extra_forbidden":
-        return f"{section}: unknown section; known: {_join(SECTIONS)}"
+        return f"{section}: unknown section; known: {', '.join(SECTIONS)}"
     found = f"{'.'.join(map(str, [section, *keys]))} = {_shorten.repr(details['input'])}"
     if details["type"] == "model_type":
-        return f"{found}: must hold the keys {_join(SECTIONS[section].model_fields)}"
+        return f"{found}: must hold the keys {', '.join(SECTIONS[section].model_fields)}"
     if details["type"] == "extra_forbidden":
-        return f"{found}: unknown key; known: {_join(SECTIONS[section].model_fields)}"
+        return f"{found}: unknown key; known: {', '.join(SECTIONS[section].model_fields)}"
     return f"{found}: {message}"
 
 
 _shorten = Repr()  # aliases can make YAML huge
 _shorten.maxlevel, _shorten.maxlist, _shorten.maxstring = 4, 20, 200
-
-
-def _join(names: Iterable[str]) -> str:
-    return ", ".join(names)

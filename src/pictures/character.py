@@ -40,8 +40,8 @@ from src.pictures.strokes import (
 )
 
 SIDE, MIN_SIDE = 256, 128  # pixels: larger pictures are reduced to the first, smaller ones enlarged to the second
-# The margin that is added to a picture that is not reduced, as a fraction of its longer side; and the fraction of its
-# border that must be even paper, which differs from the median by less than a fraction of the range of brightness.
+# The margin added to a small picture, as a fraction of its longer side; the fraction of its border that must be even
+# paper; and how far even paper may be from the median, as a fraction of the range of brightness.
 MARGIN, MIN_EVEN, EVEN = 0.25, 0.6, 0.1
 # Without another unit, lengths are fractions of the picture's longer side.
 MAX_LINE = 0.02  # the width of a printed line
@@ -60,6 +60,7 @@ MIN_LIFTED = 0.8  # ratio of the darkest border to the brightest, once the shado
 MIN_EDGE = 0.015  # change of brightness per pixel; less is uniform
 MIN_EDGE_ON_FOLDS = 0.06  # a higher limit, at which folds and hard shadows do not divide a sheet
 MIN_SHEET = 0.04  # fraction of the picture's area
+MIN_CONVEX_SHEET = 0.95  # fraction of its convex hull that a sheet without anything on it fills
 MIN_RECTANGLE = 0.9  # fraction of the smallest rectangle around a sheet that the sheet fills
 MIN_FRAME = 0.96  # the same for a frame; a D is nearly a rectangle, too
 # Fractions of its convex hull that a sheet fills, with what lies on it; a bold A fills nearly as much of its hull, and
@@ -81,7 +82,7 @@ SHADOW_BLUR = 1 / 100  # over which visible paper is averaged, so that edges of 
 MIN_CONTRAST = 0.1  # between ink and paper (black against white is 1)
 GRAIN = 5  # pixels: the width of the grain of a wooden desk, at most
 NOISE = 5  # times the noise of the paper: less is not ink
-# The contrasts, relative to that of the darkest ink, above which a pixel contains some ink, and above which only ink.
+# The contrasts, relative to that of solid ink, above which a pixel contains some ink, and above which only ink.
 DARK, FADED = (0.25, 1), (0.12, 0.37)
 MAX_FADED = 1.5  # ratio of a fading stroke's extent to that of its dark part; a line of the paper reaches further
 MIN_CHARACTER = 0.015  # length of a component; smaller ones are specks
@@ -254,7 +255,10 @@ def find_sheets(grey: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def is_sheet(region: np.ndarray, solid: float = MIN_SOLID, rectangle: float = MIN_RECTANGLE) -> bool:
-    """Return whether a region is a rectangle, whatever it contains, or solid: strokes of a pen are neither."""
+    """Return whether a region fills its hull, or is a rectangle with its holes filled; strokes are neither.
+
+    solid, rectangle: how much such a rectangle fills at least: of its hull, and of the smallest rectangle around it.
+    """
     corners, area = hull_of(region)
     if area < MIN_SHEET * region.size:
         return False
@@ -266,7 +270,7 @@ def is_sheet(region: np.ndarray, solid: float = MIN_SOLID, rectangle: float = MI
     sides = widths[best], heights[best]
     if max(sides) > MAX_ASPECT * min(sides) and area < MIN_WHOLE * region.size:
         return False
-    if region.sum() > 0.95 * area:
+    if region.sum() > MIN_CONVEX_SHEET * area:
         return True
     if binary_fill_holes(region).sum() < solid * area:
         return False
@@ -314,11 +318,11 @@ def find_ink(grey: np.ndarray, uniform: np.ndarray, sheet: np.ndarray) -> np.nda
         contrast = 1 - grey / paper.clip(0.05)
     strong = contrast[inside].clip(0)
     if not strong.any():
-        return grey * 0
+        return np.zeros_like(grey)
     # A high percentile, because there may be much of what is fainter, such as a highlighter behind the character.
     full = np.median(strong[strong > 0.5 * np.percentile(strong, 96)])
     if full < max(MIN_CONTRAST, NOISE * noise):
-        return grey * 0
+        return np.zeros_like(grey)
     ink: np.ndarray = amount(contrast / full) * (sheet & ~outside)
     return ink
 
@@ -340,7 +344,7 @@ def amount(contrast: np.ndarray) -> np.ndarray:
 def drop_rectangles(ink: np.ndarray, solid: float = MIN_SOLID_MARK, hole: float = np.inf) -> np.ndarray:
     """Remove specks, sheets, frames and headings, and the holes of a character that looks like a sheet.
 
-    hole: the size in pixels above which a convex component is a hole; if finite, round ones of any size are, too.
+    hole: convex components that are round, or have more pixels than this, count as holes; with inf, none do.
     """
     components, count = label(ink > 0.5, NEIGHBOURS)
     boxes = find_objects(components)
@@ -386,7 +390,7 @@ def find_cropped_ink(grey: np.ndarray) -> np.ndarray:
     Ink is the brighter or the darker region: the one that is less fragmented, and touches less of the border.
     """
     if np.ptp(grey) < MIN_CONTRAST:
-        return grey * 0
+        return np.zeros_like(grey)
     dark = grey <= threshold_otsu(grey)
     scores, levels, noise = [], [], []
     for mask in (dark, ~dark):
@@ -395,12 +399,12 @@ def find_cropped_ink(grey: np.ndarray) -> np.ndarray:
         levels.append(np.median(grey[mask]))
         noise.append(1.5 * np.median(abs(grey[mask] - levels[-1])))
     if levels[1] - levels[0] < max(MIN_CONTRAST, NOISE * max(noise)):
-        return grey * 0
+        return np.zeros_like(grey)
     light = (grey - levels[0]) / (levels[1] - levels[0])
     ink = amount(light if scores[1] > scores[0] else 1 - light)
     # A line is too thin for a character that fills the picture, and the grain of a desk that touches an empty sheet
     # must not hide the outline of the sheet.
     strokes = binary_opening(ink > 0.5, np.ones((GRAIN, GRAIN)))
     if not strokes.any() or is_sheet(strokes, MIN_SOLID_CROPPED, MIN_FRAME):
-        return grey * 0
+        return np.zeros_like(grey)
     return drop_rectangles(ink, MIN_SOLID_CROPPED)

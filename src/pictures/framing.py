@@ -5,7 +5,7 @@ from PIL import Image
 from scipy.ndimage import center_of_mass
 from skimage.morphology import dilation, disk, skeletonize
 
-from src.pictures.character import find_character
+from src.pictures.character import border_of, find_character
 from src.pictures.fitting import fit_picture
 
 DARK_BORDER = 32  # of 255; a picture with light ink on black has a darker border than this
@@ -22,8 +22,7 @@ def frame_character(picture: Image.Image, image_shape: tuple[int, int, int]) -> 
     channels, height, width = image_shape
     if picture.size == (width, height):
         image = fit_picture(picture, "stretch", image_shape)
-        border = np.concatenate([image[:, [0, -1]].ravel(), image[:, :, [0, -1]].ravel()])
-        if np.median(border) < DARK_BORDER <= image.max():
+        if np.median(border_of(image.transpose(1, 2, 0))) < DARK_BORDER <= image.max():
             return image
     ink = _scale_to(_thicken(find_character(picture.convert("L"))), INK_BOX * min(height, width))
     frame = np.zeros((height, width))

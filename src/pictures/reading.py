@@ -115,7 +115,7 @@ def opaque(dtype: np.dtype[Any]) -> int:
 def read_picture(file: Path | str | BinaryIO) -> Picture:
     """Read a PNG, JPEG, BMP, TIFF, WebP or GIF file, whatever its name.
 
-    Of several frames or pages, only the first is read. Raise UserError, which says what the file is, if it is missing,
+    Of several frames or pages, only the first is read. Raise UserError, which says why, if the file is missing,
     damaged, too large or not such a picture.
     """
     data = b""

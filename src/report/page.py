@@ -53,7 +53,7 @@ def build_report(results: Results, params: ReportParams) -> dict[str, bytes]:
     height, width = images.shape[2:]
     page = report_page(results, (height, width), [Chart(to_svg(plot), text) for plot, text in charts.values()])
     with rc_context({"font.family": font_families(results.classes)}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # font_families has said it in one line
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # font_families has reported them
         named = {
             "errors.png": to_png(error_plot(results.errors, images, params)),
             "confusion.png": to_png(confusion_plot(results.errors, results.classes)),
@@ -195,4 +195,4 @@ def _confusion(errors: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> d
 
 
 def _is_augmented(params: Mapping[str, Any]) -> bool:
-    return any(value for key, value in params.get("augment", {}).items() if key != "clean_epochs")
+    return any(value for key, value in params["augment"].items() if key != "clean_epochs")

@@ -21,9 +21,9 @@ from src.common.errors import UserError, recreate
 class Results(NamedTuple):
     """The contents of the artifacts; error_images and augmented are sprite sheets, params is params.yaml.
 
-    training_data: the training and validation images. files: the file of each image that has one, by its part, train or
-    test, and index. copies: how many further files these images have. unusable: how many files were left out.
-    result_id: the first digits of the MD5 of predictions.csv, which is in dvc.lock.
+    training_data: the training and validation images. files: the first file of each image, and unusable files, by part
+    and index. copies: how many further files these images have. unusable: how many files were left out. result_id: the
+    first digits of the MD5 of predictions.csv, which is in dvc.lock.
     """
 
     errors: Sequence[Error]

@@ -63,7 +63,7 @@ def select_data(
 def split_into_batches(rows: Tensor, size: int, shards: int = 1) -> list[Tensor]:
     """Split rows (N,) into batches of this size, each with at least two rows for each of its shards.
 
-    If fewer are left over, they join the last batch, because BatchNorm cannot train on one image.
+    If fewer are left over, they join the batch before, because BatchNorm cannot train on one image.
     """
     batches = list(rows.split(size))
     if len(batches) > 1 and len(batches[-1]) < 2 * shards:

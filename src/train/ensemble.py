@@ -61,7 +61,7 @@ def train_ensemble(
     """Train train.members networks with consecutive seeds, each with its own checkpoint, and print the progress.
 
     open_checkpoint is called with each seed, on_epoch after every epoch with the current network's history. All
-    processes of the group train the same networks. With a backbone, they take the features of the images.
+    processes of the group train the same networks. With a backbone, the networks take its features.
     """
     selected = select_data(data, split, params.train, runtime.device, features and features.values)
     shape = data.images.shape[1:]

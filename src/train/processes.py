@@ -50,7 +50,7 @@ def choose_process_count(params: TrainParams) -> int:
 
 
 def check_process_count(count: int, params: TrainParams) -> None:
-    """Raise UserError if the shards of a batch cannot be shared evenly by this many processes."""
+    """Raise UserError if this many processes cannot evenly share the shards of a single network's batches."""
     if params.members == 1 and params.shards % count:
         raise UserError(
             f"{count} processes cannot share train.shards = {params.shards} evenly; use a number of processes that"
@@ -59,7 +59,7 @@ def check_process_count(count: int, params: TrainParams) -> None:
 
 
 def launch(count: int, module: str, *arguments: str) -> None:
-    """Run `python -m module arguments` in this many processes until all have succeeded.
+    """Run `python -m module arguments` in this many processes, and wait for them all.
 
     If one fails, it reports why; the others are terminated, and this process exits with code 1. Raise UserError if one
     is killed.

@@ -1,4 +1,4 @@
-"""Record a batch's gradients as a CUDA graph: a GPU runs small kernels faster than the CPU launches them."""
+"""Record the computation of gradients as a CUDA graph: a GPU runs small kernels faster than the CPU launches them."""
 
 from collections.abc import Callable
 

@@ -46,16 +46,16 @@ def choose_precision(requested: Precision, device: torch.device, model: ModelPar
     On a CPU, narrow networks get float32 as well: with fewer than 16 channels between two convolutions, as in [[8, 32],
     [64, 64], [128]], oneDNN's backward pass in bfloat16 can make a step several times slower than in float32.
     """
-    blocks = [FIRST_BLOCK, *BLOCKS] if model.conv_channels == "auto" else model.conv_channels
-    channels = [width for block in blocks for width in block]
     if requested != "auto":
-        use = requested == "bf16"
+        use_bf16 = requested == "bf16"
     elif device.type == "cuda":
-        use = torch.cuda.is_bf16_supported(including_emulation=False)
+        use_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
+        blocks = [FIRST_BLOCK, *BLOCKS] if model.conv_channels == "auto" else model.conv_channels
+        channels = [width for block in blocks for width in block]
         supported = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-        use = supported and min(channels[:-1], default=NARROW) >= NARROW
-    return torch.bfloat16 if use else torch.float32
+        use_bf16 = supported and min(channels[:-1], default=NARROW) >= NARROW
+    return torch.bfloat16 if use_bf16 else torch.float32
 
 
 def make_deterministic(threads: int) -> None:

@@ -21,7 +21,7 @@ def recompute_statistics(learner: Learner, data: LabelledImages) -> None:
     """Set the running mean and variance of all BatchNorm layers to those of the training images.
 
     Everything else is as in prediction: no dropout, centred crops. The images are shuffled, so that every batch mixes
-    the classes; the sizes of the batches differ by one at most, because all count equally.
+    the classes; batch sizes differ by one at most, because all batches count equally.
     Source: Wu and Johnson, Rethinking "Batch" in BatchNorm, 2021, section 3.
     """
     layers = [layer for layer in learner.network.modules() if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d)]

@@ -70,7 +70,7 @@ def test_parameters_that_are_edited_while_it_runs_end_it_with_the_checkpoint_int
     act = f"{path}.write_text({path}.read_text().replace('dropout: 0.25', 'dropout: 0.5'))"
     result = attempt(*at_call("src.train.learner.AdamW", "step", 13, act), cwd=prepared_project)
     assert result.returncode == 1
-    assert "train: inputs changed while the stage ran: model.dropout; undo the change or keep it, and" in result.stdout
+    assert "train: inputs changed while the stage ran: model.dropout; run `dvc repro` again" in result.stdout
     set_params(prepared_project, {"model": {"dropout": 0.25}})
     assert "resuming after epoch 3" in run(*FORKED_STAGE, cwd=prepared_project)
     assert read_outputs(prepared_project) == undisturbed

@@ -8,24 +8,24 @@ import pytest
 from src.common.errors import UserError
 from src.common.inputs import check_inputs, read_inputs
 
-PARAMS = "download: {folder: photos, fit: crop}\nmodel: {crop: 4, dropout: 0.25}\n"
+PARAMS = "download: {folder: photos, fit: crop}\nmodel: {crop: 4, dropout: 0.25, backbone: net.onnx}\n"
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with one stage, in the working directory."""
     monkeypatch.chdir(tmp_path)
-    deps = "['${download.folder}', src, labels.csv, missing]"
+    deps = "['${download.folder}', '${model.backbone}', src, labels.csv, missing]"
     Path("dvc.yaml").write_text(f"stages:\n  train:\n    params: [download, model.crop]\n    deps: {deps}\n")
     Path("params.yaml").write_text(PARAMS)
-    for name in ("photos/cat/1.png", "src/code.py", "labels.csv"):
+    for name in ("photos/cat/1.png", "src/code.py", "labels.csv", "net.onnx"):
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_text("")
     return tmp_path
 
 
 def test_parameters_and_files_that_the_stage_depends_on_are_its_inputs(project: Path) -> None:
-    files = {"photos/cat/1.png", "src/code.py", "labels.csv"}
+    files = {"photos/cat/1.png", "src/code.py", "labels.csv", "net.onnx"}
     assert read_inputs("train").keys() == {"download.folder", "download.fit", "model.crop"} | files
 
 
@@ -45,7 +45,7 @@ def test_every_change_is_named(project: Path) -> None:
     Path("photos/cat/2.png").write_text("")
     os.utime("src/code.py", (1, 1))
     changed = "model.crop, photos/cat/1.png, photos/cat/2.png, src/code.py"
-    with pytest.raises(UserError, match=f"^inputs changed while the stage ran: {changed}; undo"):
+    with pytest.raises(UserError, match=f"^inputs changed while the stage ran: {changed}; run"):
         check_inputs("train", before)
 
 
@@ -67,5 +67,5 @@ def test_the_file_behind_a_link_counts(project: Path) -> None:
 def test_a_stage_that_has_gone_from_the_pipeline_has_changed(project: Path) -> None:
     before = read_inputs("train")
     Path("dvc.yaml").write_text("stages: {}")
-    with pytest.raises(UserError, match=r"ran: download\.fit, download\.folder, labels\.csv"):
+    with pytest.raises(UserError, match=r"ran: download\.fit, download\.folder, labels\.csv, model\.crop, net\.onnx"):
         check_inputs("train", before)

@@ -28,7 +28,7 @@ def test_only_the_first_images_are_listed() -> None:
 
 def test_too_few_differing_images_are_stated() -> None:
     text = comparison_markdown(compare(make_result("a", {1}), make_result("b", set()), 0.05))
-    assert "Too few images differ for a verdict: at least 6 would have to differ, all in the same direction." in text
+    assert "Too few outcomes changed for a verdict: at least 6 would have to change, all in the same direction." in text
     assert "No parameter that can change the metrics differs." in text
 
 

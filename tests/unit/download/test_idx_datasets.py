@@ -115,6 +115,15 @@ def test_all_failures_and_remedies_are_listed(tmp_path: Path) -> None:
         assert part in str(error.value)
 
 
+def test_a_failure_without_a_text_is_named_by_its_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    def time_out(*_: object) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(idx_datasets, "_fetch_files", time_out)
+    with pytest.raises(UserError, match="http://somewhere/: TimeoutError"):
+        fetch_idx_dataset(make_params("http://somewhere"))
+
+
 @pytest.mark.parametrize(
     ("dataset", "known", "checksum", "first_class", "fit"),
     [

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from src.common.errors import UserError
-from src.evaluate.prediction import average_networks, check_compatible, predict_probabilities, shifted_views
+from src.evaluate.prediction import average_probabilities, check_compatible, predict_probabilities, shifted_views
 from tests.builders import make_dataset, make_evaluate_params, make_tiny_network
 
 CPU = torch.device("cpu")
@@ -37,7 +37,7 @@ def test_test_time_augmentation_averages_over_shifted_images() -> None:
 
 def test_an_ensemble_averages_the_probabilities_of_its_networks() -> None:
     members = np.array([[[0.6, 0.4, 0.0], [0.5, 0.5, 0.0]], [[0.1, 0.5, 0.4], [0.0, 0.3, 0.7]]])
-    predictions = average_networks(members)
+    predictions = average_probabilities(members)
     assert predictions.probabilities == pytest.approx(np.array([[0.35, 0.45, 0.2], [0.25, 0.4, 0.35]]))
     assert predictions.predicted.tolist() == [1, 1]
     assert predictions.confidence == pytest.approx([0.45, 0.4])

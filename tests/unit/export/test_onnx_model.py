@@ -7,7 +7,7 @@ import torch
 from onnx.reference import ReferenceEvaluator
 
 from src.common.errors import UserError
-from src.evaluate.prediction import average_networks, predict_probabilities
+from src.evaluate.prediction import average_probabilities, predict_probabilities
 from src.export.classifier import Classifier, Description
 from src.export.onnx_model import to_onnx, verify
 from src.network.convnet import ConvNet
@@ -31,7 +31,7 @@ def test_the_exported_model_agrees_with_evaluate(shift: int, members: int, image
     networks = make_networks(members)
     classifier = make_classifier(networks, shift)
     params = make_evaluate_params(batch_size=5, shift=shift)
-    expected = average_networks(predict_probabilities(networks, images, params, torch.device("cpu"))).probabilities
+    expected = average_probabilities(predict_probabilities(networks, images, params, torch.device("cpu"))).probabilities
     # Otherwise, a model that ignores its input would pass.
     assert np.ptp(expected, axis=0).max() > 1e-3, "change make_sensitive_network: it hardly depends on its input"
     for count in (5, 1):
