@@ -105,8 +105,7 @@ def _build_groups(architecture: Architecture) -> dict[str, list[nn.Module]]:
 
 
 def _activation(params: ModelParams) -> nn.Module:
-    # In place saves a pass over the memory; PyTorch can backpropagate through it only for a positive slope.
-    return nn.LeakyReLU(params.negative_slope, inplace=params.negative_slope > 0)
+    return nn.LeakyReLU(params.negative_slope, inplace=True)  # saves a pass over the memory
 
 
 def _build_blocks(architecture: Architecture) -> tuple[dict[str, list[nn.Module]], int]:

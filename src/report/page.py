@@ -141,7 +141,7 @@ def _worst_class(errors: Sequence[Error], recall: Sequence[Recall]) -> dict[str,
 
 
 def _describe(results: Results, part: str, rows: Sequence[Error | Suspect]) -> list[dict[str, Any]]:
-    """Describe images of the part train or test, which are on a sprite sheet in this order."""
+    """Describe images of train.npz or test.npz (part: train or test), which are on a sprite sheet in this order."""
     return [
         {
             **asdict(row),
@@ -154,6 +154,7 @@ def _describe(results: Results, part: str, rows: Sequence[Error | Suspect]) -> l
 
 def _find_doubtful_test_labels(results: Results, decided: Collection[tuple[str, str]]) -> list[dict[str, Any]]:
     """Describe the errors with the highest losses, except those whose digest and label are decided."""
+    digests = [results.test_set[error.index].digest for error in results.errors]
     found: list[dict[str, Any]] = [
         {
             "part": "test",
@@ -164,9 +165,8 @@ def _find_doubtful_test_labels(results: Results, decided: Collection[tuple[str, 
             "position": sprite_position(place, len(results.errors)),
             "name": _name(results, "test", error.index),
         }
-        for place, error in enumerate(results.errors)
-        if error.loss > DOUBTFUL_LOSS
-        and ((digest := results.test_set[error.index].digest), error.actual) not in decided
+        for place, (error, digest) in enumerate(zip(results.errors, digests, strict=True))
+        if error.loss > DOUBTFUL_LOSS and (digest, error.actual) not in decided
     ]
     found.sort(key=lambda item: -item["score"])
     return found[:MAX_TEST_LABELS]
@@ -177,7 +177,7 @@ def _name(results: Results, part: str, index: int) -> str:
 
 
 def _confusion(errors: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> dict[str, Any]:
-    """Return the columns, predicted classes, and the rows: an actual class, and a cell or None for every column."""
+    """Return the columns (predicted classes) and the rows: an actual class, and a cell or None for every column."""
     counts = Counter((error["actual"], error["predicted"]) for error in errors)
     pairs = [pair for pair in counts if {*pair} <= {*classes}]
     rows, columns = ([name for name in classes if any(pair[side] == name for pair in pairs)] for side in (0, 1))

@@ -67,8 +67,8 @@ def train_epoch(
                 _check_finite(losses, rates, name, checked)
                 checked, next_check = len(losses), time.monotonic() + CHECK_INTERVAL
                 loss = f"{losses[-1].mean():.4f}"
-                before = {} if validation_loss is None else {"validation_loss": f"{validation_loss:.4f}"}
-                bar.set_postfix(loss=loss, **before, refresh=False)
+                previous = {} if validation_loss is None else {"validation_loss": f"{validation_loss:.4f}"}
+                bar.set_postfix(loss=loss, **previous, refresh=False)
                 if bar.disable and time.monotonic() >= next_line:  # no terminal, but a log
                     print(f"{name}: step {step + 1:,} of {len(batches):,}, training loss {loss}", flush=True)
                     next_line = time.monotonic() + LOG_INTERVAL
@@ -104,7 +104,8 @@ def draw_order(losses: Tensor, wrong: Tensor, skip_easy: float, batch_size: int)
     order = torch.randperm(len(losses), device=losses.device)
     if skip_easy:
         hard = ~wrong & (losses >= losses[~wrong].double().mean())
-        kept = order[(hard | (torch.rand(len(losses), device=losses.device) >= skip_easy))[order]]
+        keep = hard | (torch.rand(len(losses), device=losses.device) >= skip_easy)
+        kept = order[keep[order]]
         if len(kept) >= batch_size:
             order = kept
     return order

@@ -52,8 +52,8 @@ class Learner:
         self.group = group
         self.class_weights = _balanced_weights(data.labels) if params.class_weights == "balanced" else None
         self.optimizer = AdamW(network.parameters(), params.weight_decay)
-        # If no image is left out:
-        self.steps_per_epoch = len(split_into_batches(data.labels, self.plan.batch_size, params.shards))
+        rows = torch.arange(len(data.labels))  # if no image is left out
+        self.steps_per_epoch = len(split_into_batches(rows, self.plan.batch_size, params.shards))
         self.skip_easy = 0.0 if len(data.labels) < SMALL_DATA else params.skip_easy
         self.losses = torch.full((len(data.labels),), torch.inf, device=data.labels.device)
         self.learning_rate = params.learning_rate  # of the last step
@@ -124,7 +124,7 @@ def _balanced_weights(labels: Tensor) -> Tensor:
 class AdamW:
     """AdamW for float32 parameters on one device; the results are those of torch.optim.AdamW with fused=True.
 
-    Importing torch.optim.Optimizer would also import PyTorch's compiler, which takes a second and is not used here.
+    Creating a torch.optim.Optimizer would import PyTorch's compiler, which takes a second and is not used here.
     Source: Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2019.
     """
 
