@@ -34,15 +34,15 @@ class Architecture(BaseModel):
 
 
 class ConvNet(nn.Module):
-    """Blocks of 3x3 convolutions, each with 2x2 max pooling, followed by linear layers.
+    """Blocks, each of 3x3 convolutions and one 2x2 max pooling, followed by linear layers.
 
     A crop comes before the blocks, and dropout after each of them, if model.crop and model.dropout are not 0. The
     activation comes before the normalisation: convolution, LeakyReLU, BatchNorm2d; linear, LeakyReLU, BatchNorm1d. Max
     pooling follows the last convolution of a block or, without pool_first, the normalisation after it. Maps float
-    images (N, C, H, W) in [0, 1] to float32 log-probabilities (N, K). Raise UserError if the images are not larger than
-    the crop, or a block has fewer than 2x2 pixels left to pool. With a backbone, features (N, F) replace the
-    images, and a single dropout layer replaces the blocks. After training, the weights of the last layer have been
-    divided by the temperature.
+    images (N, C, H, W) in [0, 1] to float32 log-probabilities (N, K). Raise UserError if the crop leaves no pixels, or
+    a block has fewer than 2x2 pixels left to pool. With a backbone, features (N, F) replace the images, and a single
+    dropout layer replaces the blocks. After training, the weights of the last layer have been divided by the
+    temperature.
     """
 
     def __init__(self, architecture: Architecture) -> None:
@@ -105,7 +105,7 @@ def _build_groups(architecture: Architecture) -> dict[str, list[nn.Module]]:
 
 
 def _activation(params: ModelParams) -> nn.Module:
-    return nn.LeakyReLU(params.negative_slope, inplace=True)  # saves a pass over the memory
+    return nn.LeakyReLU(params.negative_slope, inplace=True)  # saves memory and time
 
 
 def _build_blocks(architecture: Architecture) -> tuple[dict[str, list[nn.Module]], int]:

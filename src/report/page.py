@@ -123,7 +123,7 @@ def report_page(results: Results, image_size: tuple[int, int], charts: Sequence[
 def _bar(recall: Recall) -> str:
     """Return the CSS variables that place a recall and its interval on a scale that is the same in every report.
 
-    The scale is logarithmic in the error: 0% is at its left end, then 90%, 99%, and 99.9% at its right end.
+    The scale is logarithmic in the error: recalls of 0, 90, 99 and 99.9% are equally far apart.
     """
     rates = {"low": recall.low, "at": recall.recall, "high": recall.high}
     places = {name: abs(math.log10(max(1 - rate, 0.001))) / 3 for name, rate in rates.items()}
@@ -136,7 +136,7 @@ def _worst_class(errors: Sequence[Error], recall: Sequence[Recall]) -> dict[str,
         return None
     worst = min((row for row in recall if row.images), key=lambda row: row.high)
     predicted = Counter(error.predicted for error in errors if error.actual == worst.name)
-    (confused, times), *_ = predicted.most_common(1)
+    [(confused, times)] = predicted.most_common(1)
     return {**worst._asdict(), "errors": predicted.total(), "confused": confused, "count": times}
 
 
@@ -180,7 +180,7 @@ def _confusion(errors: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> d
     """Return the columns (predicted classes) and the rows: an actual class, and a cell or None for every column."""
     counts = Counter((error["actual"], error["predicted"]) for error in errors)
     pairs = [pair for pair in counts if {*pair} <= {*classes}]
-    rows, columns = ([name for name in classes if any(pair[side] == name for pair in pairs)] for side in (0, 1))
+    rows, columns = ([name for name in classes if name in {pair[side] for pair in pairs}] for side in (0, 1))
     example = {(error["actual"], error["predicted"]): error["position"] for error in reversed(errors)}
     largest = max(counts.values(), default=1)
 

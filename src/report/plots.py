@@ -40,7 +40,7 @@ def to_svg(figure: Figure) -> str:
         metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(text, format="svg", transparent=True, metadata=metadata)
     svg = text.getvalue()
-    # Names of groups, such as axes_1, would occur once per chart; HTML needs no namespaces.
+    # Ids of groups, such as axes_1, would recur in every chart; HTML needs no namespaces.
     svg = re.sub(r' (id="[\w.]+_\d+"|xmlns(:\w+)?="[^"]*")', "", svg[svg.index("<svg") :])
     return svg.replace("#000000", "currentColor")
 
@@ -94,9 +94,10 @@ def error_plot(errors: Sequence[Error], images: np.ndarray, params: ReportParams
     font_size = min(12.0, 12 * LINE / longest)  # points
     title_height = 0.02 + 0.11 * lines  # of a cell
     figure.subplots_adjust(0.005, 0.005 / rows, 0.995, 1 - title_height / rows, wspace=0.04, hspace=0.15 * lines)
-    for axes in (grid := figure.subplots(rows, params.columns, squeeze=False)).flat:
+    cells = figure.subplots(rows, params.columns, squeeze=False).ravel()
+    for axes in cells:
         axes.axis("off")
-    for axes, place, title in zip(grid.flat, shown, text, strict=False):
+    for axes, place, title in zip(cells, shown, text, strict=False):
         image = images[place].transpose(1, 2, 0)  # H, W, C
         axes.imshow(image if image.shape[2] == 3 else image[:, :, 0], cmap="gray", vmin=0, vmax=255)
         # Setting y spares Matplotlib from measuring the ticks.

@@ -30,9 +30,8 @@ def train_epoch(
 ) -> int:
     """Train once on every image that is not left out, in random order; return how many images that was.
 
-    number: 1 for the first epoch. transform is applied to every batch of images. The progress bar also shows the
-    validation_loss of the previous epoch. Losses are checked once a second; raise UserError if one is not
-    finite.
+    number: 1 for the first epoch. transform is applied to every batch, or shard of it. The progress bar also shows the
+    validation_loss of the previous epoch. Losses are checked once a second; raise UserError if one is not finite.
     """
     learner.network.train()
     params = learner.params

@@ -165,6 +165,6 @@ def _print_epoch(epoch: EpochMetrics, epochs: int) -> None:
         else f", validation loss {epoch.validation_loss:.4f}, validation accuracy {epoch.validation_accuracy:.2%}"
     )
     print(
-        f"epoch {epoch.epoch}/{epochs}: training loss {epoch.train_loss:.4f} ({epoch.images:,} images){validation}",
+        f"epoch {epoch.epoch}/{epochs} ({epoch.images:,} images): training loss {epoch.train_loss:.4f}{validation}",
         flush=True,
     )
