@@ -25,7 +25,7 @@ from src.common.cli import run_cli
 from src.common.errors import UserError
 from src.common.files import read_csv, read_json, write_bytes, write_json
 from src.common.params import PARAMS, read_yaml
-from src.common.text import count
+from src.common.text import count, dataset_name
 from src.network.params import NO_BACKBONE
 from src.params.params import check_params, read_recipe
 from stages.download import TEST
@@ -40,11 +40,12 @@ def main() -> None:
     path = Path("recipes", f"{arguments.recipe}.yaml")
     recipe = read_recipe(path)
     recipe["download"] = read_yaml(PARAMS).get("download", recipe["download"])  # which recipes leave to the user
+    data = [] if recipe["download"]["dataset"] == "mnist" else [dataset_name(recipe)]
     params = override(recipe, arguments.set)
     check_params(params, path)  # before anything is written
     seeds = arguments.seeds or max(5, params["train"]["members"])
     params["train"]["members"] = seeds
-    name = ",".join([arguments.recipe, *arguments.set]).replace("/", "_")
+    name = ",".join([arguments.recipe, *data, *arguments.set]).replace("/", "_")
     project = WORK / name
     resumed = project.exists()
     prepare(project, params)

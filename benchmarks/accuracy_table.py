@@ -5,6 +5,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from src.common.metrics import wilson_interval
+from src.common.text import dataset_name
 from src.compare.comparison import compare_seeds, mcnemar, mean_margin
 
 BASE = "default"  # what the other rows are compared with
@@ -24,14 +25,17 @@ def render_table(results: Mapping[str, Figures]) -> str:
     ]
     for name, figures in results.items():
         minutes = "" if figures["minutes"] is None else f"{figures['minutes']:.1f}"
-        dataset = figures["params"]["download"]["dataset"]
+        dataset = dataset_name(figures["params"])
         cells = [name, dataset, str(len(figures["accuracy"])), *_scores(figures), minutes, figures["machine"]]
         lines.append(f"| {' | '.join(cells)} | `{figures['command']}` |")
-    base = results.get(BASE, {"test_set": None})
-    others = [name for name in results if name != BASE and results[name]["test_set"] == base["test_set"]]
+    bases = {row["test_set"]: row for row in results.values() if row["recipe"] == BASE and not row["set"]}
+    others = [name for name, row in results.items() if row is not bases.get(row["test_set"], row)]
     if others:
         lines += ["", f"| against {BASE} | single network, mean (Welch) | ensemble, image by image (McNemar) |"]
-        lines += ["|---|---|---|", *(f"| {name} | {' | '.join(_compare(base, results[name]))} |" for name in others)]
+        lines += ["|---|---|---|"]
+        for name in others:
+            verdicts = _compare(bases[results[name]["test_set"]], results[name])
+            lines.append(f"| {name} | {' | '.join(verdicts)} |")
     by_seed = {name: dict(enumerate(figures["accuracy"], figures["seed"])) for name, figures in results.items()}
     seeds = sorted({seed for scores in by_seed.values() for seed in scores})
     lines += ["", f"| seed | {' | '.join(map(str, seeds))} |", f"|{'---|' * (len(seeds) + 1)}"]

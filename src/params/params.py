@@ -43,9 +43,10 @@ class Params(BaseModel):
 
     @model_validator(mode="after")
     def _check_backbone(self) -> "Params":
-        if self.model.backbone != NO_BACKBONE and (self.augment.enabled or self.evaluate.shift):
-            name = "augment" if self.augment.enabled else "evaluate.shift"
-            raise ValueError(f"{name}: cannot be used with model.backbone, whose features are computed once")
+        changes = {"augment": self.augment.enabled, "evaluate.shift": self.evaluate.shift > 0}
+        used = " and ".join(name for name, is_used in changes.items() if is_used)
+        if self.model.backbone != NO_BACKBONE and used:
+            raise ValueError(f"{used}: cannot be used with model.backbone, whose features are computed once")
         return self
 
 

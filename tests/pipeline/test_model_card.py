@@ -98,6 +98,7 @@ def test_the_code_refuses_pictures_that_need_framing(reproduced: Path, bare_pyth
 
 def test_a_model_hub_can_read_the_card(reproduced: Path) -> None:
     card = ModelCard.load(reproduced / "data/export/model.md")
+    assert card.text.count("\n\n## ") == card.text.count("\n## ") == 5
     header = card.data.to_dict()
     assert (header["library_name"], header["pipeline_tag"]) == ("onnx", "image-classification")
     (result,) = card.data.eval_results

@@ -20,9 +20,13 @@ from tests.helpers import ROOT
 MEASURED = sorted((ROOT / FIGURES).glob("*.json"))
 
 
-def figures(*accuracy: float, wrong: range = range(10), test_set: str = "a") -> dict[str, Any]:
+def figures(
+    *accuracy: float, recipe: str = "default", wrong: range = range(10), test_set: str = "a", dataset: str = "digits"
+) -> dict[str, Any]:
     return {
         "command": "make accuracy",
+        "recipe": recipe,
+        "set": [],
         "seed": 3,
         "accuracy": accuracy,
         "images": 1000,
@@ -30,12 +34,14 @@ def figures(*accuracy: float, wrong: range = range(10), test_set: str = "a") -> 
         "minutes": 1.25,
         "machine": "M",
         "test_set": test_set,
-        "params": {"download": {"dataset": "digits"}},
+        "params": {"download": {"dataset": dataset, "folder": "photos"}},
     }
 
 
 def test_several_networks_have_a_mean_an_ensemble_and_a_verdict() -> None:
-    text = render_table({"default": figures(0.98, 0.981, 0.979), "better": figures(0.99, 0.991, 0.989, wrong=range(2))})
+    text = render_table(
+        {"default": figures(0.98, 0.981, 0.979), "better": figures(0.99, 0.991, 0.989, recipe="better", wrong=range(2))}
+    )
     assert (
         "| better | digits | 3 | **99.000% ± 0.100** | 98.752% to 99.248% | 99.80%, n = 1 | 99.27% to 99.95% | 1.2 |"
         in text
@@ -46,10 +52,12 @@ def test_several_networks_have_a_mean_an_ensemble_and_a_verdict() -> None:
 
 
 def test_a_single_network_is_marked_and_not_compared() -> None:
-    text = render_table({"default": figures(0.98, 0.981), "one": figures(0.99)})
+    text = render_table({"default": figures(0.98, 0.981), "one": figures(0.99, recipe="one")})
     assert "| one | digits | 1 | 99.00%, n = 1 |  |  |  | 1.2 |" in text
     assert "| one | too few networks | different number of networks |" in text
-    assert "too few networks" in render_table({"default": figures(0.98), "several": figures(0.99, 0.991)})
+    assert "too few networks" in render_table(
+        {"default": figures(0.98), "several": figures(0.99, 0.991, recipe="several")}
+    )
 
 
 def test_the_interval_ends_at_100_percent() -> None:
@@ -61,9 +69,12 @@ def test_equal_networks_have_no_interval() -> None:
 
 
 def test_results_on_another_test_set_are_not_compared() -> None:
-    other = figures(0.99, 0.991, test_set="b")
-    assert "| other | better" not in render_table({"default": figures(0.9, 0.91), "other": other})
-    assert "against" not in render_table({"other": figures(0.99, 0.991)})
+    other = figures(0.99, 0.991, recipe="other", test_set="b", dataset="folder")
+    text = render_table({"default": figures(0.9, 0.91), "other": other})
+    assert "| other | photos | 2 |" in text
+    assert "against" not in text
+    base = figures(0.9, 0.91, test_set="b", dataset="folder")
+    assert "| other | better" in render_table({"default": figures(0.9, 0.91), "default,photos": base, "other": other})
 
 
 def test_assignments_override_parameters() -> None:

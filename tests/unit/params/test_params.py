@@ -63,7 +63,10 @@ def test_no_is_a_string_as_dvc_reads_it(tmp_path: Path) -> None:
             {"epochs: auto": "epochs: 8", "clean_epochs: 0": "clean_epochs: 8", "shear: 0.0": "shear: 0.1"},
             ["  augment.clean_epochs = 8: must be less"],
         ),
-        ({"backbone: backbone": "backbone: a.onnx", "shift: 0": "shift: 1"}, ["  evaluate.shift: cannot be used with"]),
+        (
+            {"backbone: backbone": "backbone: a.onnx", "shift: 0": "shift: 1", "flip: false": "flip: true"},
+            ["  augment and evaluate.shift: cannot be used with"],
+        ),
         ({"backbone: backbone": "backbone: a.onnx", "flip: false": "flip: true"}, ["  augment: cannot be used with"]),
         (
             {"conv_channels: auto": "conv_channels: [[8], [0.5]]"},
