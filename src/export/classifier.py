@@ -7,7 +7,7 @@ from zlib import crc32
 
 import numpy as np
 import onnxruntime
-from pydantic import BaseModel
+from pydantic import BaseModel, field_validator
 
 from src.common.dataset import Preprocessing
 from src.common.errors import UserError, damaged, recreate
@@ -44,6 +44,13 @@ class Description(BaseModel):
     brightness: tuple[float, float] = (0, 255)
     contrast: tuple[float, float] = (0, 255)
     crc32: str = NO_CHECKSUM
+
+    @field_validator("classes")
+    @classmethod
+    def _check_classes(cls, names: list[str]) -> list[str]:
+        if not all(map(str.isprintable, names)):  # a terminal could execute what it shows
+            raise ValueError("a class name has characters that cannot be printed")
+        return names
 
 
 class Classifier(NamedTuple):

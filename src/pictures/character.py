@@ -48,6 +48,7 @@ MAX_LINE = 0.02  # the width of a printed line
 MIN_RUN, MAX_GAP = 0.2, 0.5  # the length of its straight pieces, and of the gaps
 MIN_LINE, MIN_COVER = 0.9, 0.5  # how far a line extends, and the visible fraction of that
 MAX_SLOPE = 5  # pixels, within a piece
+HALO = 0.07  # times the darkness of the darkest line; what is fainter may be its halo, from resizing
 INK = 1.4  # times the darkness of the lines; darker strokes are not erased
 MIN_LINES = 3  # in the same direction; fewer may be strokes or the box of a form
 PAPER = 0.2  # window for estimating the paper's brightness; wider than a stroke
@@ -195,17 +196,20 @@ def erase_lines(grey: np.ndarray, min_lines: int) -> np.ndarray:
         paper = grey_closing(grey, [round(PAPER * side) | 1] * 2)
         darkness = paper - grey
         runs = grey_opening(grey_dilation(darkness, slope), run)  # what is dark for the length of a piece
-        thin = np.minimum(darkness, runs - grey_opening(runs, width)) > max(MIN_EDGE, np.median(darkness) / 2)
+        narrow = runs - grey_opening(runs, width)
+        thin = np.minimum(darkness, narrow) > max(MIN_EDGE, np.median(darkness) / 2, HALO * narrow.max())
         pieces = label(grey_dilation(thin.astype(np.uint8), gap))[0] * thin  # on both sides of a stroke: one line
-        lines = []
+        lines = {}  # the darkness of each
         for index, box in enumerate(find_objects(pieces), 1):
             if box and box[along].stop - box[along].start >= MIN_LINE * grey.shape[along]:
                 piece = pieces[box] == index
                 if piece.any(across).mean() >= MIN_COVER:
                     # Not the median, because edges are blurred.
-                    lines.append(np.percentile(darkness[box][piece], 90))
+                    lines[index] = np.percentile(darkness[box][piece], 90)
         if len(lines) >= min_lines:
-            line, ink = np.median(lines), np.percentile(darkness, 99.95)  # high enough to include a small character
+            thin &= np.isin(pieces, [*lines])
+            line = np.median([*lines.values()])
+            ink = np.percentile(darkness, 99.95)  # high enough to include a small character
             if ink > INK * line:
                 thin &= darkness < (line + ink) / 2
             grey = np.where(thin, grey_opening(np.where(thin, paper, grey), width), grey)

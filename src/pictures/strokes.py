@@ -24,9 +24,9 @@ MAX_LARGE = 20  # components, together with lines and circles
 MAX_APART = 0.5  # of the length of the largest component: how far from it others may be
 MIN_CONVEX = 0.9  # fraction of its convex hull that a component without a bend or hole fills, such as a dot
 MAX_THICKNESS, MAX_SLANT = 0.15, 0.3  # of a line: ratios of its width to its length, and of the sides of its box
-# The smallest ratios of the length of a line to that of a character: for a level line below it, touching it, or
-# anywhere; for a line in any other direction, such as a pen; and for a slanted one close to it.
-MIN_UNDERLINE, MIN_TOUCHING, MIN_LONG, MIN_LONG_SLANTED, MIN_LONG_CLOSE = 1.1, 1.25, 1.5, 1.8, 2
+# The smallest ratios of the length of a line to that of a character: for two level lines below it; for one below it,
+# touching it, or anywhere; for a line in any other direction, such as a pen; and for a slanted one close to it.
+MIN_DOUBLE, MIN_UNDERLINE, MIN_TOUCHING, MIN_LONG, MIN_LONG_SLANTED, MIN_LONG_CLOSE = 0.8, 1.1, 1.25, 1.5, 1.8, 2
 # The gap below which a slanted line is close, as a fraction of its length, and how far a close one extends beyond the
 # character at both ends, as a fraction of the character's length; what extends less may be the stem of a 9 or a 6.
 MIN_AWAY, MIN_BEYOND_CLOSE = 0.08, 0.5
@@ -84,6 +84,8 @@ def choose_strokes(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if belongs.any():
         depths = maximum(distance_transform_edt(components), components, np.arange(1, count + 1))
         belongs &= depths >= MIN_DOT * depths[largest]
+    if len(strokes) + belongs.sum() > MAX_COMPONENTS:  # a dashed line, for example
+        belongs[:] = False
     belongs[strokes] = near[strokes]
     return np.append(False, belongs)[components], np.isin(components, annotations + 1)
 
@@ -133,7 +135,9 @@ def is_annotation(place: int, masks: Sequence[np.ndarray], boxes: np.ndarray, th
     beyond = np.minimum(start - boxes[place, :, 0], boxes[place, :, 1] - stop)  # vertically, horizontally
     size = (stop - start).max()
     if level:
-        is_below = boxes[place, 0, 0] >= stop[0] - height and width > MIN_UNDERLINE * (stop - start)[1]
+        below = thin & (heights < MAX_SLANT * widths) & (boxes[:, 0, 0] >= stop[0] - heights)
+        shortest = MIN_UNDERLINE if below.sum() == 1 else MIN_DOUBLE
+        is_below = below[place] and width > shortest * (stop - start)[1]
         return bool(is_below or width > MIN_LONG * size)
     off = abs(boxes[place, 0].mean() - (start + stop)[0] / 2)
     apart = max(start[1] - boxes[place, 1, 1], boxes[place, 1, 0] - stop[1]) >= 0

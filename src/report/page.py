@@ -131,7 +131,7 @@ def _bar(recall: Recall) -> str:
 
 
 def _worst_class(errors: Sequence[Error], recall: Sequence[Recall]) -> dict[str, Any] | None:
-    """Return the class whose recall's interval ends lowest, and the class it is most often taken for."""
+    """Return the class whose recall has the lowest upper bound, and the class it is most often taken for."""
     if not errors:
         return None
     worst = min((row for row in recall if row.images), key=lambda row: row.high)
@@ -180,7 +180,8 @@ def _confusion(errors: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> d
     """Return the columns (predicted classes) and the rows: an actual class, and a cell or None for every column."""
     counts = Counter((error["actual"], error["predicted"]) for error in errors)
     pairs = [pair for pair in counts if {*pair} <= {*classes}]
-    rows, columns = ([name for name in classes if name in {pair[side] for pair in pairs}] for side in (0, 1))
+    used = [{pair[side] for pair in pairs} for side in (0, 1)]
+    rows, columns = ([name for name in classes if name in names] for names in used)
     example = {(error["actual"], error["predicted"]): error["position"] for error in reversed(errors)}
     largest = max(counts.values(), default=1)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-# Takes rows int64 (N,) and the size of their batch; returns their losses (N,); adds to the gradients.
+# Takes rows int64 (N,) and the size of their batch; sets the gradients, and returns the losses (N,).
 ComputeGradients = Callable[[Tensor, int], Tensor]
 
 

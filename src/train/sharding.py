@@ -8,6 +8,7 @@ Source: Hoffer et al., Train Longer, Generalize Better, 2017, for the statistics
 from fractions import Fraction
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from src.train.data import derive_seed
@@ -24,8 +25,8 @@ def step_in_shards(
 ) -> Tensor:
     """Update the weights from the images in rows (N,), and return the loss of each image, float32 (N,).
 
-    compute_gradients is called with each shard. progress: as for Learner.update. seed: the numbers of network, epoch
-    and step.
+    compute_gradients is called with each shard. progress: as for Learner.update. seed: that of the network, and the
+    numbers of epoch and step.
     """
     network, group = learner.network, learner.group
     shards = list(enumerate(rows.tensor_split(learner.params.shards), start=1))
@@ -41,9 +42,9 @@ def step_in_shards(
             for buffer, value in zip(buffers, before, strict=True):  # the counters, too: a batch counts once
                 buffer.copy_(value)
             losses = compute_gradients(shard, len(rows))
-            padding = losses.new_zeros(longest - len(losses))
+            padded = F.pad(losses, (0, longest - len(losses)))
             gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
-            computed.append(torch.cat([value.flatten() for value in (*gradients, *averages, losses, padding)]))
+            computed.append(torch.cat([value.flatten() for value in (*gradients, *averages, padded)]))
             network.zero_grad()
     results = group.gather(torch.stack(computed))  # (S, P)
     total = results[0].clone()

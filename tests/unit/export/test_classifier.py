@@ -70,6 +70,8 @@ def test_other_onnx_files_are_refused(data: bytes) -> None:
     del model.metadata_props[:]
     with pytest.raises(UserError, match="no metadata 'classifier'"):
         decode_classifier(model.SerializeToString(), PATH)
+    with pytest.raises(UserError, match="is damaged"):
+        decode_classifier(data.replace(b'"classes":["', b'"classes":["\\u001b'), PATH)
 
 
 def test_a_model_for_a_newer_onnxruntime_says_so(data: bytes) -> None:

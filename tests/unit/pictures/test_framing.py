@@ -224,6 +224,15 @@ def test_lines_near_a_small_character_are_erased() -> None:
     assert ink_distance(plain, squared) < 0.5
 
 
+def test_level_strokes_between_lines_are_kept() -> None:
+    plain, lined = (Image.new("L", (600, 480), 245) for _ in range(2))
+    for place in range(40, 480, 100):
+        ImageDraw.Draw(lined).line((0, place, 600, place), fill=10, width=2)
+    for picture in (plain, lined):
+        ImageDraw.Draw(picture).line((270, 260, 315, 260, 285, 320), fill=30, width=6)
+    assert ink_distance(plain, lined) < 0.1
+
+
 @pytest.mark.parametrize(("blur", "size"), [(2, (16, 24)), (2, (28, 42)), (4, (90, 130))])
 def test_a_small_picture_may_be_cropped_to_the_character(blur: int, size: tuple[int, int]) -> None:
     picture = print_letter("8", (400, 400), (140, 80), bold=True).filter(ImageFilter.GaussianBlur(blur))
@@ -292,20 +301,20 @@ def test_an_empty_picture_of_the_training_size_is_rejected(brightness: int) -> N
 @pytest.mark.parametrize(
     ("shape", "points"),
     [
-        ("line", [(130, 360, 330, 366)]),
-        ("line", [(20, 372, 480, 364)]),
-        ("line", [(110, 350, 350, 356), (110, 372, 350, 374)]),
-        ("line", [(120, 345, 350, 385)]),
-        ("line", [(20, 332, 470, 328)]),
-        ("line", [(20, 110, 480, 104)]),
-        ("line", [(80, 40, 84, 440)]),
-        ("line", [(240, 460, 440, 130)]),
-        ("arc", [(40, 40, 460, 460)]),
-        ("arc", [(50, 90, 450, 410)]),
-        ("arc", [(60, 60, 410, 440)]),
-        ("line", [(410, 70, 110, 70, 110, 400, 405, 400, 405, 85)]),
+        pytest.param("line", [(130, 360, 330, 366)], id="short"),
+        pytest.param("line", [(20, 372, 480, 364)], id="long"),
+        pytest.param("line", [(110, 350, 350, 356), (110, 372, 350, 374)], id="double"),
+        pytest.param("line", [(165, 345, 285, 345), (165, 367, 285, 365)], id="narrow"),
+        pytest.param("line", [(120, 345, 350, 385)], id="slanted"),
+        pytest.param("line", [(20, 332, 470, 328)], id="close"),
+        pytest.param("line", [(20, 110, 480, 104)], id="above"),
+        pytest.param("line", [(80, 40, 84, 440)], id="beside"),
+        pytest.param("line", [(240, 460, 440, 130)], id="pen"),
+        pytest.param("arc", [(40, 40, 460, 460)], id="circle"),
+        pytest.param("arc", [(50, 90, 450, 410)], id="wide"),
+        pytest.param("arc", [(60, 60, 410, 440)], id="high"),
+        pytest.param("line", [(410, 70, 110, 70, 110, 400, 405, 400, 405, 85)], id="box"),
     ],
-    ids=["short", "long", "double", "slanted", "close", "above", "beside", "pen", "circle", "wide", "high", "box"],
 )
 def test_lines_and_what_is_drawn_around_a_character_are_left_out(shape: str, points: list[tuple[int, ...]]) -> None:
     picture = put(draw_seven(), (500, 500), 255, (120, 110))
@@ -315,6 +324,14 @@ def test_lines_and_what_is_drawn_around_a_character_are_left_out(shape: str, poi
             ImageDraw.Draw(marked).line(place, fill=0, width=8)
         else:
             ImageDraw.Draw(marked).arc(place, 20, 365, fill=0, width=8)
+    assert ink_distance(picture, marked) < 0.1
+
+
+def test_a_row_of_dashes_is_no_accent() -> None:
+    picture = put(draw_seven(), (500, 500), 255, (120, 110))
+    marked = picture.copy()
+    for left in range(130, 350, 30):
+        ImageDraw.Draw(marked).line((left, 100, left + 16, 100), fill=0, width=16)
     assert ink_distance(picture, marked) < 0.1
 
 
