@@ -339,6 +339,31 @@ class Artist(NamedTuple):
             ImageDraw.Draw(drawing).line(line, BLACK, int(self.rng.integers(3, 8)))
         return self.photo(to_page(drawing))
 
+    def in_a_row(self) -> np.ndarray:
+        """Write between two of the lines of a table or a form, which are as dark as the ink."""
+        page, colour = blank_page(), self.grey(20, 110)
+        spacing, width = self.rng.integers((70, 1), (140, 4)).tolist()
+        first = int(self.rng.integers(10, spacing))
+        for offset in range(first, first + width):
+            page[offset::spacing] = colour
+        strokes = ink_of(next(self.digits), 0.6 * spacing, 0.09)
+        row = first + width + spacing * int(self.rng.integers((480 - first) // spacing - 1))
+        top = row + self.rng.uniform(0.25, 0.75) * (spacing - width - strokes.shape[0])
+        put(page, strokes, colour, int(top), int(self.rng.integers(30, 400)))
+        return self.photo(page)
+
+    def on_dashes(self) -> np.ndarray:
+        """Write above or below a row of dashes or dots."""
+        page = blank_page()
+        strokes = ink_of(next(self.digits), self.rng.uniform(100, 170), self.rng.uniform(0.06, 0.1))
+        top, left = self.rng.integers((120, 150), (180, 250)).tolist()
+        put(page, strokes, BLACK, top, left)
+        gap, length, height = self.rng.integers((15, 6, 6), (50, 30, 16)).tolist()
+        place = top - gap - height if self.rng.random() < 0.5 else top + strokes.shape[0] + gap
+        for start in range(int(self.rng.integers(10, 150)), 560, 2 * length):
+            page[place : place + height, start : start + length] = BLACK
+        return self.photo(page)
+
     def surrounded(self, box: bool) -> np.ndarray:
         """Draw around a digit, by hand, so that the ends need not meet."""
         page = blank_page()
@@ -563,6 +588,8 @@ READABLE: dict[str, Callable[[Artist], np.ndarray]] = {
     "two lines below": partial(Artist.on_a_line, number=2),
     "touching a line": partial(Artist.on_a_line, gap=(-12, 3)),
     "line above": partial(Artist.on_a_line, above=True),
+    "in a row of a table": Artist.in_a_row,
+    "row of dashes": Artist.on_dashes,
     "circle around it": partial(Artist.surrounded, box=False),
     "box around it": partial(Artist.surrounded, box=True),
     "disc or polygon around it": Artist.on_a_disc,

@@ -21,6 +21,8 @@ MIN_COMPONENT = 0.1  # fraction of the largest component's size; smaller compone
 MIN_DOT = 0.5  # minimum thickness of a dot or accent, as a fraction of the thickest stroke's
 MAX_COMPONENTS = 4  # of a character
 MAX_LARGE = 20  # components, together with lines and circles
+MIN_DASHES = 5  # in a row
+MAX_DASH, MAX_UNLIKE = 0.5, 1.8  # the length of one, relative to the longest component's, and to another one's
 MAX_APART = 0.5  # of the length of the largest component: how far from it others may be
 MIN_CONVEX = 0.9  # fraction of its convex hull that a component without a bend or hole fills, such as a dot
 MAX_THICKNESS, MAX_SLANT = 0.15, 0.3  # of a line: ratios of its width to its length, and of the sides of its box
@@ -61,7 +63,8 @@ def choose_strokes(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     sizes = np.bincount(components.ravel())[1:]
     slices = find_objects(components)
     boxes = np.array([[[side.start, side.stop] for side in box] for box in slices])
-    is_large = sizes >= MIN_COMPONENT * sizes.max()
+    in_row = find_rows(boxes)
+    is_large = (sizes >= MIN_COMPONENT * sizes.max()) & ~in_row
     large = np.flatnonzero(is_large)
     if len(large) > MAX_LARGE:
         raise UserError(SEVERAL)
@@ -69,7 +72,7 @@ def choose_strokes(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     ratios = np.array([thickness(mask) for mask in masks])
     thin = ratios < MAX_THICKNESS
     unused = np.array([is_annotation(place, masks, boxes[large], thin) for place in range(len(large))])
-    strokes, annotations = large[~unused], large[unused]
+    strokes, annotations = large[~unused], np.append(large[unused], np.flatnonzero(in_row))
     if not 0 < len(strokes) <= MAX_COMPONENTS or are_several(boxes[strokes], ratios[~unused] < MAX_ONE):
         raise UserError(SEVERAL)
     longest = max(strokes, key=lambda place: extent(slices[place]))
@@ -79,15 +82,32 @@ def choose_strokes(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             raise UserError(SEVERAL)
     largest = strokes[sizes[strokes].argmax()]
     gaps = np.maximum(boxes[:, :, 0] - boxes[largest, :, 1], boxes[largest, :, 0] - boxes[:, :, 1])
-    near = gaps.max(1) < MAX_APART * np.ptp(boxes[largest], 1).max()
+    near = (gaps.max(1) < MAX_APART * np.ptp(boxes[largest], 1).max()) & ~in_row
     belongs = near & ~is_large & (gaps[:, 0] > 0) & (gaps[:, 1] <= 0)  # above or below: dots and accents, if not specks
     if belongs.any():
         depths = maximum(distance_transform_edt(components), components, np.arange(1, count + 1))
         belongs &= depths >= MIN_DOT * depths[largest]
-    if len(strokes) + belongs.sum() > MAX_COMPONENTS:  # a dashed line, for example
-        belongs[:] = False
     belongs[strokes] = near[strokes]
     return np.append(False, belongs)[components], np.isin(components, annotations + 1)
+
+
+def find_rows(boxes: np.ndarray) -> np.ndarray:
+    """Return which components (N,) form a level or upright row of small, similar ones, such as a dashed line.
+
+    A row inside the longest component, such as digits in a circle, does not count. boxes: (N, axis, start and stop).
+    """
+    centres, sizes = boxes.mean(2), np.ptp(boxes, 2)
+    lengths = sizes.max(1)
+    longest = boxes[lengths.argmax()]
+    beyond = ((boxes[:, :, 0] < longest[:, 0]) | (boxes[:, :, 1] > longest[:, 1])).any(1)
+    small = beyond & (lengths < MAX_DASH * lengths.max())
+    rows = np.zeros(len(boxes), bool)
+    for centre, size in zip(centres[small], sizes[small], strict=True):
+        similar = small & (sizes > size / MAX_UNLIKE).all(1) & (sizes < size * MAX_UNLIKE).all(1)
+        for aligned in (abs(centres - centre) < size / 2).T:
+            if (similar & aligned).sum() >= MIN_DASHES:
+                rows |= similar & aligned
+    return rows
 
 
 def erase_touching_line(ink: np.ndarray) -> np.ndarray:

@@ -153,7 +153,7 @@ def _describe(results: Results, part: str, rows: Sequence[Error | Suspect]) -> l
 
 
 def _find_doubtful_test_labels(results: Results, decided: Collection[tuple[str, str]]) -> list[dict[str, Any]]:
-    """Describe the errors with the highest losses, except those whose digest and label are decided."""
+    """Describe the errors with the highest losses, except those whose digest and label are in decided."""
     digests = [results.test_set[error.index].digest for error in results.errors]
     found: list[dict[str, Any]] = [
         {
@@ -180,8 +180,8 @@ def _confusion(errors: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> d
     """Return the columns (predicted classes) and the rows: an actual class, and a cell or None for every column."""
     counts = Counter((error["actual"], error["predicted"]) for error in errors)
     pairs = [pair for pair in counts if {*pair} <= {*classes}]
-    used = [{pair[side] for pair in pairs} for side in (0, 1)]
-    rows, columns = ([name for name in classes if name in names] for names in used)
+    rows = [name for name in classes if any(actual == name for actual, _ in pairs)]
+    columns = [name for name in classes if any(predicted == name for _, predicted in pairs)]
     example = {(error["actual"], error["predicted"]): error["position"] for error in reversed(errors)}
     largest = max(counts.values(), default=1)
 

@@ -85,8 +85,8 @@ def find_wrong(losses: Tensor, labels: Tensor, number: int) -> Tensor:
     if it would hold half of them or more, because the network has then learned too little.
     """
     frequency = torch.bincount(labels) / len(labels)
-    limits = -(frequency / 2).clamp(max=WRONG).log()
-    wrong = losses > limits[labels]
+    lowest = (frequency / 2).clamp(max=WRONG)  # probability of a label that does not look wrong
+    wrong = losses > -lowest.log()[labels]
     found = number >= FIRST_RELIABLE and FEW < wrong.double().mean() < MANY
     return wrong if found else torch.zeros_like(wrong)
 

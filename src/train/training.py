@@ -69,7 +69,7 @@ def train(
     final weights include; without validation images, the last epoch is the best. After every epoch, the checkpoint
     holds the complete state; training resumes from an existing checkpoint, bit for bit. on_epoch is called with the
     history after every epoch, and once after resuming. All processes of the group train the same network.
-    Raise UserError when a loss is not finite, OSError when the checkpoint cannot be written.
+    Raise UserError if augment.clean_epochs is too large or training diverges, OSError if saving a checkpoint fails.
     """
     learner = Learner(network, data.training, params.train, precision, group)
     plan = learner.plan

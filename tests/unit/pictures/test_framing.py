@@ -11,6 +11,7 @@ from benchmarks.drawings import KINDS, Artist, to_image
 from src.common.errors import UserError
 from src.pictures.character import MIN_LINES, erase_lines
 from src.pictures.framing import frame_character
+from src.pictures.strokes import find_rows
 from tests.unit.pictures.drawings import SEVEN, SHAPE, draw_seven, from_brightness, ink_distance
 
 
@@ -333,6 +334,24 @@ def test_a_row_of_dashes_is_no_accent() -> None:
     for left in range(130, 350, 30):
         ImageDraw.Draw(marked).line((left, 100, left + 16, 100), fill=0, width=16)
     assert ink_distance(picture, marked) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("longest", "number", "upright", "expected"),
+    [
+        ([[100, 140], [0, 30]], 5, False, True),
+        ([[0, 30], [100, 140]], 5, True, True),
+        ([[100, 140], [0, 30]], 4, False, False),
+        ([[100, 118], [0, 18]], 5, False, False),  # so small that the dashes could be characters, too
+        ([[0, 100], [0, 100]], 5, False, False),  # around them
+    ],
+)
+def test_a_row_has_five_small_similar_marks(
+    longest: list[list[int]], number: int, upright: bool, expected: bool
+) -> None:
+    dashes = [[[50, 56], [start, start + 10]] for start in range(10, 10 + 15 * number, 15)]
+    boxes = np.array([longest, *(dash[::-1] if upright else dash for dash in dashes), [[20, 22], [80, 98]]])
+    assert find_rows(boxes).tolist() == [False, *[expected] * number, False]
 
 
 def test_a_circle_far_from_a_small_character_is_left_out() -> None:
