@@ -43,7 +43,7 @@ def train_epoch(
 
     def compute(rows: Tensor, batch_size: int) -> Tensor:
         images, labels = data.select(rows)
-        return learner.add_gradients(transform(images), labels, batch_size)
+        return learner.backpropagate(transform(images), labels, batch_size)
 
     shard = batches[0].tensor_split(params.shards)[0]
     compute_gradients = record_gradients(compute, learner.network, shard, len(batches[0]))

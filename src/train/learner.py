@@ -58,7 +58,7 @@ class Learner:
         self.losses = torch.full((len(data.labels),), torch.inf, device=data.labels.device)
         self.learning_rate = params.learning_rate  # of the last step
 
-    def add_gradients(self, images: Tensor, labels: Tensor, batch_size: int) -> Tensor:
+    def backpropagate(self, images: Tensor, labels: Tensor, batch_size: int) -> Tensor:
         """Backpropagate the loss of images, which are a batch or one shard of it; batch_size: of the whole batch.
 
         Return the loss of each image, float32 (N,), detached.

@@ -40,10 +40,12 @@ class Doubts(NamedTuple):
 
     def update(self, epoch: int, losses: Iterable[Tensor]) -> None:
         """Count an epoch, with its losses of the training and the validation images, without class weights."""
-        if epoch < DECISIVE.stop:
-            weight = 1 / max(1, epoch - DECISIVE.start + 1)  # a weight of 1 discards the epochs before
-            for mean, values in zip(self, losses, strict=True):
-                mean.lerp_(-torch.expm1(-values), weight)
+        if epoch >= DECISIVE.stop:
+            return
+        counted = max(1, epoch - DECISIVE.start + 1)  # epochs; the first of them replaces those before
+        for mean, values in zip(self, losses, strict=True):
+            doubts = -torch.expm1(-values)  # 1 - the label's probability
+            mean.lerp_(doubts, 1 / counted)
 
 
 class TrainingRun(NamedTuple):

@@ -68,7 +68,7 @@ def make_learner(data: LabelledImages, precision: torch.dtype = torch.bfloat16, 
 def computing(learner: Learner, data: LabelledImages) -> Any:
     def compute(rows: Tensor, batch_size: int) -> Tensor:
         images, labels = data.select(rows)
-        return learner.add_gradients(augment(images, AUGMENT), labels, batch_size)
+        return learner.backpropagate(augment(images, AUGMENT), labels, batch_size)
 
     return compute
 

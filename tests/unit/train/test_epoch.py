@@ -49,13 +49,13 @@ def test_a_loss_that_is_not_finite_names_its_step(interval: float, monkeypatch: 
     monkeypatch.setattr(epoch, "CHECK_INTERVAL", interval)
     data = make_images(100)
     learner = Learner(make_tiny_network(), data, make_train_params(batch_size=4).train, torch.float32)
-    add_gradients, steps = learner.add_gradients, iter(range(1, 100))
+    backpropagate, steps = learner.backpropagate, iter(range(1, 100))
 
     def fail_at_step_23(images: Tensor, labels: Tensor, batch_size: int) -> Tensor:
-        losses = add_gradients(images, labels, batch_size)
+        losses = backpropagate(images, labels, batch_size)
         return losses / 0 if next(steps) == 23 else losses
 
-    learner.add_gradients = fail_at_step_23  # type: ignore[method-assign]
+    learner.backpropagate = fail_at_step_23  # type: ignore[method-assign]
     with pytest.raises(UserError, match=r"the loss became inf in epoch 1/3, step 23, at learning rate"):
         epoch.train_epoch(learner, data, 1, lambda images: images)
 

@@ -37,7 +37,7 @@ def test_training_and_validation_use_the_weights() -> None:
     learner = make_learner(data, "balanced")
     learner.network.train()
     expected = weighted_loss(learner, data)
-    losses = learner.add_gradients(data.images / 255, data.labels, len(data.labels))
+    losses = learner.backpropagate(data.images / 255, data.labels, len(data.labels))
     assert losses.mean().item() == pytest.approx(expected, rel=1e-5)
     learner.network.eval()
     found = validate(learner, data)
@@ -49,7 +49,7 @@ def test_training_and_validation_use_the_weights() -> None:
 def test_a_batch_without_rare_classes_has_no_larger_weight() -> None:
     data = make_imbalanced(30, 2)
     losses = [
-        make_learner(data, name).add_gradients(data.images[:16] / 255, data.labels[:16], 16).mean().item()
+        make_learner(data, name).backpropagate(data.images[:16] / 255, data.labels[:16], 16).mean().item()
         for name in ("none", "balanced")
     ]
     assert losses[1] == pytest.approx(losses[0] * 32 / 60, rel=1e-5)

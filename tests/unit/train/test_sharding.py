@@ -45,7 +45,7 @@ def test_the_update_is_that_of_the_mean_over_images_with_statistics_per_shard() 
 
     def compute(rows: Tensor, batch_size: int) -> Tensor:
         images, labels = data.select(rows)
-        return learner.add_gradients(add_noise(images), labels, batch_size)
+        return learner.backpropagate(add_noise(images), labels, batch_size)
 
     losses = step_in_shards(learner, compute, rows, Fraction(0), (7, 1, 1))
     assert torch.equal(torch.get_rng_state(), before)
@@ -66,7 +66,7 @@ def test_each_shard_has_its_own_random_numbers() -> None:
 
     def record(rows: Tensor, batch_size: int) -> Tensor:
         seen.append(torch.rand(3))
-        return learner.add_gradients(*data.select(rows), batch_size)
+        return learner.backpropagate(*data.select(rows), batch_size)
 
     for seed in ((0, 1, 1), (0, 1, 2), (0, 1, 1)):
         step_in_shards(learner, record, torch.arange(4), Fraction(0), seed)
