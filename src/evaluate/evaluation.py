@@ -43,7 +43,7 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate networks on the test set; features: of the test images, if the networks take features.
 
-    Raise UserError if the networks do not fit the data, or the requested device is missing.
+    Raise UserError if the networks do not match the data, or the requested device is missing.
     """
     check_compatible(networks[0], data, features and features.backbone)
     device = choose_device(params.device, "evaluate.device")

@@ -50,7 +50,8 @@ def train_epoch(
     rates: list[float] = []
     losses: list[Tensor] = []
     checked = 0  # steps
-    next_line, next_check = (time.monotonic() + interval for interval in (LOG_INTERVAL, CHECK_INTERVAL))
+    now = time.monotonic()
+    next_line, next_check = now + LOG_INTERVAL, now + CHECK_INTERVAL
     with tqdm(total=len(order), desc=name, unit="image", leave=False, delay=0.1, disable=None) as bar:
         for step, rows in enumerate(batches):
             progress = number - 1 + Fraction(step, len(batches))

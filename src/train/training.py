@@ -141,7 +141,7 @@ def _run_epoch(
     number = len(history) + 1
     torch.manual_seed(derive_seed(params.train.seed, number))
     augmented = number <= learner.plan.epochs - params.augment.clean_epochs
-    transform = partial(augment, params=params.augment if augmented else AugmentParams())
+    transform = partial(augment, params=params.augment if augmented else AugmentParams())  # the defaults change nothing
     trained = train_epoch(learner, data.training, number, transform, history[-1].validation_loss if history else None)
     if learner.steps_per_epoch < SHORT_EPOCH:
         recompute_statistics(learner, data.training)
