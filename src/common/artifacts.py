@@ -72,7 +72,7 @@ class Suspect:
 
     part: train or validation; index: the image's row in train.npz; predicted: the most probable other class;
     digest: the picture's, in hexadecimal; score: the total probability of the other classes during training, 0 to 1;
-    for a validation image, the training score of the same rank.
+    for a validation image, the training score at the same quantile.
     """
 
     part: str

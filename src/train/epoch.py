@@ -83,7 +83,7 @@ def find_wrong(losses: Tensor, labels: Tensor, number: int) -> Tensor:
     Low means less than 5%, and less than half the frequency of the class. losses: the last of every image (N,), without
     class weights; number: of the epoch that begins. The mask stays empty before the third epoch, and in two other
     cases: if it would hold few images, because most of their labels are then right, and such images teach the most; and
-    if it would hold half of them or more, because the network has then learned too little.
+    if it would hold at least half of all images, because the network has then learned too little.
     """
     frequency = torch.bincount(labels) / len(labels)
     lowest = (frequency / 2).clamp(max=WRONG)  # probability of a label that does not look wrong

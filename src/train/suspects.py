@@ -77,7 +77,7 @@ def rank(split: Split, doubts: Doubts) -> Ranking:
 
 
 def match_distribution(values: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Replace each of the values (V,) by the reference value (N,) of the same rank.
+    """Replace each of the values (V,) by the reference value (N,) at the same quantile.
 
     Held-out images, which are doubted more, are thus comparable with those that the network has trained on.
     """

@@ -151,7 +151,7 @@ def _run_epoch(
     training_losses = learner.unweighted_losses(data.training.labels)
     train_loss, rate = learner.losses.double().mean().item(), learner.learning_rate
     if not data.validation:
-        doubts.update(number, (training_losses, doubts.validation))
+        doubts.update(number, (training_losses, training_losses[:0]))
         return EpochMetrics(number, trained, train_loss, math.nan, math.nan, rate, temperature=1.0)
     loss, accuracy, temperature, losses = validate(learner, data.validation)
     if not math.isfinite(loss):
