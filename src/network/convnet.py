@@ -1,4 +1,4 @@
-"""The convolutional network, built from its parameters, and the sizes of its layers."""
+"""The convolutional network, built from its architecture, and the sizes of its layers."""
 
 import copy
 
@@ -15,7 +15,7 @@ from src.network.params import ModelParams
 
 
 class Architecture(BaseModel):
-    """Everything needed to rebuild a network: its parameters, the shape (C, H, W) of an image and the K class names.
+    """What a network is built from: the model parameters, the shape (C, H, W) of an image and the K class names.
 
     preprocessing: how a picture becomes an image for the network. backbone: what turns images into features for the
     network, if it does not take the images themselves.

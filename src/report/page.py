@@ -28,7 +28,7 @@ from src.report.plots import (
 from src.report.results import Results
 
 MAX_SUSPECTS, MAX_TEST_LABELS = 200, 100  # labels to check: of training and validation images, and of test images
-DOUBTFUL_LOSS = -math.log(0.4)  # a test label is doubtful if the network gives it less than 40%
+DOUBTFUL_LOSS = -math.log(0.4)  # the label of an error is doubtful if its probability is below 40%
 
 
 class Chart(NamedTuple):

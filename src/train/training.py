@@ -42,10 +42,10 @@ class Doubts(NamedTuple):
         """Count an epoch, with its losses of the training and the validation images, without class weights."""
         if epoch >= DECISIVE.stop:
             return
-        counted = max(1, epoch - DECISIVE.start + 1)  # epochs; the first of them replaces those before
+        weight = 1 / (epoch - DECISIVE.start + 1) if epoch in DECISIVE else 1.0  # 1 replaces what was there
         for mean, values in zip(self, losses, strict=True):
             doubts = -torch.expm1(-values)  # 1 - the label's probability
-            mean.lerp_(doubts, 1 / counted)
+            mean.lerp_(doubts, weight)
 
 
 class TrainingRun(NamedTuple):
