@@ -29,6 +29,7 @@ from src.common.text import count, dataset_name
 from src.network.params import NO_BACKBONE
 from src.params.params import check_params, read_recipe
 from stages.download import TEST
+from tools.recipe import find_recipe
 
 WORK = Path(".accuracy")  # one copy of the project per unfinished measurement
 FIGURES = Path("benchmarks/accuracy")
@@ -37,7 +38,7 @@ TABLE = Path("benchmarks/accuracy.md")
 
 def main() -> None:
     arguments = parse_arguments()
-    path = Path("recipes", f"{arguments.recipe}.yaml")
+    path = find_recipe(arguments.recipe)
     recipe = read_recipe(path)
     recipe["download"] = read_yaml(PARAMS).get("download", recipe["download"])  # which recipes leave to the user
     data = [] if recipe["download"]["dataset"] == "mnist" else [dataset_name(recipe)]

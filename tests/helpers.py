@@ -11,13 +11,14 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from benchmarks.copying import copy_project
+from src.common.params import read_yaml
 from src.download.decisions import COLUMNS
 from src.params.documentation import render_params
 from src.params.params import default_values
 from tests.forking import forking_commands
 
 ROOT = Path(__file__).parent.parent
-STAGES = ["download", "split", "train", "evaluate", "report", "export"]
+STAGES = list(read_yaml(ROOT / "dvc.yaml")["stages"])
 ENVIRONMENT = os.environ | {
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     "SHELL": "/bin/sh",  # runs the stages; unlike Bash, dash stays between DVC and a stage

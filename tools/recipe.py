@@ -40,10 +40,7 @@ def list_recipes() -> str:
 
 def apply_recipe(name: str) -> str:
     """Write a recipe into params.yaml and describe what changed; on error, leave the file unchanged."""
-    names = [path.stem for path in find_recipes()]
-    if name not in names:
-        raise UsageError(f"there is no recipe {name!r}; known: {', '.join(names)}")
-    values = read_recipe(RECIPES / f"{name}.yaml")
+    values = read_recipe(find_recipe(name))
     if not PARAMS.exists():
         write_bytes(PARAMS, render_params(values).encode())
         return f"recipe: wrote {name} to a new {PARAMS}"
@@ -57,6 +54,14 @@ def apply_recipe(name: str) -> str:
     yaml.dump(document, text)
     write_bytes(PARAMS, text.getvalue().encode())
     return "\n".join([f"recipe: {PARAMS} now holds the recipe {name}", *(changes or ["  no value changed"])])
+
+
+def find_recipe(name: str) -> Path:
+    """Return the file of a recipe; raise UsageError if there is none of this name."""
+    recipes = {path.stem: path for path in find_recipes()}
+    if name not in recipes:
+        raise UsageError(f"there is no recipe {name!r}; known: {', '.join(recipes)}")
+    return recipes[name]
 
 
 def find_recipes() -> list[Path]:

@@ -32,6 +32,7 @@ from src.pictures.strokes import (
     MIN_COMPONENT,
     MIN_CONVEX,
     NEIGHBOURS,
+    SEVERAL,
     choose_strokes,
     erase_touching_line,
     extent,
@@ -77,7 +78,10 @@ MAX_BENT, MAX_ON_OVAL, MAX_ON_DISC, MAX_STRAIGHT = 0.6, 0.75, 0.9, 0.3
 MAX_DENTS = 2.4  # area of its hull that a convex shape leaves unfilled, in pixels per square root of the hull's area
 MIN_DISC = 0.9  # ratio of its width to its length
 MAX_ASPECT = 2.5  # ratio of a sheet's sides, because a straight stroke is more elongated
-MIN_WHOLE = 0.95  # fraction of the picture's area from which a sheet may have any ratio
+MIN_WHOLE = 0.5  # fraction of the picture's area from which a sheet may have any ratio
+# For two sheets with a character each: the smallest ratios of their areas and of the lengths of their marks, and the
+# largest fraction of a sheet that they have in common.
+MIN_ALIKE, MIN_ALIKE_MARK, MAX_COMMON = 0.7, 0.5, 0.1
 PAPER_BLUR = 1 / 20  # over which the paper below strokes is estimated from its surroundings
 SHADOW_BLUR = 1 / 100  # over which visible paper is averaged, so that edges of shadows stay
 MIN_CONTRAST = 0.1  # between ink and paper (black against white is 1)
@@ -135,9 +139,11 @@ def find_character(
 def choose_ink(grey: np.ndarray) -> tuple[np.ndarray, float]:
     """Return the ink (H, W) of the sheet with the largest mark, and how solid a mark must be to be a sheet itself.
 
-    Small sheets come first: on a larger sheet, a smaller one and its character look like ink, too.
+    Small sheets come first: on a larger sheet, a smaller one and its character look like ink, too. Raise UserError if
+    similar sheets have a character each, like the boxes of a form.
     """
     best, best_box, page, piece, framed = None, None, np.zeros_like(grey, bool), False, False
+    own, found = page, []
     for sheet in sorted(find_sheets(grey), key=lambda sheet: sheet[1].sum()):
         marks = find_ink(grey, *sheet)
         area = sheet[1].mean()
@@ -149,10 +155,13 @@ def choose_ink(grey: np.ndarray) -> tuple[np.ndarray, float]:
             continue
         if is_beside(box, page, sheet[1]):
             continue
+        found.append((sheet[1], extent(box)))
         if best_box is None or (extent(box) > extent(best_box) and not encloses(box, best_box)):
-            best, best_box, piece = ink, box, bool(area < 0.5)
+            best, best_box, piece, own = ink, box, bool(area < 0.5), sheet[1]
         if box == best_box:
             page = sheet[1]
+    if best_box and any(are_alike(own, extent(best_box), *other) for other in found):
+        raise UserError(SEVERAL)
     if best is None or best_box is None or (piece and extent(best_box) < MIN_ON_PIECE * max(grey.shape)):
         cropped = find_cropped_ink(grey)
         if framed and cropped.max() <= 0.5:
@@ -381,6 +390,13 @@ def largest_box(ink: np.ndarray) -> tuple[slice, slice] | None:
 def is_beside(mark: tuple[slice, slice], page: np.ndarray, desk: np.ndarray) -> bool:
     """Return whether a mark on a desk, such as a pencil, lies beside the page on it. page, desk: masks (H, W)."""
     return page.mean() >= MIN_PAGE and desk[page].mean() > 0.5 and not page[mark].any()
+
+
+def are_alike(sheet: np.ndarray, length: int, other: np.ndarray, other_length: int) -> bool:
+    """Return whether two sheets of similar size are apart, and have marks of similar length, in pixels."""
+    areas, lengths = sorted((sheet.sum(), other.sum())), sorted((length, other_length))
+    is_similar = areas[0] > MIN_ALIKE * areas[1] and lengths[0] > MIN_ALIKE_MARK * lengths[1]
+    return bool(is_similar and (sheet & other).sum() < MAX_COMMON * areas[0])
 
 
 def encloses(outer: tuple[slice, slice], inner: tuple[slice, slice]) -> bool:

@@ -40,7 +40,8 @@ MIN_BEYOND, MIN_LOW = 0.1, 0.8
 MAX_STEP = 5  # pixels by which a line may rise or fall over the height of a character
 # The slash in a 0 is more slanted than a 1 in a circle, or the 0 is taller than a circle: ratios of the sides of boxes.
 MIN_SLASH, MAX_CIRCLE = 0.7, 1.5
-MIN_ENCLOSED = 0.3  # fraction of a circle's height: the height of a character in it
+# Fractions of a circle's height: of a character in it, and of a bent one, which cannot be the dot in a 0.
+MIN_ENCLOSED, MIN_ENCLOSED_BENT = 0.3, 0.15
 DIRECTION, MIN_SURROUNDED = 5, 0.9  # degrees; fraction of the directions in which a circle or a box surrounds it
 # The gap between two characters, one above the other or side by side, as a fraction of the longest component's length.
 MIN_ABOVE, MIN_BESIDE = 0.16, 0.2
@@ -145,8 +146,12 @@ def is_annotation(place: int, masks: Sequence[np.ndarray], boxes: np.ndarray, th
     if not thin[place]:
         inside = (boxes[place, :, 0] < boxes[:, :, 0]).all(1) & (boxes[:, :, 1] < boxes[place, :, 1]).all(1)
         slash = thin & ((widths > MIN_SLASH * heights) | (height > MAX_CIRCLE * width))  # of a 0
-        inside &= (heights > MIN_ENCLOSED * height) & ~slash
-        return any(surrounds(masks[place], mask) for mask, is_inside in zip(masks, inside, strict=True) if is_inside)
+        inside &= (heights > MIN_ENCLOSED_BENT * height) & ~slash
+        return any(
+            surrounds(masks[place], mask)
+            for mask, is_inside, is_tall in zip(masks, inside, heights > MIN_ENCLOSED * height, strict=True)
+            if is_inside and (is_tall or mask.sum() < MAX_SOLID * hull_of(mask)[1])
+        )
     level, upright = height < MAX_SLANT * width, width < MAX_SLANT * height
     others = boxes[~thin | (level & (heights > widths))]
     if not len(others):

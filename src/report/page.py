@@ -141,7 +141,7 @@ def _worst_class(errors: Sequence[Error], recall: Sequence[Recall]) -> dict[str,
 
 
 def _describe(results: Results, part: str, rows: Sequence[Error | Suspect]) -> list[dict[str, Any]]:
-    """Describe rows, which are images of train.npz or test.npz (part: train or test), in sprite-sheet order."""
+    """Describe rows, which are images of the .npz file of a part (train or test), in sprite-sheet order."""
     return [
         {
             **asdict(row),

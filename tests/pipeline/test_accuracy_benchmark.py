@@ -13,7 +13,9 @@ def test_the_networks_of_an_ensemble_are_those_that_their_seeds_give_alone(proje
     command = ["python", "-m", "benchmarks.accuracy", "default", "2"]
     output = run(*command, *(item for setting in settings for item in ("-S", setting)), cwd=project)
     assert stages_run(output) == ["train", "evaluate"]
-    figures = json.loads((project / f"benchmarks/accuracy/{','.join(['default', *settings])}.json").read_text())
+    figures = json.loads(
+        (project / f"benchmarks/accuracy/{','.join(['default', 'digits', *settings])}.json").read_text()
+    )
     alone = json.loads((project / "data/evaluate/metrics.json").read_text())["test"]["accuracy"]
     assert figures["accuracy"][0] == alone != figures["accuracy"][1]
     assert figures["set"] == settings

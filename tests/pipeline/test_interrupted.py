@@ -80,7 +80,7 @@ def test_a_killed_run_in_a_temporary_copy_is_resumed_by_the_next(project: Path) 
     command = ("dvc", "exp", "run", "--temp", "-S", "train.epochs=12", "train")
     with start(*command, cwd=project) as process:
         assert process.stdout
-        assert any("epoch 2/12: " in line for line in process.stdout)
+        assert any("epoch 2/12 (" in line for line in process.stdout)
         os.killpg(forked_process(process.pid), signal.SIGKILL)  # DVC and all that it has started
     output = run(*command, cwd=project)
     assert "train: resuming after epoch " in output

@@ -273,6 +273,15 @@ def test_a_strip_of_paper_may_be_long() -> None:
     assert ink_distance(strip.crop((400, 0, 700, 200)), strip) < 0.3
 
 
+def test_a_row_between_two_lines_may_be_long() -> None:
+    plain, row = (Image.new("L", (600, 130), 245) for _ in range(2))
+    for place in (8, 118):
+        ImageDraw.Draw(row).line((0, place, 600, place), fill=110, width=3)
+    for picture in (plain, row):
+        ImageDraw.Draw(picture).line((250, 35, 295, 35, 265, 95), fill=20, width=6)
+    assert ink_distance(plain, row) < 0.1
+
+
 def test_pictures_without_a_single_character_are_refused() -> None:
     blank = Image.new("L", (300, 260), 255)
     lined, squared = rule(blank, 150), rule(blank, 100, turn=1, squared=True)
@@ -354,6 +363,14 @@ def test_a_row_has_five_small_similar_marks(
     assert find_rows(boxes).tolist() == [False, *[expected] * number, False]
 
 
+def test_a_bent_character_in_a_large_circle_is_not_its_dot() -> None:
+    picture = Image.new("L", (500, 500), 245)
+    ImageDraw.Draw(picture).line((225, 210, 270, 210, 240, 270), fill=20, width=6)
+    marked = picture.copy()
+    ImageDraw.Draw(marked).ellipse((130, 120, 370, 360), outline=20, width=6)
+    assert ink_distance(picture, marked) < 0.1
+
+
 def test_a_circle_far_from_a_small_character_is_left_out() -> None:
     picture = put(draw_seven(), (1000, 1000), 255, (320, 310))
     marked = picture.copy()
@@ -367,6 +384,15 @@ def test_a_line_may_touch_the_character(size: int) -> None:
     ImageDraw.Draw(picture).line((20, 322, 470, 318), fill=0, width=8)
     image = frame_character(picture, SHAPE)[0]
     assert image[-8:].any(0).sum() < 8 < image[:10].any(0).sum()  # as in a seven, and not the other way round
+
+
+def test_characters_in_boxes_of_their_own_are_several() -> None:
+    picture = Image.new("L", (500, 200), 245)
+    for left in (30, 180, 330):
+        ImageDraw.Draw(picture).rectangle((left, 30, left + 120, 170), outline=110, width=3)
+        ImageDraw.Draw(picture).line((left + 35, 60, left + 93, 60, left + 55, 140), fill=20, width=8)
+    with pytest.raises(UserError, match="several characters"):
+        frame_character(picture, SHAPE)
 
 
 def test_many_marks_are_several_characters() -> None:
