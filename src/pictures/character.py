@@ -78,10 +78,11 @@ MAX_BENT, MAX_ON_OVAL, MAX_ON_DISC, MAX_STRAIGHT = 0.6, 0.75, 0.9, 0.3
 MAX_DENTS = 2.4  # area of its hull that a convex shape leaves unfilled, in pixels per square root of the hull's area
 MIN_DISC = 0.9  # ratio of its width to its length
 MAX_ASPECT = 2.5  # ratio of a sheet's sides, because a straight stroke is more elongated
-MIN_WHOLE = 0.5  # fraction of the picture's area from which a sheet may have any ratio
+MIN_WHOLE, MIN_ROW = 0.95, 0.5  # fractions of the picture's area from which ink, or paper, may be a sheet of any ratio
 # For two sheets with a character each: the smallest ratios of their areas and of the lengths of their marks, and the
 # largest fraction of a sheet that they have in common.
 MIN_ALIKE, MIN_ALIKE_MARK, MAX_COMMON = 0.7, 0.5, 0.1
+MAX_WIDE = 1.3  # ratio of the width of a character to its height; a word is wider, and its letters may have merged
 PAPER_BLUR = 1 / 20  # over which the paper below strokes is estimated from its surroundings
 SHADOW_BLUR = 1 / 100  # over which visible paper is averaged, so that edges of shadows stay
 MIN_CONTRAST = 0.1  # between ink and paper (black against white is 1)
@@ -155,7 +156,8 @@ def choose_ink(grey: np.ndarray) -> tuple[np.ndarray, float]:
             continue
         if is_beside(box, page, sheet[1]):
             continue
-        found.append((sheet[1], extent(box)))
+        height, width = (side.stop - side.start for side in box)
+        found.append((sheet[1], height if width > MAX_WIDE * height else extent(box)))
         if best_box is None or (extent(box) > extent(best_box) and not encloses(box, best_box)):
             best, best_box, piece, own = ink, box, bool(area < 0.5), sheet[1]
         if box == best_box:
@@ -261,16 +263,19 @@ def find_sheets(grey: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         sizes = np.bincount(regions[uniform])
         for index in np.flatnonzero(sizes >= MIN_SHEET * grey.size):
             region = regions == index
-            if is_sheet(region) or carries_ink(region, grey):
+            if is_sheet(region, whole=MIN_ROW) or carries_ink(region, grey):
                 mask = Image.new("1", grey.shape[::-1])
                 ImageDraw.Draw(mask).polygon(hull_of(region)[0].round().astype(int).ravel().tolist(), fill=1)
                 yield region, np.asarray(mask) | region
 
 
-def is_sheet(region: np.ndarray, solid: float = MIN_SOLID, rectangle: float = MIN_RECTANGLE) -> bool:
+def is_sheet(
+    region: np.ndarray, solid: float = MIN_SOLID, rectangle: float = MIN_RECTANGLE, whole: float = MIN_WHOLE
+) -> bool:
     """Return whether a region fills its hull, or is a rectangle with its holes filled; strokes are neither.
 
-    solid, rectangle: how much such a rectangle fills at least: of its hull, and of the smallest rectangle around it.
+    solid, rectangle: how much such a rectangle fills at least: of its hull, and of the smallest rectangle around it;
+    whole: the fraction of the picture from which it may be long and narrow.
     """
     corners, area = hull_of(region)
     if area < MIN_SHEET * region.size:
@@ -281,7 +286,7 @@ def is_sheet(region: np.ndarray, solid: float = MIN_SOLID, rectangle: float = MI
     )
     best = (widths * heights).argmin()
     sides = widths[best], heights[best]
-    if max(sides) > MAX_ASPECT * min(sides) and area < MIN_WHOLE * region.size:
+    if max(sides) > MAX_ASPECT * min(sides) and area < whole * region.size:
         return False
     if region.sum() > MIN_CONVEX_SHEET * area:
         return True

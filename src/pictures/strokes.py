@@ -42,6 +42,7 @@ MAX_STEP = 5  # pixels by which a line may rise or fall over the height of a cha
 MIN_SLASH, MAX_CIRCLE = 0.7, 1.5
 # Fractions of a circle's height: of a character in it, and of a bent one, which cannot be the dot in a 0.
 MIN_ENCLOSED, MIN_ENCLOSED_BENT = 0.3, 0.15
+MAX_OPEN = 1.5  # ratio of the sizes of a circle whose ends do not meet, with its holes filled, and as it is
 DIRECTION, MIN_SURROUNDED = 5, 0.9  # degrees; fraction of the directions in which a circle or a box surrounds it
 # The gap between two characters, one above the other or side by side, as a fraction of the longest component's length.
 MIN_ABOVE, MIN_BESIDE = 0.16, 0.2
@@ -64,7 +65,8 @@ def choose_strokes(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     sizes = np.bincount(components.ravel())[1:]
     slices = find_objects(components)
     boxes = np.array([[[side.start, side.stop] for side in box] for box in slices])
-    in_row = find_rows(boxes)
+    solid = np.array([is_solid(components[box] == place) for place, box in enumerate(slices, 1)])
+    in_row = find_rows(boxes, solid)
     is_large = (sizes >= MIN_COMPONENT * sizes.max()) & ~in_row
     large = np.flatnonzero(is_large)
     if len(large) > MAX_LARGE:
@@ -88,20 +90,23 @@ def choose_strokes(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if belongs.any():
         depths = maximum(distance_transform_edt(components), components, np.arange(1, count + 1))
         belongs &= depths >= MIN_DOT * depths[largest]
+    if len(strokes) + belongs.sum() > MAX_COMPONENTS:  # a word, for example
+        belongs[:] = False
     belongs[strokes] = near[strokes]
     return np.append(False, belongs)[components], np.isin(components, annotations + 1)
 
 
-def find_rows(boxes: np.ndarray) -> np.ndarray:
+def find_rows(boxes: np.ndarray, solid: np.ndarray) -> np.ndarray:
     """Return which components (N,) form a level or upright row of small, similar ones, such as a dashed line.
 
-    A row inside the longest component, such as digits in a circle, does not count. boxes: (N, axis, start and stop).
+    A row inside the longest component, such as digits in a circle, does not count. boxes: (N, axis, start and stop);
+    solid: which are not bent (N,); bent ones must be even smaller, or they may be characters.
     """
     centres, sizes = boxes.mean(2), np.ptp(boxes, 2)
     lengths = sizes.max(1)
     longest = boxes[lengths.argmax()]
     beyond = ((boxes[:, :, 0] < longest[:, 0]) | (boxes[:, :, 1] > longest[:, 1])).any(1)
-    small = beyond & (lengths < MAX_DASH * lengths.max())
+    small = beyond & (lengths < np.where(solid, MAX_DASH, MIN_SMALLER) * lengths.max())
     rows = np.zeros(len(boxes), bool)
     for centre, size in zip(centres[small], sizes[small], strict=True):
         similar = small & (sizes > size / MAX_UNLIKE).all(1) & (sizes < size * MAX_UNLIKE).all(1)
@@ -150,7 +155,7 @@ def is_annotation(place: int, masks: Sequence[np.ndarray], boxes: np.ndarray, th
         return any(
             surrounds(masks[place], mask)
             for mask, is_inside, is_tall in zip(masks, inside, heights > MIN_ENCLOSED * height, strict=True)
-            if is_inside and (is_tall or mask.sum() < MAX_SOLID * hull_of(mask)[1])
+            if is_inside and (is_tall or (is_circle(masks[place]) and not is_solid(mask)))
         )
     level, upright = height < MAX_SLANT * width, width < MAX_SLANT * height
     others = boxes[~thin | (level & (heights > widths))]
@@ -254,6 +259,17 @@ def largest_gap(spans: np.ndarray) -> tuple[int, int]:
     stops = np.maximum.accumulate(ordered[:, 1])
     gaps = np.append(ordered[1:, 0] - stops[:-1], -1)
     return int(gaps.max()), int(stops[gaps.argmax()])
+
+
+def is_solid(mask: np.ndarray) -> bool:
+    """Return whether a component (H, W) fills most of its convex hull, unlike a bent character."""
+    return bool(mask.sum() > MAX_SOLID * hull_of(mask)[1])
+
+
+def is_circle(mask: np.ndarray) -> bool:
+    """Return whether a component (H, W) is open or encloses a convex area, unlike the outline of a 6."""
+    filled = binary_fill_holes(mask).sum()
+    return bool(filled < MAX_OPEN * mask.sum() or filled > MIN_CONVEX * hull_of(mask)[1])
 
 
 def extent(box: tuple[slice, slice]) -> int:

@@ -267,6 +267,20 @@ def test_three_lines_are_erased() -> None:
     assert ink_distance(plain, lined) < 0.3
 
 
+def test_a_row_of_small_digits_is_no_dashed_line() -> None:
+    picture = put(draw_seven(), (600, 600), 255, (150, 50))
+    for left in range(100, 480, 70):
+        ImageDraw.Draw(picture).line((left, 350, left + 40, 350, left + 15, 410), fill=0, width=10)
+    with pytest.raises(UserError, match="several characters"):
+        frame_character(picture, SHAPE)
+
+
+def test_a_bold_1_in_a_strip_of_paper_is_no_sheet() -> None:
+    strip = Image.new("L", (160, 500), 245)
+    ImageDraw.Draw(strip).rectangle((30, 20, 130, 480), fill=20)
+    assert frame_character(strip, SHAPE)[0].any(1).sum() == 20
+
+
 def test_a_strip_of_paper_may_be_long() -> None:
     strip = Image.new("L", (1200, 200), 245)
     ImageDraw.Draw(strip).line((500, 60, 550, 60, 520, 140), fill=40, width=10)
@@ -348,9 +362,9 @@ def test_a_row_of_dashes_is_no_accent() -> None:
 @pytest.mark.parametrize(
     ("longest", "number", "upright", "expected"),
     [
-        ([[100, 140], [0, 30]], 5, False, True),
-        ([[0, 30], [100, 140]], 5, True, True),
-        ([[100, 140], [0, 30]], 4, False, False),
+        ([[100, 160], [0, 30]], 5, False, True),
+        ([[0, 30], [100, 160]], 5, True, True),
+        ([[100, 160], [0, 30]], 4, False, False),
         ([[100, 118], [0, 18]], 5, False, False),  # so small that the dashes could be characters, too
         ([[0, 100], [0, 100]], 5, False, False),  # around them
     ],
@@ -360,7 +374,8 @@ def test_a_row_has_five_small_similar_marks(
 ) -> None:
     dashes = [[[50, 56], [start, start + 10]] for start in range(10, 10 + 15 * number, 15)]
     boxes = np.array([longest, *(dash[::-1] if upright else dash for dash in dashes), [[20, 22], [80, 98]]])
-    assert find_rows(boxes).tolist() == [False, *[expected] * number, False]
+    for solid in (np.ones(len(boxes), bool), np.zeros(len(boxes), bool)):
+        assert find_rows(boxes, solid).tolist() == [False, *[expected] * number, False]
 
 
 def test_a_bent_character_in_a_large_circle_is_not_its_dot() -> None:
