@@ -29,13 +29,14 @@ def render_table(results: Mapping[str, Figures]) -> str:
         cells = [name, dataset, str(len(figures["accuracy"])), *_scores(figures), minutes, figures["machine"]]
         lines.append(f"| {' | '.join(cells)} | `{figures['command']}` |")
     bases = {row["test_set"]: row for row in results.values() if row["recipe"] == BASE and not row["set"]}
-    others = [name for name, row in results.items() if row is not bases.get(row["test_set"], row)]
-    if others:
+    verdicts = [
+        f"| {name} | {' | '.join(_compare(base, row))} |"
+        for name, row in results.items()
+        if (base := bases.get(row["test_set"], row)) is not row
+    ]
+    if verdicts:
         lines += ["", f"| against {BASE} | single network, mean (Welch) | ensemble, image by image (McNemar) |"]
-        lines += ["|---|---|---|"]
-        for name in others:
-            verdicts = _compare(bases[results[name]["test_set"]], results[name])
-            lines.append(f"| {name} | {' | '.join(verdicts)} |")
+        lines += ["|---|---|---|", *verdicts]
     by_seed = {name: dict(enumerate(figures["accuracy"], figures["seed"])) for name, figures in results.items()}
     seeds = sorted({seed for scores in by_seed.values() for seed in scores})
     lines += ["", f"| seed | {' | '.join(map(str, seeds))} |", f"|{'---|' * (len(seeds) + 1)}"]

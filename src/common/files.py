@@ -214,7 +214,7 @@ def parse_csv(data: bytes, row_type: type[Row], path: Path) -> list[Row]:
 def shared_folder(name: str) -> Path:
     """Return the folder of this name in the project's root, even in one of DVC's copies.
 
-    `dvc exp run --temp` and `--queue` run in copies in the project's .dvc/tmp/exps, which DVC deletes afterwards.
+    `dvc exp run --temp` and `--queue` run in copies of the project, in its .dvc/tmp/exps, which DVC deletes.
     """
     for folder in Path.cwd().parents:
         if folder.parts[-3:] == (".dvc", "tmp", "exps"):

@@ -21,7 +21,7 @@ def comparison_markdown(comparison: Comparison) -> str:
     if fixed + broken >= comparison.detectable:
         points = 100 * comparison.detectable / comparison.images
         power = (
-            f"With {fixed + broken} images differing, a net change of {comparison.detectable} images ({points:.2f}"
+            f"With {fixed + broken} changed outcomes, a net change of {comparison.detectable} images ({points:.2f}"
             " percentage points) would be detected four times out of five; smaller changes are detected less often."
         )
     elif fixed + broken == 0:

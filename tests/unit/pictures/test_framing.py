@@ -378,6 +378,34 @@ def test_a_row_has_five_small_similar_marks(
         assert find_rows(boxes, solid).tolist() == [False, *[expected] * number, False]
 
 
+def test_a_word_below_is_no_accent() -> None:
+    picture = put(draw_seven(), (500, 500), 255, (120, 110))
+    marked = picture.copy()
+    for left, width in ((176, 16), (200, 30), (238, 16), (262, 30)):
+        ImageDraw.Draw(marked).rectangle((left, 350, left + width, 368), fill=0)
+    assert ink_distance(picture, marked) < 0.1
+
+
+def test_a_word_on_another_sheet_is_no_character() -> None:
+    picture = Image.new("L", (900, 500), 60)
+    for left in (30, 470):
+        ImageDraw.Draw(picture).rectangle((left, 40, left + 400, 460), fill=245)
+    ImageDraw.Draw(picture).line((150, 140, 290, 140, 200, 360), fill=20, width=20)
+    alone = picture.copy()
+    word = [(580 + 15 * step, 250 - 40 * (step % 2)) for step in range(13)]
+    ImageDraw.Draw(picture).line(word, fill=20, width=6)
+    assert ink_distance(alone, picture) < 0.1
+
+
+def test_the_outline_of_a_6_is_no_circle_around_its_hole() -> None:
+    picture = Image.new("L", (500, 500), 245)
+    outline = [(180, 50), (240, 50), (210, 250), (350, 260), (360, 440), (150, 450), (120, 250), (180, 50)]
+    ImageDraw.Draw(picture).line(outline, fill=20, width=8)
+    ImageDraw.Draw(picture).ellipse((200, 300, 270, 390), outline=20, width=8)
+    framed = frame_character(picture, SHAPE)[0]
+    assert np.ptp(np.flatnonzero(framed.any(1))) > 1.4 * np.ptp(np.flatnonzero(framed.any(0)))
+
+
 def test_a_bent_character_in_a_large_circle_is_not_its_dot() -> None:
     picture = Image.new("L", (500, 500), 245)
     ImageDraw.Draw(picture).line((225, 210, 270, 210, 240, 270), fill=20, width=6)
