@@ -56,7 +56,7 @@ def fetch_idx_dataset(params: DownloadParams) -> tuple[Dataset, Dataset]:
                 Dataset(test_images, test_labels, classes, preprocessing, digest_images(test_images)),
             )
     raise UserError(
-        listing(f"no source has {params.dataset}; tried:", failures)
+        listing(f"could not get {params.dataset} from any source; tried:", failures)
         + "\nEither put the four files (train-images-idx3-ubyte.gz and so on) in a folder or on a server and add it to"
         "\ndownload.mirrors, or set download.dataset to digits, which needs no internet connection."
     )

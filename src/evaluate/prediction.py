@@ -35,7 +35,7 @@ def check_compatible(network: ConvNet, data: Dataset, backbone: Backbone | None 
     if architecture.backbone != backbone:
         expected, found = (f"{one.file}, MD5 {one.md5}" if one else "none" for one in (architecture.backbone, backbone))
         raise UserError(
-            f"the model was trained with another backbone ({expected}) than model.backbone ({found}); retrain it with"
+            f"the model was trained with the backbone {expected}, but model.backbone is {found}; retrain it with"
             " `dvc repro`"
         )
     if architecture.image_shape != data.images.shape[1:]:

@@ -36,12 +36,12 @@ class Architecture(BaseModel):
 class ConvNet(nn.Module):
     """Blocks, each of 3x3 convolutions and one 2x2 max pooling, followed by linear layers.
 
-    A crop comes before the blocks, and dropout after each of them, if model.crop and model.dropout are not 0. The
+    If model.crop is not 0, a crop comes before the blocks; if model.dropout is not 0, dropout follows each block. The
     activation comes before the normalisation: convolution, LeakyReLU, BatchNorm2d; linear, LeakyReLU, BatchNorm1d. Max
-    pooling follows the last convolution of a block or, without pool_first, the normalisation after it. Maps float
-    images (N, C, H, W) in [0, 1] to float32 log-probabilities (N, K). Raise UserError if the crop leaves no pixels, or
-    a block has fewer than 2x2 pixels left to pool. With a backbone, features (N, F) replace the images, and a single
-    dropout layer replaces the blocks. After training, the last layer's weights and biases have been divided by
+    pooling follows the last convolution of a block or, without pool_first, the normalisation after it. The network maps
+    float images (N, C, H, W) in [0, 1] to float32 log-probabilities (N, K). Raise UserError if the crop leaves no
+    pixels, or a block has fewer than 2x2 pixels left to pool. With a backbone, features (N, F) replace the images, and
+    a single dropout layer replaces the blocks. After training, the last layer's weights and biases have been divided by
     the temperature.
     """
 

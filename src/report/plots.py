@@ -110,7 +110,7 @@ def _shorten(text: str) -> str:
 
 
 def confusion_plot(errors: Sequence[Error], classes: Sequence[str]) -> Figure:
-    """Draw the confusion matrix of the errors, without correct predictions; of many classes, the most confused ones."""
+    """Draw the confusion matrix of the errors, without correct predictions; of many classes, show the most confused."""
     if not errors:
         return _text_figure("No errors: no class was confused with another.")
     classes, shown = most_confused(errors, classes)

@@ -17,7 +17,7 @@ from src.train.sharding import step_in_shards
 LOG_INTERVAL = 10.0  # seconds between progress lines in a log, such as that of `dvc queue logs`
 FIRST_RELIABLE = 3  # epoch; earlier, some images' last losses are still from the very first training steps
 WRONG = 0.05  # a label with a lower probability looks wrong
-FEW, MANY = 0.04, 0.5  # of the images; with correct labels, at most 0.4% of MNIST look wrong, 3% of Fashion-MNIST
+FEW, MANY = 0.04, 0.5  # of the images; with correct labels, at most 0.4% of MNIST's look wrong, 3% of Fashion-MNIST's
 CHECK_INTERVAL = 1.0  # seconds between loss checks, for each of which a GPU has to finish its work
 
 
