@@ -41,7 +41,7 @@ def main() -> None:
     names = np.array(test.classes)[test.labels].tolist()
     predictions = read_csv(PREDICTIONS, Prediction)
     if [row.actual for row in predictions] != names:
-        raise UserError(f"{PREDICTIONS} does not fit {TEST}; {recreate('evaluate')}")
+        raise UserError(f"{PREDICTIONS} does not match {TEST}; {recreate('evaluate')}")
     ours = np.array([row.actual == row.predicted for row in predictions])
     rows = np.concatenate(split) if refit else split.train
     pixels = reduce(train.images[:1]).shape[1]

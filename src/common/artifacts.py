@@ -10,7 +10,7 @@ class PictureName:
     """A row of files.csv: a file, and the image made from it.
 
     part: train or test, whose .npz file holds the image; index: the image's row in that file. If an image has several
-    files, the first one was used. Files left out have the part unusable, and are numbered separately.
+    files, the first one was used. For files left out, part is `unusable`, and index numbers them separately.
     """
 
     part: str

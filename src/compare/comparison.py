@@ -149,7 +149,7 @@ def compare(base: Result, other: Result, alpha: float) -> Comparison:
 
 
 def find_renamed(labels: Sequence[tuple[str, str]], classes: Collection[str]) -> dict[str, str]:
-    """Map each class that only the first test set has to the one that at least four in five of its images have instead.
+    """Map each class of the first test set alone to the class that at least four in five of its images now have.
 
     labels: the labels of every common image in both test sets; classes: those of the second.
     """

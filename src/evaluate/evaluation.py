@@ -41,7 +41,7 @@ class Evaluation(NamedTuple):
 def evaluate(
     networks: Sequence[ConvNet], data: Dataset, params: EvaluateParams, features: BackboneFeatures | None = None
 ) -> Evaluation:
-    """Evaluate networks on the test set; features: of the test images, if the networks take features.
+    """Evaluate networks on the test set; features: those of the test images, if the networks take features.
 
     Raise UserError if the networks do not match the data, or the requested device is missing.
     """

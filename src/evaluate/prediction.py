@@ -33,10 +33,12 @@ def check_compatible(network: ConvNet, data: Dataset, backbone: Backbone | None 
     """Raise UserError if the network was trained for images of another shape, other classes or another backbone."""
     architecture = network.architecture
     if architecture.backbone != backbone:
-        expected, found = (f"{one.file}, MD5 {one.md5}" if one else "none" for one in (architecture.backbone, backbone))
+        expected, found = (
+            f"the backbone {one.file} (MD5 {one.md5})" if one else "no backbone"
+            for one in (architecture.backbone, backbone)
+        )
         raise UserError(
-            f"the model was trained with the backbone {expected}, but model.backbone is {found}; retrain it with"
-            " `dvc repro`"
+            f"the model was trained with {expected}, but model.backbone names {found}; retrain it with `dvc repro`"
         )
     if architecture.image_shape != data.images.shape[1:]:
         expected, found = ("x".join(map(str, shape)) for shape in (architecture.image_shape, data.images.shape[1:]))

@@ -1,4 +1,4 @@
-"""Convert trained networks to one ONNX model that needs neither this project nor PyTorch, and compare it with them.
+"""Convert trained networks to one ONNX model that needs neither this project nor PyTorch, and compare the two.
 
 The graph is built layer by layer rather than with torch.onnx, whose exporter needs another package, onnxscript; only
 the deprecated exporter does not.
@@ -82,7 +82,7 @@ def verify(
         raise UserError(f"a probability differs from PyTorch's by {difference:.1e}, more than {TOLERANCE:.0e}")
     classes = classifier.description.classes
     if len(predicted) != len(images) or not set(predicted) <= set(classes):
-        raise UserError(f"predictions.csv does not fit the test images; {recreate('evaluate')}")
+        raise UserError(f"predictions.csv does not match the test images; {recreate('evaluate')}")
     rows = [classes.index(name) for name in predicted]
     behind = probabilities.max(1) - probabilities[np.arange(len(rows)), rows]
     if count := int((behind > TOLERANCE).sum()):  # classes of nearly equal probability may swap

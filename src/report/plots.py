@@ -46,7 +46,7 @@ def to_svg(figure: Figure) -> str:
 
 
 def font_families(names: Sequence[str]) -> list[str]:
-    """Return DejaVu Sans and, for characters of the names that it lacks, installed fonts that have them.
+    """Return DejaVu Sans and, for characters in the names that DejaVu Sans lacks, installed fonts that have them.
 
     Print the characters that no font has.
     """
@@ -110,7 +110,7 @@ def _shorten(text: str) -> str:
 
 
 def confusion_plot(errors: Sequence[Error], classes: Sequence[str]) -> Figure:
-    """Draw the confusion matrix of the errors, without correct predictions; of many classes, show the most confused."""
+    """Draw the confusion matrix of the errors, without correct predictions, for the most confused classes."""
     if not errors:
         return _text_figure("No errors: no class was confused with another.")
     classes, shown = most_confused(errors, classes)

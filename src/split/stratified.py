@@ -14,7 +14,7 @@ IMBALANCE = 0.1  # ratio of the smallest class to the largest, below which descr
 
 
 def split_rows(data: Dataset, params: SplitParams) -> Split:
-    """Split the rows of the training set, stratified by label, unless the dataset says which ones are for validation.
+    """Split the rows of the training set as the dataset says or, if it does not say, stratified by label.
 
     Where the rows are chosen here, both parts get at least one image of every class, even if that changes the
     fraction. Raise UserError if a class has no image to train on or, where the rows are chosen here, only one.
@@ -45,7 +45,7 @@ def split_rows(data: Dataset, params: SplitParams) -> Split:
 
 
 def describe_imbalance(counts: np.ndarray, classes: Sequence[str]) -> str:
-    """Return a warning if the smallest class has too few training images, else ""; counts: int64 (K,), of those."""
+    """Return a warning if the smallest class has too few images, else ""; counts: of each class, int64 (K,)."""
     smallest, largest = int(counts.argmin()), int(counts.argmax())
     if counts[smallest] >= IMBALANCE * counts[largest]:
         return ""

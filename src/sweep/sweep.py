@@ -55,7 +55,7 @@ class Sweep(NamedTuple):
 
 
 def read_sweep(patterns: Sequence[str]) -> Sweep:
-    """Read the experiments whose names match any of the patterns, such as `grid-*`, or all without a pattern.
+    """Read the experiments whose names match any of the patterns, such as `grid-*`; without patterns, read all.
 
     Count only those with the same code and images as the newest. Raise UsageError for a pattern that matches nothing,
     and UserError if no experiment can be counted.
@@ -123,7 +123,7 @@ def sort_key(setting: Setting) -> Any:
 
 
 def count_unfinished() -> dict[str, int]:
-    """Count the experiments in DVC's queue without a result, as `dvc queue status` lists them, by their state."""
+    """Count, by state, the experiments in DVC's queue that have no result, as listed by `dvc queue status`."""
     with Repo() as repo:
         states = Counter(entry["status"] for entry in repo.experiments.celery_queue.status())
     return {state: states[state.capitalize()] for state in ("queued", "running", "failed")}
@@ -137,7 +137,7 @@ def _find(patterns: Sequence[str]) -> list[Experiment]:
         return experiments
     for pattern in patterns:
         if not any(fnmatchcase(experiment.name, pattern) for experiment in experiments):
-            raise UsageError(f"{pattern}: no experiment has this name; see `dvc exp list -A`")
+            raise UsageError(f"{pattern}: no experiment has a matching name; see `dvc exp list -A`")
     return [each for each in experiments if any(fnmatchcase(each.name, pattern) for pattern in patterns)]
 
 

@@ -30,8 +30,9 @@ def train_epoch(
 ) -> int:
     """Train once on every image that is not left out, in random order; return how many images that was.
 
-    number: 1 for the first epoch. transform is applied to every batch, or shard of it. The progress bar also shows the
-    validation_loss of the previous epoch. Losses are checked once a second; raise UserError if one is not finite.
+    number: 1 for the first epoch. transform is applied to every batch or, with several shards, to each shard. The
+    progress bar also shows the validation_loss of the previous epoch. Losses are checked once a second; raise UserError
+    if one is not finite.
     """
     learner.network.train()
     params = learner.params
@@ -81,9 +82,9 @@ def find_wrong(losses: Tensor, labels: Tensor, number: int) -> Tensor:
     """Return a mask (N,) of the images whose label looks wrong because its probability is low.
 
     Low means less than 5%, and less than half the frequency of the class. losses: the last of every image (N,), without
-    class weights; number: of the epoch that begins. The mask stays empty before the third epoch, and in two other
-    cases: if it would hold few images, because most of their labels are then right, and such images teach the most; and
-    if it would hold at least half of all images, because the network has then learned too little.
+    class weights; number: the epoch, from 1. The mask stays empty before the third epoch, and in two other cases: if it
+    would hold few images, because most of their labels are then right, and such images teach the most; and if it would
+    hold at least half of all images, because the network has then learned too little.
     """
     frequency = torch.bincount(labels) / len(labels)
     lowest = (frequency / 2).clamp(max=WRONG)  # probability of a label that does not look wrong

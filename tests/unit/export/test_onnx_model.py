@@ -68,7 +68,7 @@ def test_a_model_that_differs_from_pytorch_is_refused(images: np.ndarray) -> Non
     with pytest.raises(UserError, match="the predictions for 2 of 5 test images differ from PyTorch's"):
         verify(classifier, networks, images, wrong, params)
     for unfit in (right[1:], ["unknown", *right[1:]]):
-        with pytest.raises(UserError, match=r"does not fit the test images; run `dvc repro evaluate`"):
+        with pytest.raises(UserError, match=r"does not match the test images; run `dvc repro evaluate`"):
             verify(classifier, networks, images, unfit, params)
 
 

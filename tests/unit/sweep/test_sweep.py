@@ -176,7 +176,7 @@ def test_what_cannot_be_counted_is_named_with_the_reason(read: Any) -> None:
 def test_experiments_are_selected_by_name(read: Any) -> None:
     experiments = [make_experiment(0.9, x=1), make_experiment(0.8, x=2), make_experiment(0.7, x=3)]
     assert [setting.values for setting in read(experiments, "a", "[cd]").settings] == [(1,), (3,)]
-    with pytest.raises(UsageError, match="z: no experiment has this name"):
+    with pytest.raises(UsageError, match="z: no experiment has a matching name"):
         read(experiments, "a", "z")
 
 
