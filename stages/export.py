@@ -58,9 +58,9 @@ def main() -> None:
     write_bytes(CARD, model_card(description, facts).encode())
     print(f"export: {count('network', len(networks))}, ONNX opset {facts.opset}, {len(model) / 1e6:.1f} MB")
     print(
-        f"export: same predictions as PyTorch on all {len(images):,} test images; probabilities, compared for"
-        f" {min(len(images), SAMPLE):,}, differ by at most {difference:.1e} (allowed: {TOLERANCE:.0e}); wrote {MODEL}"
-        f" and {CARD}"
+        f"export: same predictions as PyTorch on all {len(images):,} test images; probabilities, compared on"
+        f" {min(len(images), SAMPLE):,} of them, differ by at most {difference:.1e} (allowed: {TOLERANCE:.0e}); wrote"
+        f" {MODEL} and {CARD}"
     )
 
 

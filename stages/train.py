@@ -49,10 +49,10 @@ def read_sections() -> TrainSections:
 
 
 def train(params: TrainSections, group: Group) -> Callable[[], None] | None:
-    """Train with the other processes of the group; process 0 writes the outputs, and returns how to clean up."""
+    """Train with the other processes of the group; process 0 writes the outputs, and returns a function to clean up."""
     check_process_count(group.size, params.train)
     data, split = Dataset.load(IMAGES), Split.load(SPLIT)
-    group.connect(choose_device(params.train.device, "train.device"))  # before the description of this process's GPU
+    group.connect(choose_device(params.train.device, "train.device"))  # before set_up_runtime describes this GPU
     features = extract_features(params.model.backbone, data.images, params.train.threads)
     runtime = set_up_runtime(params.train, params.model, features is not None)
     key = checkpoint_key(params, runtime.environment, [IMAGES, SPLIT], features and features.backbone)
@@ -62,7 +62,7 @@ def train(params: TrainSections, group: Group) -> Callable[[], None] | None:
     on_epoch = write_history if group.rank == 0 else lambda history: None
     if params.train.members > 1 and group.size > 1:
         # Each process trains some of the networks alone; below, process 0 only loads the checkpoints of all.
-        print(f"train: {group.size} processes share the networks; this is the progress of one of them", flush=True)
+        print(f"train: {group.size} processes share the networks; below is the progress of one process", flush=True)
         for member in range(group.rank, params.train.members, group.size):
             train_ensemble(data, split, params.of_member(member), runtime, open_checkpoint, on_epoch, features=features)
         group.barrier()

@@ -6,7 +6,7 @@ from types import TracebackType
 
 
 def make_parser(tool: str, description: str | None) -> ArgumentParser:
-    """Return a parser of the arguments of `python -m tools.<tool>`; the help keeps the description's line breaks."""
+    """Return a parser for the arguments of `python -m tools.<tool>`; the help keeps the description's line breaks."""
     prog = f"python -m tools.{tool}"
     return ArgumentParser(prog=prog, description=description, formatter_class=RawDescriptionHelpFormatter)
 
@@ -17,5 +17,5 @@ def _report_exception(kind: type[BaseException], error: BaseException, traceback
         sys.__excepthook__(kind, error, traceback)
 
 
-# Set here so that it also applies while a tool imports its modules, where some tools spend most of their time.
+# Set here so that it also applies while a tool imports its modules, on which some tools spend most of their time.
 sys.excepthook = _report_exception

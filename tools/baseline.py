@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def baselines() -> Iterator[tuple[str, Any]]:
-    """Yield scikit-learn's classifiers by name."""
+    """Yield two of scikit-learn's classifiers, with their names."""
     yield "random forest", RandomForestClassifier(300, n_jobs=-1, random_state=0)
     yield "logistic regression", make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=200))
 

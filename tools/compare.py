@@ -54,7 +54,7 @@ def main() -> int:
 
 
 def missing_metrics(comparison: Comparison) -> list[str]:
-    """List the metrics that only the base has, except those that the other side's parameters disable."""
+    """List the metrics that only the base has, except those that the other side need not have."""
     base, other = comparison.base, comparison.other
     excused = ["test.members."]  # a single network has no members
     if other.params.get("train.refit"):
@@ -80,7 +80,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--seeds",
         action="store_true",
-        help="compare mean accuracies over all experiments that differ only in their seed",
+        help="compare mean accuracies over all results that differ only in train.seed",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of Markdown")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""Serve a page, only on this computer, where the exported model classifies drawings, photos and picture files."""
+"""Serve a page, to this computer only, on which the exported model classifies drawings, photos and picture files."""
 
 import base64
 import io
@@ -26,7 +26,7 @@ from tools.predict import MODEL
 HOSTS = ["127.0.0.1", "localhost"]
 MAX_PIXELS = 50_000_000  # of a picture; more would take seconds and hundreds of megabytes to decode
 MAX_FILE_SIZE = "30mb"
-SHOWN = 5  # classes, the most probable
+SHOWN = 5  # classes, the most probable ones
 SEEN_HEIGHT = 240  # pixels
 # A canvas of our own, because Gradio's sends a drawing only when a stroke has ended.
 CANVAS = '<canvas width="280" height="280" aria-label="Drawing"></canvas><button type="button">Clear</button>'
@@ -40,7 +40,7 @@ FONTS = ["system-ui", "sans-serif"]  # those of the default theme are loaded fro
 
 def main() -> None:
     make_parser("demo", __doc__).parse_args()
-    Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow refuses pictures with twice as many
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow refuses pictures with more than twice as many
     exit_on_interrupt(quiet=True)
     with TemporaryDirectory(prefix="demo-") as uploads:  # only for this user, and deleted at the end
         os.environ["GRADIO_TEMP_DIR"] = uploads
@@ -53,7 +53,7 @@ def main() -> None:
             footer_links=[],
             quiet=True,
             prevent_thread_lock=True,  # to print the address first
-            # Other web pages can make a browser ask this server under a name of their own (DNS rebinding).
+            # Other web pages can make a browser send requests to this server under a name of their own (DNS rebinding).
             app_kwargs={"middleware": [Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)]},
         )
         print(f"demo: open {url} in a browser; Ctrl-C ends it", flush=True)

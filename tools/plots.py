@@ -32,7 +32,7 @@ def curves_markdown(history: Sequence[EpochMetrics]) -> str:
 
 
 def confusion_markdown(errors: Sequence[Error]) -> str:
-    """Render how often each class was predicted as another, as a table; of many classes, only those most confused."""
+    """Render a table of how often each class was mistaken for another; if there are many, only the most confused."""
     _, shown = most_confused(errors, sorted({name for error in errors for name in (error.actual, error.predicted)}))
     counts = Counter((error.actual, error.predicted) for error in shown)
     columns = sorted({predicted for _, predicted in counts})

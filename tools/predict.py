@@ -26,7 +26,7 @@ from src.pictures.reading import read_picture
 from tools import make_parser
 
 MODEL = Path("data/export/model.onnx")
-# On MNIST's test images, most errors of the default network are among the few that it predicts with less confidence.
+# On MNIST's test images, most errors of the default network are among the few images with a lower confidence than this.
 UNSURE = 0.95
 
 

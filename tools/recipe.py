@@ -1,7 +1,7 @@
 """Write a recipe into params.yaml, or list the recipes when called without a name.
 
-A recipe sets every parameter outside the download section: to the value in recipes/NAME.yaml if it has one, otherwise
-to the default. Comments in params.yaml are kept.
+A recipe sets every parameter outside the download section to its value in recipes/NAME.yaml or, if the file has none,
+to its default. Comments in params.yaml are kept.
 """
 
 import io
@@ -30,7 +30,7 @@ def main() -> None:
 
 
 def list_recipes() -> str:
-    """List the recipes with the comment at the top of each file: what it does and how long it takes."""
+    """List the recipes with the comment at the top of each file: what the recipe does and how long it takes."""
     lines = []
     for path in find_recipes():
         comment = [line[2:] for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("# ")]

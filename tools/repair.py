@@ -43,7 +43,7 @@ def main() -> None:
                 path.replace(path.with_name(f"{path.name}.broken"))
                 print(f"repair: {path} was truncated when DVC was killed; kept it as {path.name}.broken", flush=True)
     except DvcException as error:
-        raise UserError(f"{', '.join(map(str, broken))} is broken, and DVC is in use: {error}") from None
+        raise UserError(f"cannot repair {', '.join(map(str, broken))}: {error}") from None
     if LOCK in broken:
         saved = subprocess.run(["git", "show", f"HEAD:./{LOCK}"], capture_output=True)
         if saved.returncode == 0:
@@ -67,7 +67,7 @@ def is_broken(path: Path, parse: Callable[[str], Any]) -> bool:
 
 
 def parse_lock(text: str) -> None:
-    """Raise YAMLError or Invalid if a text is not the contents of a dvc.lock."""
+    """Raise YAMLError or Invalid if a text is not a valid dvc.lock."""
     COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe").load(text))
 
 

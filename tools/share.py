@@ -1,8 +1,8 @@
 """Push all results in this clone's run cache, with their outputs, and all that DVC tracks, to the default remote.
 
 `dvc push --run-cache` pushes the records of all runs, but only those of their outputs that are in the workspace, and
-never those that are in Git, such as the metrics. Without them, no colleague's `dvc repro --pull` can restore a run.
-Exit code: 1 if something cannot be pushed, 2 for usage errors, otherwise 0.
+never those that are in Git, such as the metrics. A colleague's `dvc repro --pull` can restore a run only with all of
+its outputs. Exit code: 1 if something cannot be pushed, 2 for usage errors, otherwise 0.
 """
 
 from dvc.repo import Repo
@@ -26,7 +26,7 @@ def main() -> None:
                 records = {remote.fs.name(path) for path in remote.fs.find(remote.fs.join(remote.path, "runs"))}
     except Exception as error:
         # Every kind of remote has a library with its own errors. Built-in exceptions other than OSError point to a bug
-        # here, or to a change of DVC's API.
+        # here, or to a change in DVC's API.
         if type(error).__module__ == "builtins" and not isinstance(error, OSError):
             raise
         raise UserError(str(error)) from None

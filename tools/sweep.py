@@ -1,8 +1,8 @@
 """Report which setting of a sweep has the highest mean validation accuracy, and whether its lead is more than noise.
 
-PATTERN selects experiments by name, for example 'grid-*'. Experiments that differ only in train.seed, split.seed and
-the section evaluate are results of one setting. DVC runs the experiments.
-Exit code: 1 if there are no results, 2 for usage errors, otherwise 0.
+PATTERN selects experiments by name, for example 'grid-*'. Experiments that differ only in train.seed, split.seed or the
+section evaluate are results of one setting. Run them first, with `dvc exp run`. Exit code: 1 if there are no results, 2
+for usage errors, otherwise 0.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The types of the rows in CSV artifacts and of the JSON artifacts, for the stages and tools that share them."""
+"""The types of the rows of CSV artifacts and of whole JSON artifacts, for the stages and tools that use them."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,8 @@ class PictureName:
     """A row of files.csv: a file, and the image made from it.
 
     part: train or test, whose .npz file holds the image; index: the image's row in that file. If an image has several
-    files, the first one was used. For files left out, part is `unusable`, and index numbers them separately.
+    files, the first one was used. For a file that could not be used, part is `unusable`, and index counts only such
+    files.
     """
 
     part: str
@@ -20,9 +21,9 @@ class PictureName:
 
 @dataclass(frozen=True)
 class AppliedDecision:
-    """A row of decisions.csv: what labels.csv said about a picture of part train or test, by its digest.
+    """A row of decisions.csv: what labels.csv said about the picture that has this digest; part: train or test.
 
-    before: the label that the data has; label: the one that counts, or `-` if the picture is left out.
+    before: the label in the data; label: the label that labels.csv gives it, or `-` if the picture is left out.
     """
 
     part: str
@@ -32,7 +33,7 @@ class AppliedDecision:
 
     @property
     def changes_test_set(self) -> bool:
-        """Whether it changes the label of a test picture, or leaves it out."""
+        """Whether the decision relabels a test picture or leaves one out."""
         return self.part == "test" and self.label != self.before
 
 
@@ -40,9 +41,9 @@ class AppliedDecision:
 class EpochMetrics:
     """A row of history.csv. Losses are means over images, and learning_rate is that of the epoch's last step.
 
-    images: the number of images trained on. train_loss is the mean of every training image's last loss, which is from
-    an earlier epoch if the image was left out. The validation columns are NaN in a refit, which has no validation
-    images; they are measured after the logits are divided by the temperature.
+    images: the number of images trained on. train_loss is the mean of the most recent losses of all training images; if
+    an image was left out of the epoch, its loss is from an earlier one. The validation columns are NaN in a refit,
+    which has no validation images; they are measured after the logits are divided by the temperature.
     """
 
     epoch: int
@@ -56,23 +57,23 @@ class EpochMetrics:
 
 @dataclass(frozen=True)
 class LayerSize:
-    """A row of layers.csv: a layer, the shape of its output, as in 32x14x14, and its trainable parameters."""
+    """A row of layers.csv: a layer, its output's shape, such as 32x14x14, and its number of trainable parameters."""
 
     layer: str
     shape: str
     parameters: int
 
 
-RELIABLE_ACCURACY = 0.9  # of a network; below this, many of the labels that it doubts may be right
+RELIABLE_ACCURACY = 0.9  # a network below this accuracy may doubt many labels that are right
 
 
 @dataclass(frozen=True)
 class Suspect:
     """A row of suspects.csv: an image of train.npz whose label may be wrong.
 
-    part: train or validation; index: the image's row in train.npz; predicted: the most probable other class;
-    digest: the picture's, in hexadecimal; score: the total probability of the other classes during training, 0 to 1;
-    for a validation image, the training score at the same quantile.
+    part: train or validation; index: the image's row in train.npz; predicted: the most probable class other than the
+    label; digest: the digest of the picture, in hexadecimal; score: the total probability of all classes but the label,
+    averaged over some epochs, 0 to 1; for a validation image, the training images' score at the same quantile.
     """
 
     part: str
@@ -96,9 +97,9 @@ class Prediction:
 
 @dataclass(frozen=True)
 class TestImage:
-    """A row of test_set.csv: the digest of a test image's picture, in hexadecimal, and its label."""
+    """A row of test_set.csv: the digest of a test image's picture, in hexadecimal, and the image's label."""
 
-    __test__ = False  # not a test for pytest
+    __test__ = False  # keeps pytest from collecting it as a test
 
     digest: str
     label: str
@@ -106,7 +107,7 @@ class TestImage:
 
 @dataclass(frozen=True)
 class Error(Prediction):
-    """A row of errors.csv: the prediction of a misclassified test image, and the most probable classes."""
+    """A row of errors.csv: the prediction for a misclassified test image, and the most probable classes."""
 
     likeliest: str
 
@@ -134,7 +135,7 @@ class Metrics(BaseModel):
 
 
 class MetricsFile(BaseModel):
-    """The contents of evaluate's metrics.json; DVC shows `test.accuracy` and so on."""
+    """The contents of evaluate's metrics.json; DVC names the metrics `test.accuracy` and so on."""
 
     test: Metrics
 
@@ -142,7 +143,7 @@ class MetricsFile(BaseModel):
 class Environment(BaseModel):
     """The contents of environment.json: what results depend on besides code, data and parameters.
 
-    onnxruntime: the version that computed the features of a backbone, if there is one.
+    onnxruntime: the version of ONNX Runtime that computed the backbone's features; None without a backbone.
     """
 
     python: str

@@ -15,7 +15,7 @@ from typing import NoReturn
 from src.common.errors import UsageError, UserError
 
 INTERRUPTED = 130  # the exit code that shells give a command ended by Ctrl-C
-# How PyTorch words an out-of-memory RuntimeError, on the CPU and on CUDA, and the whole message of oneDNN.
+# Parts of PyTorch's messages about a lack of memory, on the CPU and on CUDA, and the whole of oneDNN's message.
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 NO_PRIMITIVE = "could not create a primitive"
 
@@ -25,7 +25,7 @@ def run_cli(main: Callable[[], int | None], program: str | None = None) -> NoRet
 
     UserError, OSError, MemoryError and PyTorch's out-of-memory RuntimeError are reported as `<program>: <message>`,
     with exit code 1, or 2 for a UsageError. Anything else is a bug and keeps its traceback. If the reader of a pipe has
-    gone, as with `| head`, exit quietly.
+    closed it, as `| head` does, exit with code 1 and no message.
     """
     program = program or Path(sys.argv[0]).stem
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
@@ -53,13 +53,13 @@ def run_cli(main: Callable[[], int | None], program: str | None = None) -> NoRet
 
 
 def signal_when_ended(pid: int, number: int) -> None:
-    """Send this process a signal within a second after another process ends, even if it is killed."""
+    """Arrange that this process gets a signal within a second after another one ends, even if that is killed."""
     import psutil  # imported here, so that a stage can report missing packages
 
     def wait() -> None:
         with suppress(psutil.NoSuchProcess):
             process = psutil.Process(pid)
-            # process.wait() would also wait until the parent of a killed process has noticed.
+            # process.wait() would also wait until the parent of a killed process has reaped it.
             while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
                 time.sleep(0.5)
         os.kill(os.getpid(), number)
@@ -83,9 +83,10 @@ def find_dvc() -> int | None:
 
 
 def exit_on_interrupt(*, quiet: bool = False, importing: bool = False) -> None:
-    """On SIGINT or SIGTERM, unless it is ignored, exit with code 130, after printing one line unless quiet.
+    """Make SIGINT and SIGTERM, if not ignored, end the process with code 130; unless quiet, print one line first.
 
-    importing: end it at once, because C code that imports a module, as PyTorch's does, can discard an exception.
+    importing: end the process at once, because C code that imports a module, as PyTorch's does, can discard an
+    exception.
     """
 
     def end(_number: int, _frame: FrameType | None) -> None:
@@ -101,7 +102,7 @@ def exit_on_interrupt(*, quiet: bool = False, importing: bool = False) -> None:
 
 
 def exit_interrupted(*, quiet: bool = False) -> NoReturn:
-    """Exit as after an interrupt."""
+    """Exit with code 130, as after an interrupt; unless quiet, print one line first."""
     if not quiet:
         print("interrupted; the same command resumes from the last completed epoch or stage", file=sys.stderr)
     sys.exit(INTERRUPTED)

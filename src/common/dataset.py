@@ -16,9 +16,9 @@ InputFit = Literal[Fit, "character"]  # character: isolated and framed, as MNIST
 class Preprocessing(BaseModel):
     """How a picture becomes an image for the network: stored with the data, and in the model.
 
-    fit: how it gets the image's shape. background: what is behind transparent pixels; `paper` is black behind light ink
-    and white behind dark ink. bits: how many bits of an integer sample of more than 8 bits are used; the upper
-    8 of these are kept.
+    fit: how the picture is brought to the image's shape. background: what is behind transparent pixels; `paper` is
+    black behind light ink and white behind dark ink. bits: how many bits are in use in integer samples of more than 8
+    bits; the upper 8 of these are kept.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -32,9 +32,9 @@ class Dataset(NamedTuple):
     """Labelled images.
 
     images: uint8 (N, C, H, W), 0 to 255, N at least 1; MNIST has light ink on black. labels: int64 (N,), indices into
-    the names in classes. preprocessing: how any other picture becomes an image like these. digests: uint8 (N, 16), of
-    the pictures that the images were made from. validation: int64 (V,), the rows of images that the user reserved for
-    validation, if any.
+    the names in classes. preprocessing: how any other picture becomes an image like these. digests: uint8 (N, 16), the
+    digests of the pictures that the images were made from. validation: int64 (V,), the rows of images that the user
+    reserved for validation, if any.
     """
 
     images: np.ndarray
@@ -45,7 +45,7 @@ class Dataset(NamedTuple):
     validation: np.ndarray = np.zeros(0, np.int64)
 
     def select(self, rows: np.ndarray | slice) -> "Dataset":
-        """Return the images of some rows, with their labels and digests; the result marks none for validation."""
+        """Return the images of some rows, with their labels and digests; the result reserves no rows for validation."""
         return Dataset(self.images[rows], self.labels[rows], self.classes, self.preprocessing, self.digests[rows])
 
     def save(self, path: Path) -> None:
@@ -62,7 +62,7 @@ class Dataset(NamedTuple):
 
     @classmethod
     def load(cls, path: Path) -> "Dataset":
-        """Read the file; raise UserError if it is missing or damaged, or its arrays do not match."""
+        """Read an .npz file; raise UserError if it is missing or damaged, or if its arrays do not match each other."""
         arrays = load_arrays(
             path,
             images=(np.uint8, 4),
@@ -97,5 +97,5 @@ class Split(NamedTuple):
 
     @classmethod
     def load(cls, path: Path) -> "Split":
-        """Read the file; raise UserError if it is missing or damaged."""
+        """Read an .npz file; raise UserError if it is missing or damaged."""
         return cls(**load_arrays(path, train=(np.int64, 1), validation=(np.int64, 1)))

@@ -8,7 +8,7 @@ class UserError(Exception):
 
 
 class UsageError(UserError):
-    """An argument cannot be used; the exit code is 2, as for an unknown option."""
+    """An argument that cannot be used; the exit code is 2, as for an unknown option."""
 
 
 def recreate(stage: str) -> str:

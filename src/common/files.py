@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from src.common.errors import UserError, damaged
 
-# What systems and editors leave behind. It includes all that .dvcignore lists: DVC does not rerun a stage for those.
+# What operating systems and editors leave behind, including all that .dvcignore lists: DVC reruns no stage for that.
 IGNORED = (
     ".*",
     "*~",
@@ -42,7 +42,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file as open_atomically does."""
+    """Write a file with open_atomically."""
     with open_atomically(path) as file:
         file.write(data)
 
@@ -51,8 +51,8 @@ def write_bytes(path: Path, data: bytes) -> None:
 def open_atomically(path: Path) -> Iterator[BinaryIO]:
     """Open a file that replaces path when closed, creating its folder; on failure keep the previous file.
 
-    Raise OSError naming the file if it cannot be written. Follow a symbolic link, but replace one to a read-only file,
-    as in DVC's cache. Write directly to anything that is not a regular file, such as a device or a pipe.
+    Raise OSError naming the file if it cannot be written. Follow a symbolic link, but replace a link to a read-only
+    file, such as one in DVC's cache. Write directly to anything that is not a regular file, such as a device or a pipe.
     """
     if path.exists() and not path.is_file():
         with _naming(path), path.open("wb") as file:
@@ -76,7 +76,7 @@ def open_atomically(path: Path) -> Iterator[BinaryIO]:
 
 
 def _open_alone(path: Path) -> BinaryIO:
-    """Open and empty a file as soon as no other process writes to it."""
+    """Open and empty a file as soon as no other process is writing to it."""
     while True:
         file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o666), "wb")
         with suppress(OSError):  # not every file system has locks
@@ -115,9 +115,9 @@ def md5(data: bytes) -> str:
 
 
 def save_arrays(path: Path, **arrays: np.ndarray) -> None:
-    """Write an uncompressed .npz file whose bytes depend only on the arrays, without copying them in memory.
+    """Write an uncompressed .npz file, without copying the arrays; its bytes depend only on them.
 
-    np.savez does not state the sizes in advance; Python versions then write different zip headers.
+    np.savez does not state the sizes in advance, and zip headers then differ between Python versions.
     """
     with open_atomically(path) as file, zipfile.ZipFile(file, "w") as archive:
         for name, array in arrays.items():
@@ -129,10 +129,10 @@ def save_arrays(path: Path, **arrays: np.ndarray) -> None:
 
 
 def load_arrays(path: Path, **layouts: tuple[type[np.generic], int]) -> dict[str, np.ndarray]:
-    """Load arrays of an .npz file, without pickle.
+    """Load the named arrays from an .npz file, without pickle.
 
-    layouts: the type and the number of dimensions of each. Raise UserError if the file is missing or damaged, or lacks
-    an array of this kind.
+    layouts: the type and the number of dimensions of each array, by name. Raise UserError if the file is missing or
+    damaged, or lacks an array of the given layout.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -165,7 +165,7 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
 
 
 def read_json(path: Path, model: type[M]) -> M:
-    """Read a JSON file; raise UserError if it is missing or does not fit the model."""
+    """Read a JSON file; raise UserError if it is missing or does not match the model."""
     data = read_bytes(path)
     try:
         return model.model_validate_json(data, strict=True)
@@ -175,7 +175,7 @@ def read_json(path: Path, model: type[M]) -> M:
 
 
 def write_csv(path: Path, row_type: type[Row], rows: Iterable[Row], float_format: str = "") -> None:
-    """Write rows of a dataclass as CSV, with its fields as the header."""
+    """Write instances of a dataclass as CSV, with the names of its fields as the header."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(get_type_hints(row_type))
@@ -186,9 +186,10 @@ def write_csv(path: Path, row_type: type[Row], rows: Iterable[Row], float_format
 
 
 def read_csv(path: Path, row_type: type[Row]) -> list[Row]:
-    """Read a CSV file into rows of a dataclass, whose fields are the required columns.
+    """Read the rows of a CSV file as instances of a dataclass, whose fields are the required columns.
 
-    Raise UserError if the file is missing, not UTF-8 or incomplete, or if a value does not convert to its field's type.
+    Raise UserError if the file is missing, not UTF-8 or incomplete, or if a value cannot be converted to its field's
+    type.
     """
     return parse_csv(read_bytes(path), row_type, path)
 
@@ -212,9 +213,9 @@ def parse_csv(data: bytes, row_type: type[Row], path: Path) -> list[Row]:
 
 
 def shared_folder(name: str) -> Path:
-    """Return the folder of this name in the project's root, even in one of DVC's copies.
+    """Return the folder of this name in the project's root, even from within one of DVC's copies of it.
 
-    `dvc exp run --temp` and `--queue` run in copies of the project, in its .dvc/tmp/exps, which DVC deletes.
+    `dvc exp run --temp` and `--queue` run in copies of the project, in its .dvc/tmp/exps; DVC deletes these copies.
     """
     for folder in Path.cwd().parents:
         if folder.parts[-3:] == (".dvc", "tmp", "exps"):

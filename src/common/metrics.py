@@ -14,7 +14,7 @@ MAX_CLASSES = 50  # in a confusion matrix; more would be illegible, and take min
 
 
 class Recall(NamedTuple):
-    """The recall of a class on its test images, with the 95% confidence interval; without images, all three are 0."""
+    """The recall of a class on its test images, with the 95% confidence interval; all of them 0 without images."""
 
     name: str
     images: int
@@ -50,7 +50,7 @@ def confidence_bins(confidence: np.ndarray, bins: int) -> np.ndarray:
 def wilson_interval(correct: int, images: int) -> tuple[float, float]:
     """Compute Wilson's 95% confidence interval of an accuracy or a recall.
 
-    scipy.stats has the same, but takes a second to import, in every stage that needs it.
+    scipy.stats offers it, too, but takes a second to import in every stage that needs the interval.
     Source: Wilson, Journal of the American Statistical Association 22, 1927.
     """
     z = NormalDist().inv_cdf(0.975)

@@ -21,7 +21,7 @@ class Section(BaseModel):
 
 
 def parameter(default: Any, description: str, unit: str = "", **limits: Any) -> Any:
-    """Declare a parameter of a section: its default and documentation, and the limits of pydantic's Field.
+    """Declare a parameter of a section: its default, its documentation, and limits as pydantic's Field takes them.
 
     `make docs` writes them, with the type, to docs/parameters.md and to the comments in params.yaml.
     """

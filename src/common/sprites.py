@@ -9,7 +9,7 @@ from PIL import Image, UnidentifiedImageError
 from src.common.errors import UserError, recreate
 
 COLUMNS = 20
-MAX_SIDE = 96  # pixels of an image; larger ones would make sheets too large for Git and for pages
+MAX_SIDE = 96  # pixels; larger images would make sheets too large for Git and for pages
 MAX_PIXELS = 89_000_000  # of a sheet; Pillow warns above 89.5 million
 
 
@@ -36,7 +36,7 @@ def make_sprite_sheet(images: np.ndarray) -> bytes:
 
 
 def reduce_images(images: np.ndarray, longest: int) -> np.ndarray:
-    """Reduce uint8 images (N, C, H, W) so that no side is longer than this, in pixels."""
+    """Reduce uint8 images (N, C, H, W) so that no side is longer than `longest` pixels."""
     longer = max(images.shape[2:])
     if longer <= longest:
         return images

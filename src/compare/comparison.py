@@ -15,20 +15,19 @@ from src.common.errors import UserError
 from src.compare.revisions import Result
 
 POWER = 0.8
-SAME_CLASS = 0.8  # of the images of a class that was renamed; if fewer have the new name, it was split
+SAME_CLASS = 0.8  # fraction of a renamed class's images that have the new name; with less, the class was split
 Verdict = Literal["better", "worse", "no evidence either way"]
 
 
 class Comparison(NamedTuple):
     """Two results and how they differ, on test images that both have, judged by the labels of `other`.
 
-    fixed: indices in base's test set. broken, errors_in_both: indices in other's.
-    images: the number of compared images. detectable: what smallest_detectable returns.
-    added, removed: the numbers of images that only other or only base has. relabelled: the number of common
-    images whose labels differ.
-    renamed: for a class that only base has, the class that at least four in five of its images have in other.
-    dropped: the classes of base without a counterpart in other.
-    new: the number of common images, not compared, whose class in other is unknown to base.
+    fixed: indices in base's test set. broken, errors_in_both: indices in other's. images: the number of compared
+    images. detectable: what smallest_detectable returns. added, removed: the number of images that only other has, and
+    the number that only base has. relabelled: the number of common images whose labels differ. renamed: for a class
+    that only base has, the class that at least four in five of its images have in other. dropped: the classes of base
+    without a counterpart in other. new: the number of common images, not compared, whose class in other is unknown to
+    base.
     """
 
     base: Result
@@ -149,9 +148,9 @@ def compare(base: Result, other: Result, alpha: float) -> Comparison:
 
 
 def find_renamed(labels: Sequence[tuple[str, str]], classes: Collection[str]) -> dict[str, str]:
-    """Map each class of the first test set alone to the class that at least four in five of its images now have.
+    """Map classes that only the first test set has to the class that four in five of their images have in the second.
 
-    labels: the labels of every common image in both test sets; classes: those of the second.
+    labels: for every common image, its labels in the two test sets; classes: all classes of the second.
     """
     renamed = {}
     for name in sorted({label for label, _ in labels} - {*classes}):
@@ -176,7 +175,7 @@ def smallest_detectable(differing: int, alpha: float) -> int:
     """Return the smallest net change, in images, that McNemar's test detects with 80% power.
 
     differing: number of images on which the two classifiers differ. If that is too few for any split to be significant,
-    return the smallest number for which one can be.
+    return the smallest number for which a split can be significant.
     """
     differing = max(differing, math.floor(1 - math.log2(alpha)) + 1)
     needed = next(
@@ -218,9 +217,9 @@ def compare_seeds(base: Sequence[float], other: Sequence[float], alpha: float) -
 
 
 def welch_p_values(groups: Sequence[Sequence[float]]) -> np.ndarray:
-    """Compute the p-values (G, G) of Welch's t-test for all pairs of groups, with Holm's correction for their number.
+    """Compute p-values (G, G) of Welch's t-test between all groups, with Holm's correction for the number of pairs.
 
-    groups: each of at least two values. If neither group of a pair varies, the test is undefined, and p is 1.
+    groups: at least two values each. If neither group of a pair varies, the test is undefined, and p is 1.
 
     SciPy's Games-Howell test, tukey_hsd with unequal variances, is no replacement: among nine groups of two values from
     the same distribution, it finds a difference in 12% of all cases at a significance level of 5%.
@@ -241,7 +240,7 @@ def mean_margin(values: Sequence[float], alpha: float) -> float:
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
-    """Correct p-values for their number, so that the chance of any false positive stays below the significance level.
+    """Correct p-values for their number, so that the chance of any false positive is at most the significance level.
 
     Source: Holm, Scandinavian Journal of Statistics 6, 1979.
     """

@@ -59,7 +59,7 @@ def find_commit(revision: str) -> str:
         return found[0]
     shallow = _git("rev-parse", "--is-shallow-repository").stdout.strip() == b"true"
     advice = (
-        "this clone is shallow, run `git fetch --unshallow`" if shallow else "see `git branch -a` and `dvc exp list`"
+        "this clone is shallow: run `git fetch --unshallow`" if shallow else "see `git branch -a` and `dvc exp list`"
     )
     raise UsageError(f"{revision}: no such revision or experiment here; {advice}")
 

@@ -14,7 +14,7 @@ MAX_LISTED = 20  # fixed or broken images; the rest are only counted
 
 
 def comparison_markdown(comparison: Comparison) -> str:
-    """Render the verdict, then the metrics, and the parameters and images that differ."""
+    """Render the verdict, and the parameters, metrics and images that differ."""
     base, other = comparison.base, comparison.other
     fixed, broken, both = len(comparison.fixed), len(comparison.broken), len(comparison.errors_in_both)
     noise = "" if comparison.p_value < comparison.alpha else ", within noise"
@@ -56,7 +56,7 @@ def comparison_markdown(comparison: Comparison) -> str:
 
 
 def data_sentences(comparison: Comparison, quote: str = "") -> list[str]:
-    """Say how the code and the data differ, if they do, in plain text, except for the quotes around paths."""
+    """Say in plain text how the code and the data differ, if they do; quote: what is put around paths."""
     sentences = []
     if comparison.changed_inputs:
         sentences.append(

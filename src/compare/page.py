@@ -18,12 +18,13 @@ TEMPLATE = Path(__file__).parent / "comparison.html"
 
 
 def comparison_page(comparison: Comparison, base_images: np.ndarray, other_images: np.ndarray) -> str:
-    """Render the page; images: uint8 (E, C, H, W), each side's misclassified images, in the order of its `errors`.
+    """Render the page.
 
-    Those of base are fitted to the shape of those of other.
+    base_images, other_images: uint8 (E, C, H, W), the misclassified images in the order of each side's `errors`. Those
+    of base are given the shape of other's.
     """
     base, other = comparison.base, comparison.other
-    # Relabelled images have no picture: base did not misclassify them.
+    # An image that is fixed only because it was relabelled has no picture: it is not among base's errors.
     shown = [index for index in comparison.fixed if index in base.errors]
     broken = other_images[_places(other, comparison.broken)]
     fixed = _fit_to(broken, base_images[_places(base, shown)])

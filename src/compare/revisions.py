@@ -44,10 +44,10 @@ MEMBERS = "train.members"
 class Result(NamedTuple):
     """What one revision recorded: parameters and metrics by dotted name, errors by image index, and hashes.
 
-    params: those that can change the metrics; a backbone's includes the MD5 of its file.
-    changed_since: what has changed since the run: parameters in params.yaml, data and, if it was compared, code.
-    test_set: the contents of test_set.csv. split_md5: the hash of the split, whatever split.seed is.
-    inputs: the hashes of the code and the images that can change the metrics, by stage and path.
+    params: the parameters that can change the metrics; model.backbone includes the MD5 of its file. changed_since: what
+    has changed since the run: parameters in params.yaml, data and, from read_result, code. test_set: the contents of
+    test_set.csv. split_md5: the hash of the split, which different values of split.seed may share. inputs: the hashes
+    of the code and the images that can change the metrics, by stage and path.
     """
 
     name: str
@@ -79,8 +79,9 @@ def read_result(revision: str) -> Result:
 def read_recorded(revision: str) -> Result:
     """Read the result of a Git revision, of a DVC experiment by name, or of the `workspace`.
 
-    The parameters are those of dvc.lock, which produced the result; where params.yaml differs, the result says so.
-    Raise UsageError if there is no such revision, UserError if it has no complete result, or one edited since its run.
+    The parameters are those that produced the result, from dvc.lock; changed_since names those that differ in
+    params.yaml. Raise UsageError if there is no such revision, UserError if it has no complete result, or if the result
+    was edited after its run.
     """
     contents = {path: read_file(revision, path) for path in (LOCK, PARAMS, *METRICS, ERRORS, TEST_IMAGES)}
     try:
@@ -136,7 +137,7 @@ def _changed_data(revision: str, hashes: Mapping[str, str]) -> list[str]:
                 current = YAML(typ="safe").load(read_file(revision, f"{path}.dvc"))["outs"][0].get("md5", "")
         except UserError:  # not tracked
             continue
-        if current not in (recorded, ""):  # without a hash, as with versioned cloud remotes
+        if current not in (recorded, ""):  # "" stands for no hash, as with versioned cloud remotes
             changed.append(path)
     return changed
 
@@ -163,7 +164,7 @@ def read_images(result: Result) -> np.ndarray:
 
 
 def read_seeds(revision: str) -> list[Result]:
-    """Return the result of a revision, and all that differ from it only in train.seed and share no network.
+    """Return the result of a revision, and all others that differ from it only in train.seed and share no network.
 
     Search the experiments and the commits that they started from.
     """
@@ -182,7 +183,7 @@ def read_seeds(revision: str) -> list[Result]:
 
 
 def share_network(one: Result, other: Result) -> bool:
-    """Return whether two results with equal parameters except the seeds, ensembles or not, share a network."""
+    """Return whether two results, of ensembles or not, that differ only in their seeds share a network."""
     distance = abs(one.params.get(SEED, 0) - other.params.get(SEED, 0))
     return bool(one.split_md5 == other.split_md5 and distance < one.params.get(MEMBERS, 1))
 

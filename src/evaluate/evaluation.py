@@ -41,9 +41,9 @@ class Evaluation(NamedTuple):
 def evaluate(
     networks: Sequence[ConvNet], data: Dataset, params: EvaluateParams, features: BackboneFeatures | None = None
 ) -> Evaluation:
-    """Evaluate networks on the test set; features: those of the test images, if the networks take features.
+    """Evaluate networks on the test set; features: the features of its images, if the networks take features.
 
-    Raise UserError if the networks do not match the data, or the requested device is missing.
+    Raise UserError if the networks do not match the data, or if the requested device is missing.
     """
     check_compatible(networks[0], data, features and features.backbone)
     device = choose_device(params.device, "evaluate.device")
@@ -59,7 +59,7 @@ def evaluate(
 
 
 def list_test_images(data: Dataset) -> list[TestImage]:
-    """Return one row per image, so that results on test sets that differ can be compared on what they share."""
+    """Return one row per image, so that results on different test sets can be compared on the images they share."""
     labels = [data.classes[label] for label in data.labels]
     return [TestImage(digest.tobytes().hex(), label) for digest, label in zip(data.digests, labels, strict=True)]
 
@@ -73,7 +73,7 @@ def list_predictions(predictions: Predictions, data: Dataset) -> list[Prediction
 
 
 def list_errors(predictions: Predictions, data: Dataset, rows: Sequence[Prediction]) -> list[Error]:
-    """Return one row per misclassified image; rows: one per image, right or wrong."""
+    """Return one row per misclassified image; rows: those of list_predictions."""
     wrong = np.flatnonzero(predictions.predicted != data.labels)
     likeliest = describe_top_classes(predictions.probabilities[wrong], data.classes)
     return [Error(**vars(rows[i]), likeliest=text) for i, text in zip(wrong.tolist(), likeliest, strict=True)]

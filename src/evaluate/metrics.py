@@ -1,6 +1,6 @@
 """Compute metrics from predictions and labels.
 
-scikit-learn has most of them, but takes a second to import; the tests compare with it.
+scikit-learn has most of these metrics, but takes a second to import; the tests check against it.
 """
 
 from collections.abc import Sequence

@@ -56,9 +56,9 @@ def check_compatible(network: ConvNet, data: Dataset, backbone: Backbone | None 
 def predict_probabilities(
     networks: Sequence[ConvNet], images: np.ndarray, params: EvaluateParams, device: torch.device
 ) -> np.ndarray:
-    """Compute probabilities float64 (M, N, K) of uint8 images (N, C, H, W), or features (N, F), with M networks.
+    """Compute probabilities, float64 (M, N, K), with M networks for uint8 images (N, C, H, W) or features (N, F).
 
-    With params.shift, each network averages over shifted views of every image.
+    If params.shift is above 0, each network averages over shifted views of every image.
     """
     for network in networks:
         network.eval().to(device)

@@ -28,10 +28,10 @@ class Description(BaseModel):
 
     image_shape: (C, H, W); preprocessing: how a picture becomes an image; members: how many networks are averaged;
     shift: test-time augmentation averages over all shifts of up to this many pixels; backbone: the network that
-    computes the features, if there is one; trained_model_md5: the MD5 of data/train/model.safetensors, by which the
-    history of dvc.lock shows the commit that trained the model; brightness: the lowest and the highest mean of a
-    training image's samples; contrast: the same for the standard deviation; crc32: eight hexadecimal digits, the
-    checksum of the file in which these digits are zeros.
+    computes the features, if there is one; trained_model_md5: the MD5 of data/train/model.safetensors, for finding the
+    commit that recorded it in dvc.lock; brightness: the lowest and the highest of the training images' mean sample
+    values; contrast: the same for their standard deviations; crc32: eight hexadecimal digits, the checksum of the file
+    with zeros in place of these digits.
     """
 
     classes: list[str]
@@ -48,7 +48,7 @@ class Description(BaseModel):
     @field_validator("classes")
     @classmethod
     def _check_classes(cls, names: list[str]) -> list[str]:
-        if not all(map(str.isprintable, names)):  # a terminal could execute what it shows
+        if not all(map(str.isprintable, names)):  # a terminal would obey escape sequences
             raise ValueError("a class name has characters that cannot be printed")
         return names
 
@@ -71,13 +71,13 @@ class Classifier(NamedTuple):
             ("brightness", brightness, self.description.brightness, 255),
             ("contrast", contrast, self.description.contrast, 127.5),
         ):
-            margin = 1 + (high - low) / 10  # below: at most halfway to 0, or to the largest value
+            margin = 1 + (high - low) / 10  # capped below at half the distance to 0 or to the largest value
             if not low - min(margin, low / 2) <= value <= high + min(margin, (largest - high) / 2):
                 differences.append(f"its {name} is {value:.3g}, and theirs is {low:.3g} to {high:.3g}")
         return "; ".join(differences)
 
     def predict(self, images: np.ndarray) -> np.ndarray:
-        """Compute probabilities float32 (N, K) of uint8 images (N, C, H, W), N at least 1."""
+        """Compute probabilities, float32 (N, K), for uint8 images (N, C, H, W), N at least 1."""
         batches = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
         probabilities = np.concatenate([self.session.run([OUTPUT], {INPUT: batch})[0] for batch in batches])
         if not np.allclose(probabilities.sum(1), 1, atol=1e-3):  # false for NaN, too
@@ -88,7 +88,7 @@ class Classifier(NamedTuple):
 def measure_images(images: np.ndarray) -> np.ndarray:
     """Compute the mean and the standard deviation (N, 2) of the samples of each image, uint8 (N, C, H, W)."""
     flat = images.reshape(len(images), -1)
-    batches = [flat[start : start + BATCH] for start in range(0, len(flat), BATCH)]  # the copies are of float64
+    batches = [flat[start : start + BATCH] for start in range(0, len(flat), BATCH)]  # std makes copies of float64
     return np.concatenate([np.stack([batch.mean(1), batch.std(1)], axis=1) for batch in batches])
 
 

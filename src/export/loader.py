@@ -1,8 +1,8 @@
 """The code in the model card that classifies a picture with Pillow, NumPy and ONNX Runtime alone.
 
 It does what src/pictures does, except for framing and for rare kinds of files: floating-point samples, 16-bit TIFF
-files in which 0 is white, samples of more than 8 bits in colour if preprocessing.bits is not 16, strips of a few
-pixels, and files that break their format's rules.
+files in which 0 is white, colour samples of more than 8 bits if preprocessing.bits is not 16, strips a few pixels wide,
+and files that break their format's rules.
 """
 
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from src.common.dataset import InputFit, Preprocessing
 
 
 class Loader(NamedTuple):
-    """What the model card says about a way to fit a picture, and the lines of code that do it."""
+    """What the model card says about a way to fit a picture, and the lines of code that fit it."""
 
     description: str
     code: str
@@ -55,7 +55,7 @@ picture = picture.resize(size)
 def loader_code(preprocessing: Preprocessing, channels: int) -> str:
     """Return Python code, at most 25 lines, that classifies the picture named on the command line."""
     to_grey, axes = ("", ".transpose(2, 0, 1)[None]") if channels == 3 else ('.convert("L")', "[None, None]")
-    # Images like those of the dataset have no transparency, so any colour will do.
+    # `paper` is used only for images like MNIST's, which have no transparency, so any colour will do.
     background = preprocessing.background.replace("paper", "black")
     return f"""\
 import json

@@ -21,7 +21,7 @@ TEMPLATE = Path(__file__).parent / "model.md"
 class Facts(NamedTuple):
     """The artifacts that the card is rendered from; params is params.yaml, backbone_origin a URL or path, if known.
 
-    changed_test_labels: the number of test pictures whose label labels.csv changed, or which it left out.
+    changed_test_labels: the number of test pictures that labels.csv relabelled or left out.
     """
 
     metrics: Metrics

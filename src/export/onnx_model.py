@@ -1,4 +1,4 @@
-"""Convert trained networks to one ONNX model that needs neither this project nor PyTorch, and compare the two.
+"""Convert trained networks to one ONNX model that needs neither this project nor PyTorch, and check the result.
 
 The graph is built layer by layer rather than with torch.onnx, whose exporter needs another package, onnxscript; only
 the deprecated exporter does not.
@@ -20,7 +20,7 @@ from src.export.classifier import INPUT, METADATA_KEY, OUTPUT, Classifier, Descr
 from src.network.convnet import ConvNet
 from src.network.layers import Crop, Dropout
 
-OPSET, IR_VERSION = 17, 8  # ONNX Runtime 1.12, of 2022, and later
+OPSET, IR_VERSION = 17, 8  # for ONNX Runtime 1.12, of 2022, or later
 TOLERANCE = 1e-5  # largest difference allowed in a probability
 SAMPLE = 500  # images whose probabilities are compared
 
@@ -29,7 +29,7 @@ def to_onnx(networks: Sequence[ConvNet], description: Description, features: onn
     """Convert networks to a model with the input `images`, uint8 (N, C, H, W), and the output `probabilities` (N, K).
 
     The probabilities are averaged over the networks and over shifted views of every image, as in the evaluate stage.
-    features: the model that turns the images into the features that the networks take; it becomes part of the model.
+    features: the model that turns images into the features that the networks take; it becomes part of the result.
     """
     graph = _Graph()
     channels, height, width = description.image_shape
@@ -67,12 +67,12 @@ def verify(
     params: EvaluateParams,
     features: np.ndarray | None = None,
 ) -> float:
-    """Compare an exported model with the networks that it was made from; return the largest difference found.
+    """Compare an exported model with the networks that it was made from; return the largest difference in probability.
 
     images: uint8 (N, C, H, W), all test images; predicted: the N class names predicted by the evaluate stage; features:
-    those of the images, if the networks take them. The probabilities of the first 500 images are computed with PyTorch
-    as well. Raise UserError if one differs by more than TOLERANCE, or if another class is more probable than the
-    predicted one by more than that.
+    the features of the images, if the networks take features. The probabilities of the first 500 images are computed
+    with PyTorch as well. Raise UserError if a probability differs by more than TOLERANCE, or exceeds that of the
+    predicted class by more than TOLERANCE.
     """
     probabilities = classifier.predict(images)
     sample = (images if features is None else features)[:SAMPLE]

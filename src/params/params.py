@@ -56,8 +56,8 @@ SECTIONS: dict[str, type[Section]] = get_type_hints(Params)
 def read_params() -> Params:
     """Read and check params.yaml; raise UserError naming each invalid key.
 
-    Every stage checks all sections, so that an error in `report` is reported before training. The other
-    sections only decide whether a stage starts, not what it writes, so dvc.yaml does not list their code.
+    Every stage checks all sections, so that an error in `report` is reported before training. The sections that a stage
+    does not use decide only whether it starts, not what it writes, so dvc.yaml does not list their code.
     """
     return check_params(read_yaml(PARAMS), PARAMS)
 
@@ -99,7 +99,7 @@ def read_recipe(path: Path) -> dict[str, Any]:
 
 
 def fill_in_defaults(document: dict[str, Any], path: Path) -> dict[str, Any]:
-    """Return all parameters, with the default of every one that is missing; raise UserError for invalid ones.
+    """Return all parameters, with defaults for the missing ones; raise UserError if any of them is invalid.
 
     path: the file that the document comes from.
     """
@@ -122,12 +122,12 @@ def _describe(details: Any) -> str:
     """Describe one of pydantic's errors."""
     section, *keys = details["loc"] or [""]
     message = details["msg"].removeprefix("Value error, ")
-    # If the value may also be auto, pydantic appends the name of the type.
+    # If the value may also be auto, pydantic appends the name of the type to the location.
     types = [key for key in keys[1:] if isinstance(key, str)]
     if types and keys[-1] == types[-1]:
         message += ", or auto"
     keys = [key for key in keys if key not in types]
-    if not keys and details["type"] == "value_error":  # a check of several keys, which it names itself
+    if not keys and details["type"] == "value_error":  # a check of several keys, which are in its message
         return str(message)
     if not keys and details["type"] == "extra_forbidden":
         return f"{section}: unknown section; known: {', '.join(SECTIONS)}"

@@ -141,7 +141,7 @@ def _worst_class(errors: Sequence[Error], recall: Sequence[Recall]) -> dict[str,
 
 
 def _describe(results: Results, part: str, rows: Sequence[Error | Suspect]) -> list[dict[str, Any]]:
-    """Describe rows, which are images of the .npz file of a part (train or test), in sprite-sheet order."""
+    """Describe rows, given in the order of their sprite sheet; part: train or test, whose .npz file they index."""
     return [
         {
             **asdict(row),
@@ -177,7 +177,7 @@ def _name(results: Results, part: str, index: int) -> str:
 
 
 def _confusion(errors: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> dict[str, Any]:
-    """Return the columns (predicted classes) and the rows: an actual class, and a cell or None for every column."""
+    """Return the columns (predicted classes) and the rows, each an actual class and a cell or None for every column."""
     counts = Counter((error["actual"], error["predicted"]) for error in errors)
     pairs = [pair for pair in counts if {*pair} <= {*classes}]
     rows = [name for name in classes if any(actual == name for actual, _ in pairs)]

@@ -35,7 +35,7 @@ def to_png(figure: Figure, dpi: int = 80) -> bytes:
 def to_svg(figure: Figure) -> str:
     """Return a figure as an <svg> element whose black lines and texts take the colour of the page's text."""
     text = io.StringIO()
-    # The salt replaces random ids, and without metadata there is neither a date nor a version.
+    # With a salt, the ids are not random; without metadata, the file has neither a date nor a version.
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "report"}):
         metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(text, format="svg", transparent=True, metadata=metadata)
@@ -46,7 +46,7 @@ def to_svg(figure: Figure) -> str:
 
 
 def font_families(names: Sequence[str]) -> list[str]:
-    """Return DejaVu Sans and, for characters in the names that DejaVu Sans lacks, installed fonts that have them.
+    """Return DejaVu Sans and installed fonts for those characters of the names that it lacks.
 
     Print the characters that no font has.
     """
@@ -100,7 +100,7 @@ def error_plot(errors: Sequence[Error], images: np.ndarray, params: ReportParams
     for axes, place, title in zip(cells, shown, text, strict=False):
         image = images[place].transpose(1, 2, 0)  # H, W, C
         axes.imshow(image if image.shape[2] == 3 else image[:, :, 0], cmap="gray", vmin=0, vmax=255)
-        # Setting y spares Matplotlib from measuring the ticks.
+        # With y set, Matplotlib does not measure the ticks.
         axes.set_title(title, color="red", fontsize=font_size, parse_math=False, y=1)
     return figure
 

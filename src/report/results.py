@@ -23,7 +23,7 @@ class Results(NamedTuple):
 
     training_data: the training and validation images. files: the first file of each image, and unusable files, by part
     and index. copies: how many further files these images have. unusable: how many files were left out. result_id: the
-    first digits of the MD5 of predictions.csv, which is in dvc.lock.
+    first digits of the MD5 that dvc.lock has for predictions.csv.
     """
 
     errors: Sequence[Error]
@@ -64,6 +64,6 @@ class Results(NamedTuple):
             raise UserError(f"suspects.csv has images that train.npz does not have; {recreate('train')}")
         unknown = {name for error in self.errors for name in (error.actual, error.predicted)} - {*self.classes}
         if unknown or len(self.errors) != self.metrics.errors:
-            found = f"unknown class {min(unknown)!r}" if unknown else f"{len(self.errors)} rows"
+            found = f"the unknown class {min(unknown)!r}" if unknown else f"{len(self.errors)} rows"
             expected = f"{self.metrics.errors} errors in the classes {', '.join(self.classes)}"
             raise UserError(f"errors.csv has {found}, but metrics.json has {expected}; {recreate('evaluate')}")

@@ -1,4 +1,4 @@
-"""Collect DVC's experiments into settings, each with its results over seeds, and compare them with the best."""
+"""Collect DVC's experiments into settings, each with its results over seeds, and compare each with the best."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -34,8 +34,8 @@ class Setting(NamedTuple):
     def half_width(self) -> float | None:
         """Half the width of the confidence interval of the mean, from Student's t.
 
-        None for fewer than three results, or equal ones: with two, it would be nine times their standard deviation,
-        which is meaningless; with equal ones, 0.
+        None if there are fewer than three results, or if all are equal: for two, it would be nine times their standard
+        deviation, which is meaningless; for equal results, 0.
         """
         informative = len(self.accuracies) > 2 and len({*self.accuracies}) > 1
         return mean_margin(self.accuracies, ALPHA) if informative else None
@@ -44,8 +44,8 @@ class Setting(NamedTuple):
 class Sweep(NamedTuple):
     """Settings, highest mean first, and the names of the parameters that vary between them.
 
-    p_values: of the difference between each setting and the best, corrected for the number of pairs; None for the best,
-    and if either has a single result. left_out: the reasons why experiments are not counted.
+    p_values: for each setting, the p-value of its difference from the best, corrected for the number of pairs; None for
+    the best itself, and if either setting has a single result. left_out: the reasons why experiments are not counted.
     """
 
     swept: list[str]
@@ -102,8 +102,8 @@ def compare_settings(results: Sequence[Result], left_out: list[str]) -> Sweep:
 def _compare_with_best(settings: list[Setting]) -> list[float | None]:
     """Compute the p-values of a sweep.
 
-    They are corrected for all pairs of settings, not only for those with the best one, because which one is the best is
-    known only after looking at all of them.
+    They are corrected for all pairs of settings, not only for the pairs with the best, because which setting is the
+    best is known only after looking at all.
     """
     p_values: list[float | None] = [None] * len(settings)
     tested = [index for index, setting in enumerate(settings) if len(setting.accuracies) > 1]
@@ -115,7 +115,7 @@ def _compare_with_best(settings: list[Setting]) -> list[float | None]:
 
 
 def sort_key(setting: Setting) -> Any:
-    """Order settings by the values of their parameters; numbers of any type compare with each other."""
+    """Return a key that orders settings by the values of their parameters; all numbers are ordered together."""
     return [
         ("number" if isinstance(value, int | float) else type(value).__name__, _hashable(value))
         for value in setting.values

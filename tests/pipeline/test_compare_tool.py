@@ -272,7 +272,7 @@ def test_wrong_usage_has_exit_code_2(
     monkeypatch.chdir(tmp_path / "shallow")
     code, text = compare("base")
     assert code == 2
-    assert "this clone is shallow, run `git fetch --unshallow`" in text
+    assert "this clone is shallow: run `git fetch --unshallow`" in text
 
 
 def test_results_that_cannot_be_compared_have_exit_code_1(repository: Path, compare: Compare) -> None:

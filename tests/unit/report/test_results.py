@@ -18,7 +18,7 @@ def test_the_number_of_members_is_that_of_the_metrics() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "found"), [(slice(0, 6), "6 rows"), (slice(0, 7), "unknown class 'dog'")], ids=["fewer rows", "class"]
+    ("rows", "found"), [(slice(0, 6), "6 rows"), (slice(0, 7), "the unknown class 'dog'")], ids=["fewer rows", "class"]
 )
 def test_errors_must_fit_the_metrics(rows: slice, found: str) -> None:
     results = make_report_results(7, CLASSES)
