@@ -23,7 +23,7 @@ SET ?=
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-repro: .venv/installed ## run the stages of the pipeline that have changed
+repro: .venv/installed ## run the stages whose inputs have changed
 	@$(BIN)/python -m tools.repair
 	$(BIN)/dvc repro
 
@@ -48,7 +48,7 @@ format: .venv/installed-dev ## format the code, and fix what the linter can fix
 docs: .venv/installed ## write docs/parameters.md, and the comments and missing parameters in params.yaml
 	$(BIN)/python -m tools.docs
 
-recipe: .venv/installed ## write a recipe into params.yaml: RECIPE=accurate; without it, list the recipes
+recipe: .venv/installed ## write a recipe into params.yaml: RECIPE=accurate; without RECIPE, list the recipes
 	@$(BIN)/python -m tools.recipe $(RECIPE)
 
 experiments: .venv/installed ## list the experiments by validation accuracy, with the parameters that vary

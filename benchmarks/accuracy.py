@@ -98,7 +98,7 @@ def override(params: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
 
 
 def prepare(project: Path, params: dict[str, Any]) -> None:
-    """Copy the project and its data; an existing copy keeps its checkpoints, which fit only the same code and data."""
+    """Copy the project and its data; an existing copy keeps its checkpoints, which need the same code and data."""
     for folder in ("src", "stages", "data"):
         shutil.rmtree(project / folder, ignore_errors=True)
     copy_data(project)

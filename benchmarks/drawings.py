@@ -5,7 +5,7 @@ has, for each kind of picture, how many get the right class, how many are refuse
 many are wrong but sure. The last kinds show no digit or several, so that every answer is wrong.
 
 The digits are validation images, enlarged and smoothed; those that the network does not read even in a plain drawing
-are left out. Tune on the first half of them; --held-out uses the other half and other random numbers, for figures to
+are left out. Tune on one half of them; --held-out uses the other half and other random numbers, for figures to
 publish. To see the answer to each picture that --save writes, run `python -m tools.predict FOLDER --seen seen.png`.
 """
 
@@ -40,8 +40,8 @@ ENLARGED = 6  # times, before smoothing
 BLACK, WHITE = (25, 25, 25), (245, 245, 245)
 DESKS = ((60, 45, 35), (115, 80, 60), (50, 50, 50), (120, 120, 120), (30, 60, 110), (175, 140, 100))
 PAPER_AND_INK = (((250, 240, 120), (30, 30, 120)), ((150, 200, 235), (20, 20, 20)), ((30, 60, 110), (250, 240, 150)))
-FONTS = ("DejaVuSans-Bold.ttf", "DejaVuSerif-Bold.ttf", "DejaVuSansMono-Bold.ttf")  # which Matplotlib brings
-PEN = 0.07  # the width of a stroke, of the digit's height
+FONTS = ("DejaVuSans-Bold.ttf", "DejaVuSerif-Bold.ttf", "DejaVuSansMono-Bold.ttf")  # included with Matplotlib
+PEN = 0.07  # the width of a stroke, as a fraction of the digit's height
 
 
 class Digit(NamedTuple):
@@ -100,7 +100,7 @@ def count(results: list[tuple[int, np.ndarray | None]]) -> tuple[int, int, int, 
 
 
 def choose_digits(rng: np.random.Generator, data: Dataset, classifier: Classifier) -> Iterator[Digit]:
-    """Yield digits in random order, but only those that the network reads when they are drawn at its own size."""
+    """Yield digits in random order, but only those that the network reads when drawn at its input size."""
     for row in rng.permutation(len(data.labels)):
         digit = enlarge(data.images[row, 0], int(data.labels[row]))
         page, strokes = blank_page((28, 28), (0, 0, 0)), ink_of(digit, 20, PEN, widest=20)
@@ -177,7 +177,7 @@ class Artist(NamedTuple):
         turn: float = 0,
         margin: float = 0.04,
     ) -> np.ndarray:
-        """Write a digit somewhere on a page; height is of the page's shorter side, margin of its longer one."""
+        """Write a digit somewhere on a page; height: fraction of the page's shorter side; margin: of its longer one."""
         page = blank_page(size, paper)
         strokes = ink_of(next(self.digits), height * min(size), pen, turn, (1 - 2.5 * margin) * size[0])
         edge = margin * max(size)
@@ -186,7 +186,7 @@ class Artist(NamedTuple):
         return page
 
     def write_sheet(self, paper: Colour = WHITE) -> np.ndarray:
-        """Write with one of several pens, so far from the edges that the sheet can be turned."""
+        """Write with one of several pens, far enough from the edges for the sheet to be turned."""
         pen, height = float(self.rng.choice([0.04, 0.08, 0.12])), self.rng.uniform(0.3, 0.6)
         return self.write(paper, pen=pen, height=height, margin=0.1)
 
@@ -245,7 +245,7 @@ class Artist(NamedTuple):
         return np.asarray(page + amount * self.rng.standard_normal((*page.shape[:2], 1), np.float32))
 
     def shaded(self, page: np.ndarray, darkest: float = 0.35) -> np.ndarray:
-        """Light the page by a lamp on one side."""
+        """Light the page with a lamp on one side."""
         rows, columns = np.indices(page.shape[:2], np.float32) / max(page.shape)
         angle = self.rng.uniform(0, 2 * np.pi)
         along = rows * np.sin(angle) + columns * np.cos(angle)
@@ -365,7 +365,7 @@ class Artist(NamedTuple):
         return self.photo(page)
 
     def surrounded(self, box: bool) -> np.ndarray:
-        """Draw around a digit, by hand, so that the ends need not meet."""
+        """Draw a circle or a box around a digit, as if by hand: its ends need not meet."""
         page = blank_page()
         strokes = ink_of(next(self.digits), self.rng.uniform(110, 170), self.rng.uniform(0.04, 0.1))
         centre = self.rng.uniform((280, 220), (320, 260))
@@ -529,7 +529,7 @@ class Artist(NamedTuple):
         return self.photo(page)
 
     def texture(self, steepness: float) -> np.ndarray:
-        """Make noise whose amplitude falls with frequency as in photos of nature (1), or more steeply: clouds."""
+        """Make noise whose amplitude falls with frequency as in photos of nature (1), faster (clouds), or not (0)."""
         frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(400), np.fft.fftfreq(400)))
         frequency[0, 0] = np.inf
         waves = np.fft.ifft2(np.fft.fft2(self.rng.normal(size=(400, 400))) / frequency**steepness).real
@@ -640,7 +640,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.drawings", description=__doc__.splitlines()[0])
     parser.add_argument("--number", type=int, default=60, help="pictures of each kind; default: 60")
     parser.add_argument("--held-out", action="store_true", help="use the other half of the digits")
-    parser.add_argument("--only", nargs="+", metavar="TEXT", default=[""], help="kinds whose names contain one of them")
+    parser.add_argument("--only", nargs="+", metavar="TEXT", default=[""], help="kinds whose names contain a TEXT")
     parser.add_argument("--save", type=Path, metavar="FOLDER", help="also write the pictures, in one folder per kind")
     return parser.parse_args()
 

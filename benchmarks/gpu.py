@@ -3,7 +3,8 @@
 Run it from the project's root after `dvc repro split`, or with data/download and data/split copied from another
 machine: `python -m benchmarks.gpu`, or with the names of some parts to measure only those again. The results are
 written after every part, or every seed, to gpu.json and gpu.md in benchmarks or the folder given by --output. On an
-H100, all parts but the last, `accurate`, which runs only if it is named, take about two minutes. Runs on a CPU, too.
+H100, all parts but the last, `accurate`, which runs only if it is named, take about two minutes. The script runs on a
+CPU, too.
 """
 
 import argparse
@@ -157,7 +158,7 @@ def twice() -> Iterator[Results]:
 
 
 def evaluation() -> Iterator[Results]:
-    """Compare the probabilities of one model on the device with those on the CPU, and those of the exported model."""
+    """Compare the probabilities of one model on the device, and of the exported model, with those on the CPU."""
     test = Dataset.load(TEST)
     with project() as folder:
         run_stage("train", folder)

@@ -3,7 +3,7 @@
 Run it from the project's root, as `python -m benchmarks.labels`, for MNIST after `dvc repro split`; it prints a table,
 each row as soon as it is measured. Labels of training and validation images are changed alike, after the split. `found`
 is the number of images in suspects.csv, with the precision and the recall for the planted labels, and `ranked` the
-fraction of the n planted labels among the n, 1.5 n and 3 n most suspicious images. cleanlab finds them by the
+fraction of the n planted labels among the n, 1.5 n and 3 n most suspicious images. cleanlab finds wrong labels by the
 predictions of five further training runs. It is not in the project's environment: `pip install --no-deps --target cl
 cleanlab==2.9.0 pandas python-dateutil pytz six termcolor tzdata`, then `PYTHONPATH=cl python -m benchmarks.labels
 --methods default cleanlab`.
@@ -41,7 +41,7 @@ from stages.evaluate import TEST
 from stages.split import SPLIT, TRAIN
 
 PAIRS = {4: 9, 9: 4, 3: 5, 5: 3, 1: 7, 7: 1}  # digits that people confuse
-# The test images of MNIST of which fewer than three of five people confirmed the label.
+# The test images of MNIST whose label fewer than three of five people confirmed.
 # Source: Northcutt et al., Pervasive Label Errors in Test Sets Destabilize Machine Learning Benchmarks, 2021.
 DOUBTED = (947, 1621, 1901, 2130, 2462, 2597, 2654, 3520, 3558, 5937, 6651, 6783, 8527, 9679, 9729)
 WHOLE = {"train": {"epochs": 4, "skip_easy": 0.0, "patience": 0}}  # takes about as long as the default
@@ -156,7 +156,7 @@ def load(dataset: str, image_size: int) -> tuple[Dataset, Dataset, Split]:
 
 
 def plant(labels: np.ndarray, fraction: float, kind: str, seed: int, classes: int = 10) -> np.ndarray:
-    """Change a fraction of the labels (N,): to any other class, or, as "pairs", to the digit it is confused with."""
+    """Change a fraction of the labels (N,): to any other class, or, as "pairs", to the digit they are confused with."""
     generator = np.random.default_rng(seed)
     changed = labels.copy()
     candidates = np.arange(len(labels)) if kind == "uniform" else np.flatnonzero(np.isin(labels, list(PAIRS)))
@@ -192,7 +192,7 @@ def summarize(ensemble: TrainedEnsemble, test: Dataset, features: BackboneFeatur
 def find_by_cleanlab(data: Dataset, split: Split, seed: int) -> tuple[list[int], np.ndarray]:
     """Return the rows that cleanlab lists, and all rows in its order.
 
-    Each image is predicted by a network that was not trained on it. data: the images of the split are used.
+    Each image is predicted by a network that was not trained on it. split: only the size of its validation set is used.
     """
     from cleanlab.filter import find_label_issues
     from cleanlab.rank import get_label_quality_scores
@@ -212,7 +212,7 @@ def find_by_cleanlab(data: Dataset, split: Split, seed: int) -> tuple[list[int],
 
 
 def score(listed: Sequence[int], ranking: np.ndarray, wrong: np.ndarray) -> Search:
-    """Return how many rows are listed, precision, recall, and how many are among the first; wrong: (N,)."""
+    """Return how many rows are listed, precision, recall, and which fractions of wrong rows rank first; wrong: (N,)."""
     count = wrong.sum()
     if not count:
         return Search(len(listed), 0.0, 0.0, [0.0] * len(RANKED))

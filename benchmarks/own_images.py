@@ -115,7 +115,7 @@ def write_digits(folder: Path) -> None:
 def write_fashion(folder: Path, rare: bool = False) -> None:
     """Write 2,000 of Fashion-MNIST's training and 2,000 of its test images, drawn at random.
 
-    rare: only a tenth of the training images of SHIRT.
+    rare: keep only a tenth of the training images of SHIRT.
     """
     if not FASHION.is_dir():
         raise UserError(missing_packages(str(FASHION)))
@@ -242,7 +242,7 @@ def measure_all(train: Dataset, test: Dataset, arguments: argparse.Namespace) ->
 
 
 def measure_recipe(train: Dataset, test: Dataset | None, values: dict[str, Any], path: Path, seeds: int) -> Figures:
-    """Train with each seed; the accuracies are of the test images or, without them, of the validation images."""
+    """Train with each seed; the accuracies are those on the test images or, without them, on the validation images."""
     accuracies, balanced, losses, start = [], [], [], time.perf_counter()
     for seed in range(seeds):
         params = check_params(values | {"train": values["train"] | {"seed": seed}}, path)

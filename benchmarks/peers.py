@@ -54,7 +54,7 @@ def main() -> None:
         command = [sys.executable, "-m", "benchmarks.peers", "--measure", name]
         turn = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=USERS_ENVIRONMENT)
         results[name] = json.loads(turn.stdout)
-        write_json(RESULTS, results)  # after each, since the whole takes long
+        write_json(RESULTS, results)  # after each program, since all of them take long
         seconds, accuracy = results[name][-1]
         print(f"{name}: {accuracy:.2%} after {seconds:,.0f} s", flush=True)
     write_bytes(PLOT, to_png(plot(results), dpi=150))

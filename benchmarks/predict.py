@@ -1,7 +1,7 @@
 """Measure `tools.predict`: the time from its start to the answer for one picture, and images per second in bulk.
 
-Bulk is the exported model alone, on images in memory. For reference, the throughput of float32 matrix multiplications
-on the same machine: the default network takes 32 million floating-point operations for an image.
+Bulk is the exported model alone, on images in memory. For reference, float32 matrix multiplications are timed on the
+same machine; the default network takes 32 million floating-point operations for an image.
 """
 
 import subprocess

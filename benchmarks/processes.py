@@ -1,4 +1,4 @@
-"""Measure what several processes on one machine gain: a batch in shards, and an ensemble divided among the processes.
+"""Measure what several processes on one machine gain, with batches in shards and with an ensemble divided among them.
 
 Run it from the project's root, on an idle machine: `python -m benchmarks.processes`. The variants alternate, so that a
 slow minute affects all of them. The default network trains on random images, which are as fast as real ones. Writes
@@ -33,7 +33,7 @@ from src.train.processes import ALONE, Group, join_group, launch
 from src.train.runtime import describe_environment, keep_freed_memory, make_deterministic
 
 TABLE = Path("benchmarks/processes.md")
-VARIANT = "BENCHMARK_VARIANT"  # the environment variable that tells the workers which one to measure
+VARIANT = "BENCHMARK_VARIANT"  # the environment variable that tells the workers which variant to measure
 CPU = torch.device("cpu")
 ROUNDS = 5
 BATCHES = 40  # per round, after the same number for warm-up
@@ -41,7 +41,7 @@ EXCHANGES = 20
 
 
 class Variant(NamedTuple):
-    """How to train: in how many processes of how many threads, with batches in as many shards, or one member each."""
+    """How to train: how many processes, threads in each, and shards of a batch; or each process trains one member."""
 
     processes: int
     threads: int

@@ -29,7 +29,7 @@ NESTED_FOLDER = "a folder inside a class folder"
 class PictureFile(NamedTuple):
     """A file that should be a picture, the index of its class, and its part: train, validation or test.
 
-    The part is empty for pictures of which some have to be chosen for testing.
+    The part is empty for pictures from which the test pictures are still to be chosen.
     """
 
     path: str
@@ -38,7 +38,7 @@ class PictureFile(NamedTuple):
 
 
 class ClassFolders(NamedTuple):
-    """The sorted class names, the files by class and name, the rejected paths, each with the reason, and the parts."""
+    """The sorted class names, the files by class, part and name, the rejected paths with reasons, and the parts."""
 
     classes: list[str]
     files: list[PictureFile]
@@ -50,8 +50,8 @@ def list_class_folders(folder: Path) -> ClassFolders:
     """List `train/<class>/*` and, if they exist, `test/<class>/*` and `val/<class>/*`, or else `<class>/*`.
 
     Hidden files, files that programs leave behind, and README.md at the top are left out. Raise UserError if the folder
-    is missing or not laid out like this, or if there are not at least two classes with pictures, the same in training
-    and test.
+    is missing or not laid out like this, has fewer than two classes or one without pictures, or has different classes
+    in training and test.
     """
     if not folder.is_dir():
         problem = "is not a folder" if folder.exists() else "does not exist"
@@ -71,7 +71,7 @@ def list_class_folders(folder: Path) -> ClassFolders:
                 names[entry.name] = {one.path: _reject(one, folder) for one in _list_entries(Path(entry.path))}
             elif entry.is_dir():
                 rejected[entry.path] = "a link to a folder; only links to files are followed"
-    # By name where that ties, as in 7 and 007.
+    # By name where the natural order ties, as for 7 and 007.
     classes = sorted(set().union(*found.values()), key=lambda name: (_natural_order(name), name))
     _check_classes(folder, classes, found)
     files = []
@@ -93,9 +93,8 @@ def _report_ignored(folders: Iterable[Path]) -> None:
 
 
 def _find_parts(folder: Path) -> dict[str, Path]:
-    """Map each part to its folder; without a test folder, the training folder has an empty key.
-
-    The test pictures are then still to be chosen from it.
+    """Map each part to its folder; without a test folder, the key of the training folder is empty. The test pictures
+    are then still to be chosen from the training folder.
     """
     parts: dict[str, Path] = {}
     for entry in _list_entries(folder):
@@ -120,12 +119,12 @@ def _find_parts(folder: Path) -> dict[str, Path]:
 
 
 def _holds_folders(folder: Path) -> bool:
-    """Return whether a folder contains folders, like that of a part, and not only files, like that of a class."""
+    """Return whether a folder contains folders, as a part's does, and not only files, as a class's does."""
     return any(entry.is_dir() for entry in _list_entries(folder))
 
 
 def _natural_order(name: str) -> list[tuple[bool, int, str]]:
-    """Sort numbers in names by their values: 2 before 10."""
+    """Return a sort key that orders numbers in names by value: 2 before 10."""
     return [(not digits, int(digits or 0), text) for digits, text in re.findall(r"(\d*)(\D*)", name)]
 
 
@@ -136,7 +135,7 @@ def _list_entries(folder: Path, *, ignored: bool = False) -> list[os.DirEntry[st
 
 
 def _reject(entry: os.DirEntry[str], folder: Path) -> str | None:
-    """Return why to reject an entry of a class folder; None for a regular file, or a link to one inside folder."""
+    """Return the reason to reject an entry of a class folder; None for a regular file or a link to one in folder."""
     if entry.is_symlink():
         try:
             target = Path(entry.path).resolve(strict=True)

@@ -19,7 +19,7 @@ LEAVE_OUT = "-"
 
 
 def check_class_name(name: str, place: Path) -> None:
-    """Raise UserError if a class cannot have this name; place: the file or the folder that has it."""
+    """Raise UserError if a class cannot have this name; place: the file or folder in which it occurs."""
     if not name.isprintable():
         raise UserError(f"{place}: the class name {name!r} has characters that cannot be printed; rename the class")
     if name != name.strip():
@@ -47,7 +47,7 @@ class Corrections(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """A line of labels.csv: the class of a picture, or `-` to leave it out; part: test, or empty for all others."""
+    """A line of labels.csv: the class of a picture, or `-` to leave it out; part: test, or empty for other pictures."""
 
     line: int
     picture: str
@@ -72,10 +72,10 @@ class Decisions:
         in_test: Sequence[bool],
         files: Sequence[Sequence[str]],
     ) -> Corrections:
-        """Apply the lines that match an image, and print what they change and which ones match none.
+        """Apply the lines that match an image, and print what they change and which lines match none.
 
-        files: the paths of each image and its copies. Raise UserError if such a line names an unknown class, or two
-        lines about one picture disagree.
+        files: the paths of each image and its copies. Raise UserError if a matching line names an unknown class, or if
+        two lines about one picture disagree.
         """
         index_of = {_normalise(name): index for index, name in enumerate(classes)}
         corrected, kept, decided = labels.copy(), np.ones(len(labels), bool), np.zeros(len(labels), bool)
@@ -132,7 +132,7 @@ class Decisions:
 
 
 def read_decisions(path: Path) -> Decisions:
-    """Read labels.csv, also as spreadsheet programs save it; raise UserError if a line is invalid."""
+    """Read labels.csv, also as spreadsheet programs save it; raise UserError if it is missing or invalid."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:

@@ -27,7 +27,7 @@ from src.download.params import DownloadParams
 from src.pictures.fitting import make_input
 from src.pictures.reading import DIGEST_SIZE, read_picture
 
-MEMORY_FACTOR = 2  # peak memory relative to the images: measured 1.92 for 28x28 pixels by benchmarks/folder.py
+MEMORY_FACTOR = 2  # peak memory relative to the images'; benchmarks/folder.py measured 1.92 for 28x28 pixels
 PRIORITY = {"test": 0, "validation": 1}  # which part keeps a picture that has copies; the lowest wins
 SMALL_CLASS = 25  # pictures; with fewer, chance could leave too few for training or for testing
 CHUNK = 64  # pictures that a worker process decodes at a time, at most
@@ -39,8 +39,8 @@ def load_folder(params: DownloadParams, decisions: Decisions = NO_DECISIONS) -> 
     A picture that occurs more than once is used once: for testing if a copy is in the test folder, or else for
     validation if one is in the validation folder. Decisions change labels and leave pictures out, but move none to
     another part. Raise UserError if the folder is not laid out as list_class_folders expects, the images do not fit in
-    memory, a file is not a picture (unless params.skip_unreadable), one picture has two labels, a class is left without
-    training or test pictures, or none of the pictures for validation can be used.
+    memory, a file is not a picture (unless params.skip_unreadable is set), one picture has two labels, a class is left
+    without training or test pictures, or none of the pictures for validation can be used.
     """
     folder = Path(params.folder)
     found = list_class_folders(folder)
@@ -164,10 +164,10 @@ def _exit_with_parent() -> None:
 
 
 class _Decoded(NamedTuple):
-    """Images uint8 (N, C, H, W), the digests of their pictures, and the paths of unreadable ones with the reason.
+    """Images uint8 (N, C, H, W), the digests of their pictures, and the unreadable files' paths, with reasons.
 
-    remarks: for each path, what in the file is not used. brightest: the largest integer sample of more than 8
-    bits, 0 if there are none.
+    remarks: what of a file is not used, by its path. brightest: the largest integer sample of more than 8 bits, 0 if
+    there is none.
     """
 
     images: np.ndarray
@@ -216,8 +216,8 @@ def _find_conflicts(
 ) -> list[str]:
     """Return a message about the pictures that are in two classes, if there are any.
 
-    undecided: the rows of each picture that labels.csv does not settle; test_rows: those of test pictures;
-    labels_file: labels.csv.
+    undecided: for each picture that labels.csv does not settle, the rows of its copies; test_rows: the rows of test
+    pictures; labels_file: the path of labels.csv.
     """
     groups = (group for group in undecided if len({found.files[row].label for row in group}) > 1)
     conflicts = [f"{_name_copies(found.files, group)}{' (test)' if group[0] in test_rows else ''}" for group in groups]
@@ -231,7 +231,7 @@ def _find_conflicts(
 
 
 def _find_missing_classes(found: ClassFolders, folder: str, labels: Mapping[str, np.ndarray]) -> list[str]:
-    """Return a message for each part that lacks a class; labels: those of each part, by its name."""
+    """Return a message for each part that lacks a class; labels: the labels in each part, by the part's name."""
     problems = []
     usable = np.bincount(np.concatenate([*labels.values()]), minlength=len(found.classes))
     for part, present in labels.items():
@@ -245,9 +245,9 @@ def _find_missing_classes(found: ClassFolders, folder: str, labels: Mapping[str,
 
 
 def _check_validation(classes: Sequence[str], folder: str, labels: np.ndarray) -> None:
-    """Raise UserError if no picture of the validation folder is used; print the classes without one.
+    """Raise UserError if no picture of the validation folder is used; print the classes that have none.
 
-    labels: of the pictures that are used.
+    labels: those of the validation pictures that are used.
     """
     if not len(labels):
         raise UserError(
@@ -289,8 +289,8 @@ def _choose_test(found: ClassFolders, rows: Sequence[int], digests: Sequence[byt
 
     Normally, only its digest decides whether a picture is in the test set, so that it stays where it is when others are
     added or removed, and a higher fraction moves no picture out of the test set. In a class of fewer than SMALL_CLASS
-    pictures, or if the threshold would put all pictures of a class in one part, the rank of the digests decides
-    instead: at least one picture is for testing, and two are for training, if there are three.
+    pictures, or if the threshold would put all pictures of a class in one part, the ranks of the digests decide
+    instead: at least one picture is for testing, and two are for training, if there are at least three.
     """
     if any(file.part == "test" for file in found.files):
         return {row for row in rows if found.files[row].part == "test"}

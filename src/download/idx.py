@@ -17,11 +17,11 @@ FILES = {
     "test_labels": "t10k-labels-idx1-ubyte",
 }
 UNSIGNED_BYTE = 0x08
-TYPES = {UNSIGNED_BYTE: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4"}  # of integers
+TYPES = {UNSIGNED_BYTE: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4"}  # integer types
 
 
 def decompress(data: bytes, name: str, limit: int) -> bytes:
-    """Decompress a gzip file; raise UserError with its name if it is damaged, or larger than limit, in bytes."""
+    """Decompress a gzip file; raise UserError naming it if it is damaged or decompresses to more than limit bytes."""
     try:
         decompressed = gzip.GzipFile(fileobj=io.BytesIO(data)).read(limit + 1)
     except (OSError, EOFError, zlib.error) as error:

@@ -77,7 +77,7 @@ def import_torchvision() -> Any:
     return torchvision
 
 
-@cache  # the operators exist only as long as the object
+@cache  # the operators exist only as long as the returned object
 def _declare_operators() -> object:
     import torch
 

@@ -30,9 +30,9 @@ MAX_BYTES = 4 * 2**30  # of a decompressed file
 def load_idx_folder(params: DownloadParams) -> tuple[Dataset, Dataset]:
     """Load the four IDX files, plain or compressed as .gz, in download.folder.
 
-    The lines of classes.txt name the labels from 0 on or, if none is 0 and there are just enough lines, from 1 on;
+    The lines of classes.txt name the labels from 0 on or, if no label is 0 and there are just enough lines, from 1 on;
     without the file, the names are the numbers. Labels that do not occur are left out. Raise UserError if a file is
-    missing or invalid, a label is negative, or there are not at least two classes, the same in training and test.
+    missing or invalid, a label is negative, there are fewer than two classes, or training and test have different ones.
     """
     folder = Path(params.folder)
     paths = {name: _find_file(folder, name) for name in FILES}
@@ -117,7 +117,7 @@ def _read_file(path: Path) -> bytes:
 
 
 def _read_names(path: Path, labels: Sequence[int]) -> list[str]:
-    """Read the names of the labels, which are sorted, or return the numbers if there is no file."""
+    """Read the names of the sorted labels, or return the labels as names if there is no file."""
     if not path.exists():
         return list(map(str, labels))
     try:

@@ -21,7 +21,7 @@ SIZES = (28, 32, 48, 64, 96)  # pixels
 # A picture has colour if more than this fraction of its pixels have it; the images are RGB if more than this fraction
 # of the pictures have colour.
 COLOURED = 0.01
-SPREAD = 24  # between the channels of a pixel that is visibly coloured, of 255
+SPREAD = 24  # of 255: the least difference between the channels of a visibly coloured pixel
 CHARACTER = (1, 28, 28)  # the shape of MNIST's images
 
 
@@ -36,7 +36,7 @@ def choose_shape(params: DownloadParams, paths: Sequence[str], pool: Executor) -
     """Return the shape (C, H, W) of the images, and print what was chosen and why.
 
     What is `auto` follows from pictures evenly spread over the paths: the side from their median shorter side, and
-    three channels if more than 1% of them have colour. With fit: character, images are like MNIST's.
+    three channels if more than 1% of them have colour. With fit: character, auto gives the shape of MNIST's images.
     """
     if params.fit == "character" or "auto" not in (params.channels, params.image_size):
         grey, height, _ = CHARACTER

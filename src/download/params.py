@@ -65,7 +65,7 @@ class DownloadParams(Section):
     bits: int = parameter(
         16,
         "How many bits are in use in integer samples of more than 8 bits: 12 for many cameras and microscopes. The"
-        " upper 8 of these are kept. Used for dataset: folder and, when predicting, for idx.",
+        " upper 8 of the bits in use are kept. Used for dataset: folder and, when predicting, for idx.",
         "bits",
         ge=8,
         le=16,

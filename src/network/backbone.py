@@ -18,8 +18,8 @@ from src.network.params import NO_BACKBONE
 FEATURES = ".features"  # the folder of cached features
 MAX_FILES = 8  # in that folder
 BATCH = 16  # images
-SIZE = 224  # pixels, if the file takes any
-FATAL = 4  # of ONNX Runtime's log levels; it also raises what it would log as an error
+SIZE = 224  # pixels, if the file takes images of any size
+FATAL = 4  # one of ONNX Runtime's log levels; what would be logged as an error is also raised
 Triple = tuple[float, float, float]
 IMAGENET: dict[str, Triple] = {
     "mean": (0.485, 0.456, 0.406),
@@ -36,8 +36,8 @@ ADVICE = "set it to an ONNX file, or a folder with one (docs/pretrained.md), or 
 class Backbone(BaseModel):
     """The backbone that the networks of a model file were trained with.
 
-    file: its name; md5: of its contents, and of the weights that it keeps in other files; size: the side of the images
-    it takes; mean, std: how their channels are normalised; features: how many it computes.
+    file: its name; md5: the hash of its contents and of the weights that it keeps in other files; size: the side of the
+    images it takes; mean, std: how their channels are normalised; features: how many it computes.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -62,7 +62,7 @@ class Extractor:
 
     Grey images are repeated over the channels; then all images are scaled to the size that the backbone takes, and
     normalised with ImageNet's mean and standard deviation, or those in the file's metadata. Features (N, F, h, w) are
-    averaged over h and w. path: of an ONNX file, or of a folder with one and the files that hold its weights. Raise
+    averaged over h and w. path: an ONNX file, or a folder with one and the files that hold its weights. Raise
     UserError if the file cannot be used as a backbone.
     """
 
@@ -126,7 +126,7 @@ class Extractor:
 def open_extractor(name: str, image_shape: tuple[int, int, int], threads: int = 0) -> Extractor | None:
     """Load the backbone that model.backbone names, or return None if it names none.
 
-    threads: of ONNX Runtime; 0 for one per core.
+    threads: the number for ONNX Runtime; 0 for one per core.
     """
     if name == NO_BACKBONE:
         if files := [*Path(name).glob("*.onnx")]:
@@ -154,7 +154,7 @@ def _find_file(path: Path) -> Path:
 
 
 def _read(path: Path, file: Path) -> tuple[Any, str]:
-    """Read an ONNX file, and the weights that it keeps in other files if path is its folder; return it and its MD5."""
+    """Read an ONNX file and, if path is its folder, the weights in other files; return the model and its MD5."""
     import onnx
     from onnx import external_data_helper as external
 
@@ -167,7 +167,7 @@ def _read(path: Path, file: Path) -> tuple[Any, str]:
         raise UserError(f"model.backbone = {path} is not an ONNX file, or has no output")
     tensors = [tensor for tensor in external._get_all_tensors(model) if external.uses_external_data(tensor)]
     if tensors and path == file:
-        # DVC would not notice a change in them.
+        # DVC would not notice a change in the other files.
         raise UserError(f"model.backbone = {path} keeps its weights in other files; name a folder that holds them all")
     md5 = hashlib.md5(contents, usedforsecurity=False)
     for tensor in tensors:
@@ -180,7 +180,7 @@ def _read(path: Path, file: Path) -> tuple[Any, str]:
 
 
 def _check_features(together: np.ndarray, alone: np.ndarray, path: Path) -> None:
-    """Raise UserError if the features (2, F) of two images depend on whether they share a batch, or are equal."""
+    """Raise UserError if the features (2, F) of two images depend on whether these share a batch, or are equal."""
     if together.shape != alone.shape or not np.allclose(together, alone, 1e-3, 1e-5, equal_nan=True):
         raise UserError(f"model.backbone = {path} does not process the images of a batch independently")
     if np.ptp(together, axis=0).max() == 0:

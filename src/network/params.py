@@ -18,8 +18,8 @@ LARGEST_SIDE = 32  # pixels before BLOCKS
 class ModelParams(Section):
     backbone: str = parameter(
         NO_BACKBONE,
-        "ONNX file of a pretrained network, or a folder with one and its weights, whose features replace the"
-        " convolutions; the default, backbone, stands for no pretrained network. With one, hidden_units, dropout and"
+        "ONNX file of a pretrained network whose features replace the convolutions, or a folder with the file and its"
+        " weights; the default, backbone, stands for no pretrained network. With one, hidden_units, dropout and"
         " negative_slope are the only other parameters of model that have an effect.",
         min_length=1,
     )

@@ -2,11 +2,11 @@
 
 Regions of uniform brightness are nested: a desk contains a sheet, a sheet contains ink, ink encloses holes. So every
 uniform region, up to the whole picture, may be the sheet if its outline is a rectangle or if it contains what looks
-like ink. What stands out from a sheet is ink, unless it reaches in from outside, as a finger does, or is a
-rectangle itself: another sheet, a frame, or a heading. The character is on the sheet with the largest mark of ink. If
-there is none, the picture may be cropped to the character, so that its paper is in pieces. The lines of lined or
-squared paper are erased first, and a shadow with a straight edge is brightened. `strokes.py` decides which marks belong
-to the character.
+like ink. What stands out from a sheet is ink, unless it reaches in from outside, as a finger does, or is a rectangle
+itself: another sheet, a frame, or a heading. The character is on the sheet with the largest mark of ink. If no sheet
+has one, the picture may be cropped to the character, so that its paper is in pieces. The lines of lined or squared
+paper are erased first, and a shadow with a straight edge is brightened. `strokes.py` decides which marks belong to the
+character.
 """
 
 from collections.abc import Iterator
@@ -46,15 +46,15 @@ SIDE, MIN_SIDE = 256, 128  # pixels: larger pictures are reduced to the first, s
 MARGIN, MIN_EVEN, EVEN = 0.25, 0.6, 0.1
 # Without another unit, lengths are fractions of the picture's longer side.
 MAX_LINE = 0.02  # the width of a printed line
-MIN_RUN, MAX_GAP = 0.2, 0.5  # the length of its straight pieces, and of the gaps
+MIN_RUN, MAX_GAP = 0.2, 0.5  # the length of a line's straight pieces, and of the gaps between them
 MIN_LINE, MIN_COVER = 0.9, 0.5  # how far a line extends, and the visible fraction of that
-MAX_SLOPE = 5  # pixels, within a piece
+MAX_SLOPE = 5  # pixels by which a line may rise or fall within a piece
 HALO = 0.07  # times the darkness of the darkest line; what is fainter may be its halo, from resizing
 INK = 1.4  # times the darkness of the lines; darker strokes are not erased
 MIN_LINES = 3  # in the same direction; fewer may be strokes or the box of a form
 PAPER = 0.2  # window for estimating the paper's brightness; wider than a stroke
 MIN_SHADOW, MAX_SHADOW = 0.4, 0.9  # fractions of the lit paper's brightness
-SHADOW_EDGE = 10  # pixels: how far a shadow's edge is measured on both sides of it
+SHADOW_EDGE = 10  # pixels: how far on both sides of a shadow's edge the brightness is measured
 MIN_SHADOW_EDGE = 0.2  # the length of the edge
 FITS = 3  # rounds of fitting a line to the edge; each drops points far from the line, such as crossing ink
 MIN_STRAIGHT = 0.97  # fraction of the pixels that are on the correct side of the line
@@ -78,25 +78,25 @@ MAX_BENT, MAX_ON_OVAL, MAX_ON_DISC, MAX_STRAIGHT = 0.6, 0.75, 0.9, 0.3
 MAX_DENTS = 2.4  # area of its hull that a convex shape leaves unfilled, in pixels per square root of the hull's area
 MIN_DISC = 0.9  # ratio of its width to its length
 MAX_ASPECT = 2.5  # ratio of a sheet's sides, because a straight stroke is more elongated
-MIN_WHOLE, MIN_ROW = 0.95, 0.5  # fractions of the picture's area from which ink, or paper, may be a sheet of any ratio
+MIN_WHOLE, MIN_ROW = 0.95, 0.5  # fractions of the picture's area above which ink, or paper, may be a sheet of any ratio
 # For two sheets with a character each: the smallest ratios of their areas and of the lengths of their marks, and the
 # largest fraction of a sheet that they have in common.
 MIN_ALIKE, MIN_ALIKE_MARK, MAX_COMMON = 0.7, 0.5, 0.1
 MAX_WIDE = 1.3  # ratio of the width of a character to its height; a word is wider, and its letters may have merged
-PAPER_BLUR = 1 / 20  # over which the paper below strokes is estimated from its surroundings
-SHADOW_BLUR = 1 / 100  # over which visible paper is averaged, so that edges of shadows stay
+PAPER_BLUR = 1 / 20  # the distance over which the paper below strokes is estimated from its surroundings
+SHADOW_BLUR = 1 / 100  # the distance over which visible paper is averaged; short, so that edges of shadows stay
 MIN_CONTRAST = 0.1  # between ink and paper (black against white is 1)
 GRAIN = 5  # pixels: the width of the grain of a wooden desk, at most
 NOISE = 5  # times the noise of the paper: less is not ink
-# The contrasts, relative to that of solid ink, above which a pixel contains some ink, and above which only ink.
+# For dark and for faded strokes: the contrasts, relative to solid ink's, above which a pixel has some, or only, ink.
 DARK, FADED = (0.25, 1), (0.12, 0.37)
-MAX_FADED = 1.5  # ratio of a fading stroke's extent to that of its dark part; a line of the paper reaches further
+MAX_FADED = 1.5  # ratio of a fading stroke's extent to that of its dark part; a line on the paper reaches further
 MIN_CHARACTER = 0.015  # length of a component; smaller ones are specks
 MAX_SPECK = 0.1  # length of a mark that is still ignored if nothing else stands out
 MIN_PAGE = 0.25  # fraction of the picture's area; smaller sheets may be labels, or boxes on a page
 MIN_ON_PIECE = 0.05  # length of a character on paper that covers less than half of the picture
-# The hole of a character that looks like a sheet: a fraction of the sheet's area, and the ratio of its width to its
-# length; a thick stroke is more elongated.
+# The hole of a character that looks like a sheet: its area, as a fraction of the sheet's, and the ratio of its width to
+# its length; a thick stroke is more elongated.
 MIN_HOLE, MIN_ROUND = 0.25, 0.45
 NOTHING = "no ink stands out from the paper; the picture must show one character, darker or lighter than the rest"
 FRAMES = "only frames, sheets or blots stand out from the paper; the picture must show one character"
@@ -107,7 +107,7 @@ def find_character(
 ) -> np.ndarray:
     """Return the ink (H, W) in [0, 1], cropped to the character; raise UserError unless there is exactly one.
 
-    annotations: a mask of the same size, of what the first, coarser look found not to belong to the character;
+    annotations: a mask of the picture's size, with what the first, coarser look found not to belong to the character;
     min_lines: fewer parallel lines are not erased.
     """
     scale = max(MIN_SIDE, min(SIDE, max(picture.size))) / max(picture.size)
@@ -128,7 +128,7 @@ def find_character(
     rows, columns = (np.flatnonzero(character.any(axis)) for axis in (1, 0))
     top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
     length = max(bottom - top, right - left)
-    # Look again, more closely, but not if a line touches the character, because it would reach across the picture.
+    # Look again, more closely, but not if a line touches the character, because the line would reach across the crop.
     if scale < 0.8 and length < SIDE / 4 and without_line is ink:
         near = np.array([left, top, right, bottom]) + np.array([-1, -1, 1, 1]) * length / 2
         box = tuple((near / scale).clip(0, picture.size * 2).astype(int))
@@ -173,9 +173,8 @@ def choose_ink(grey: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def add_margin(grey: np.ndarray) -> np.ndarray:
-    """Add a margin to a picture that is cropped to the character: its border is even paper, reached by all large marks.
-
-    If only some of the marks reach the border, these are lines, for example, and the margin would hide that.
+    """Add a margin to a picture cropped to the character, so that its border is even paper that all large marks reach.
+    If only some of the large marks reach the border, they may be lines, and the margin would hide that.
     """
     border = border_of(grey)
     paper, contrast = np.median(border), np.ptp(grey)
@@ -209,8 +208,8 @@ def erase_lines(grey: np.ndarray, min_lines: int) -> np.ndarray:
         runs = grey_opening(grey_dilation(darkness, slope), run)  # what is dark for the length of a piece
         narrow = runs - grey_opening(runs, width)
         thin = np.minimum(darkness, narrow) > max(MIN_EDGE, np.median(darkness) / 2, HALO * narrow.max())
-        pieces = label(grey_dilation(thin.astype(np.uint8), gap))[0] * thin  # on both sides of a stroke: one line
-        lines = {}  # the darkness of each
+        pieces = label(grey_dilation(thin.astype(np.uint8), gap))[0] * thin  # both sides of a stroke make one line
+        lines = {}  # the darkness of each line
         for index, box in enumerate(find_objects(pieces), 1):
             if box and box[along].stop - box[along].start >= MIN_LINE * grey.shape[along]:
                 piece = pieces[box] == index
@@ -233,7 +232,7 @@ def lift_shadow(grey: np.ndarray) -> np.ndarray:
     paper = grey_closing(grey, [size] * 2)
     shadow = paper < threshold_otsu(paper)
     inner = np.zeros_like(shadow)
-    inner[size // 2 : -(size // 2), size // 2 : -(size // 2)] = True  # without the corners, which closing has filled
+    inner[size // 2 : -(size // 2), size // 2 : -(size // 2)] = True  # no margins: closing fills the corners
     edge = np.argwhere(inner & shadow & ~binary_erosion(shadow, NEIGHBOURS)).astype(float)
     for _ in range(FITS):
         if len(edge) < MIN_SHADOW_EDGE * max(grey.shape):
@@ -254,7 +253,7 @@ def lift_shadow(grey: np.ndarray) -> np.ndarray:
 
 
 def find_sheets(grey: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield the uniform part of every region that may be the sheet, and the whole of it."""
+    """Yield every uniform region that may be the sheet, and the whole sheet: the region with its convex hull."""
     gradient = gaussian_gradient_magnitude(grey, 1)
     edge = max(MIN_EDGE, 4 * np.median(gradient))
     for limit in sorted({edge, max(MIN_EDGE_ON_FOLDS, edge)}):
@@ -272,10 +271,10 @@ def find_sheets(grey: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 def is_sheet(
     region: np.ndarray, solid: float = MIN_SOLID, rectangle: float = MIN_RECTANGLE, whole: float = MIN_WHOLE
 ) -> bool:
-    """Return whether a region fills its hull, or is a rectangle with its holes filled; strokes are neither.
+    """Return whether a region, unlike strokes, fills its hull or is a rectangle once its holes are filled.
 
-    solid, rectangle: how much such a rectangle fills at least: of its hull, and of the smallest rectangle around it;
-    whole: the fraction of the picture from which it may be long and narrow.
+    solid, rectangle: the least that such a rectangle fills of its hull, and of the smallest rectangle around it; whole:
+    the fraction of the picture's area above which a region may be long and narrow.
     """
     corners, area = hull_of(region)
     if area < MIN_SHEET * region.size:
@@ -314,7 +313,7 @@ def carries_ink(region: np.ndarray, grey: np.ndarray) -> bool:
 
 
 def quadrilateral(corners: np.ndarray) -> float:
-    """Compute the area of the largest quadrilateral whose corners are among these."""
+    """Compute the area of the largest quadrilateral whose corners are among the given ones."""
     lines = corners - corners[:, None]
     doubled = lines[:, :, None, 0] * lines[:, None, :, 1] - lines[:, :, None, 1] * lines[:, None, :, 0]
     return float(np.ptp(doubled, axis=2).max() / 2)
@@ -337,7 +336,7 @@ def find_ink(grey: np.ndarray, uniform: np.ndarray, sheet: np.ndarray) -> np.nda
     strong = contrast[inside].clip(0)
     if not strong.any():
         return np.zeros_like(grey)
-    # A high percentile, because there may be much of what is fainter, such as a highlighter behind the character.
+    # A high percentile, because much may be fainter than ink, such as a highlighter's band behind the character.
     full = np.median(strong[strong > 0.5 * np.percentile(strong, 96)])
     if full < max(MIN_CONTRAST, NOISE * noise):
         return np.zeros_like(grey)
@@ -362,7 +361,7 @@ def amount(contrast: np.ndarray) -> np.ndarray:
 def drop_rectangles(ink: np.ndarray, solid: float = MIN_SOLID_MARK, hole: float = np.inf) -> np.ndarray:
     """Remove specks, sheets, frames and headings, and the holes of a character that looks like a sheet.
 
-    hole: convex components that are round, or have more pixels than this, count as holes; with inf, none do.
+    hole: convex components that are round, or have more pixels than this, count as holes; if it is inf, nothing does.
     """
     components, count = label(ink > 0.5, NEIGHBOURS)
     boxes = find_objects(components)
@@ -393,12 +392,12 @@ def largest_box(ink: np.ndarray) -> tuple[slice, slice] | None:
 
 
 def is_beside(mark: tuple[slice, slice], page: np.ndarray, desk: np.ndarray) -> bool:
-    """Return whether a mark on a desk, such as a pencil, lies beside the page on it. page, desk: masks (H, W)."""
+    """Return whether a mark on a desk, such as a pencil, is beside the page on that desk. page, desk: masks (H, W)."""
     return page.mean() >= MIN_PAGE and desk[page].mean() > 0.5 and not page[mark].any()
 
 
 def are_alike(sheet: np.ndarray, length: int, other: np.ndarray, other_length: int) -> bool:
-    """Return whether two sheets of similar size are apart, and have marks of similar length, in pixels."""
+    """Return whether two sheets are of similar size, lie apart, and have marks of similar length (in pixels)."""
     areas, lengths = sorted((sheet.sum(), other.sum())), sorted((length, other_length))
     is_similar = areas[0] > MIN_ALIKE * areas[1] and lengths[0] > MIN_ALIKE_MARK * lengths[1]
     return bool(is_similar and (sheet & other).sum() < MAX_COMMON * areas[0])

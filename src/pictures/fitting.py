@@ -20,7 +20,7 @@ def make_input(picture: Picture, preprocessing: Preprocessing, image_shape: tupl
 
 
 def fit_picture(picture: Image.Image, fit: Fit, image_shape: tuple[int, int, int]) -> np.ndarray:
-    """Fit a picture to an image uint8 (C, H, W), C 1 (grey) or 3 (RGB); large pictures are reduced without aliasing.
+    """Turn a picture into a uint8 image (C, H, W), C = 1 (grey) or 3 (RGB); reduce large pictures without aliasing.
 
     crop: scale until the picture covers the image, and keep the centre, as torchvision's Resize and CenterCrop do; pad:
     scale until the picture fits into the image, and fill the rest with the median colour of the picture's border;
@@ -29,7 +29,7 @@ def fit_picture(picture: Image.Image, fit: Fit, image_shape: tuple[int, int, int
     channels, height, width = image_shape
     size = width, height
     mode = "RGB" if channels == 3 else "L"
-    if picture.mode != mode:  # convert would copy it
+    if picture.mode != mode:  # convert copies even a picture that needs no conversion
         picture = picture.convert(mode)
     if fit == "crop":
         picture = ImageOps.fit(picture, size)

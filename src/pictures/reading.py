@@ -36,8 +36,8 @@ LOW_BYTES = {f"{bands};16{order}": f"{bands};16{SWAPPED[order]}" for bands in ("
 LOW_BYTES["LA;16B"] = "RGBA"
 WITH_FRAMES = (b"II", b"MM", b"GIF", b"RIFF")  # the first bytes of TIFF, GIF and WebP
 DIGEST_SIZE = 16  # bytes
-WHITE_IS_ZERO = 0  # of TIFF's photometric interpretations
-# The first bytes of other files that people take for pictures, as a regular expression.
+WHITE_IS_ZERO = 0  # one of TIFF's photometric interpretations
+# The first bytes of other files that people take for pictures, as regular expressions.
 KINDS = (
     (rb"$", "an empty file"),
     (rb"....ftyp(hei|hev|mif|msf)", "a HEIC picture; convert it to JPEG or PNG"),

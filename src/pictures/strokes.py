@@ -18,13 +18,13 @@ from src.common.errors import UserError
 
 NEIGHBOURS = np.ones((3, 3))  # diagonal ones, too
 MIN_COMPONENT = 0.1  # fraction of the largest component's size; smaller components may be specks
-MIN_DOT = 0.5  # minimum thickness of a dot or accent, as a fraction of the thickest stroke's
+MIN_DOT = 0.5  # minimum thickness of a dot or accent, as a fraction of the largest stroke's
 MAX_COMPONENTS = 4  # of a character
-MAX_LARGE = 20  # components, together with lines and circles
+MAX_LARGE = 20  # large components, including lines and circles
 MIN_DASHES = 5  # in a row
-MAX_DASH, MAX_UNLIKE = 0.5, 1.8  # the length of one, relative to the longest component's, and to another one's
+MAX_DASH, MAX_UNLIKE = 0.5, 1.8  # a dash's length relative to the longest component's, and its size to another's
 MAX_APART = 0.5  # of the length of the largest component: how far from it others may be
-MIN_CONVEX = 0.9  # fraction of its convex hull that a component without a bend or hole fills, such as a dot
+MIN_CONVEX = 0.9  # fraction of its convex hull that a component without a bend or hole, such as a dot, fills
 MAX_THICKNESS, MAX_SLANT = 0.15, 0.3  # of a line: ratios of its width to its length, and of the sides of its box
 # The smallest ratios of the length of a line to that of a character: for two level lines below it; for one below it,
 # touching it, or anywhere; for a line in any other direction, such as a pen; and for a slanted one close to it.
@@ -40,24 +40,24 @@ MIN_BEYOND, MIN_LOW = 0.1, 0.8
 MAX_STEP = 5  # pixels by which a line may rise or fall over the height of a character
 # The slash in a 0 is more slanted than a 1 in a circle, or the 0 is taller than a circle: ratios of the sides of boxes.
 MIN_SLASH, MAX_CIRCLE = 0.7, 1.5
-# Fractions of a circle's height: of a character in it, and of a bent one, which cannot be the dot in a 0.
+# As fractions of a circle's height: that of a character in it, and of a bent one, which cannot be the dot in a 0.
 MIN_ENCLOSED, MIN_ENCLOSED_BENT = 0.3, 0.15
-MAX_OPEN = 1.5  # ratio of the sizes of a circle whose ends do not meet, with its holes filled, and as it is
-DIRECTION, MIN_SURROUNDED = 5, 0.9  # degrees; fraction of the directions in which a circle or a box surrounds it
+MAX_OPEN = 1.5  # ratio of the size of a circle whose ends do not meet, with its holes filled, to its size as it is
+DIRECTION, MIN_SURROUNDED = 5, 0.9  # degrees; fraction of the directions in which a circle or box surrounds a character
 # The gap between two characters, one above the other or side by side, as a fraction of the longest component's length.
 MIN_ABOVE, MIN_BESIDE = 0.16, 0.2
 # The same beside a 1, and how far apart the lower ends may be, as fractions of the height; the ratio of a 1's width to
 # its length.
 MIN_BESIDE_ONE, MAX_UNEVEN, MAX_ONE = 0.06, 0.22, 0.2
-# A smaller character beside the longest component, such as an exponent: its length as a fraction of the other's, the
-# largest for one that is only bent, the smallest for a 1; and the gap beside such a 1, as the same fraction.
+# For a smaller character beside the longest component, such as an exponent, as fractions of that component's length: its
+# least length, the greatest of one that is only bent, the least of a 1, and the gap beside such a 1.
 MIN_SMALLER, MAX_SMALLER, MIN_SMALLER_ONE, MIN_BESIDE_SMALLER_ONE = 0.25, 0.6, 0.4, 0.1
-MIN_LOOP, MAX_SOLID = 0.03, 0.7  # fractions of its convex hull: the size of a loop, and what a bent character fills
+MIN_LOOP, MAX_SOLID = 0.03, 0.7  # fractions of a character's convex hull: the size of a loop, and what a bent one fills
 SEVERAL = "there are several characters; the picture must show one"
 
 
 def choose_strokes(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return masks (H, W) of the one character and of what is around it, such as an underline; ink: not all 0.
+    """Return masks (H, W) of the one character and of what is around it, such as an underline; ink: partly above 0.5.
 
     Raise UserError if there are several characters.
     """
@@ -100,7 +100,7 @@ def find_rows(boxes: np.ndarray, solid: np.ndarray) -> np.ndarray:
     """Return which components (N,) form a level or upright row of small, similar ones, such as a dashed line.
 
     A row inside the longest component, such as digits in a circle, does not count. boxes: (N, axis, start and stop);
-    solid: which are not bent (N,); bent ones must be even smaller, or they may be characters.
+    solid: which are not bent (N,); bent ones must be even smaller, because larger ones may be characters.
     """
     centres, sizes = boxes.mean(2), np.ptp(boxes, 2)
     lengths = sizes.max(1)
@@ -117,7 +117,7 @@ def find_rows(boxes: np.ndarray, solid: np.ndarray) -> np.ndarray:
 
 
 def erase_touching_line(ink: np.ndarray) -> np.ndarray:
-    """Return ink (H, W) without the level line on which the longest component stands; without one, ink itself."""
+    """Return ink (H, W) without the level line on which the longest component stands; if there is none, ink itself."""
     components, count = label(ink > 0.5, NEIGHBOURS)
     if not count:
         return ink
@@ -144,7 +144,7 @@ def erase_touching_line(ink: np.ndarray) -> np.ndarray:
 def is_annotation(place: int, masks: Sequence[np.ndarray], boxes: np.ndarray, thin: np.ndarray) -> bool:
     """Return whether a component is a line beside the others, or surrounds one of them, like a circle or a box.
 
-    masks: of the components, (H, W) each; boxes: (N, axis, start and stop); thin: which are straight strokes, (N,).
+    masks: one per component, (H, W) each; boxes: (N, axis, start and stop); thin: which are straight strokes, (N,).
     """
     heights, widths = np.ptp(boxes, 2).T
     height, width = heights[place], widths[place]
@@ -254,7 +254,7 @@ def is_another(mask: np.ndarray, box: np.ndarray, longest: np.ndarray, is_one: b
 
 
 def largest_gap(spans: np.ndarray) -> tuple[int, int]:
-    """Return the largest gap between spans (N, start and stop) of pixels, or -1, and where it starts."""
+    """Return the largest gap between spans (N, start and stop) of pixels, -1 if there is none, and where it starts."""
     ordered = spans[spans[:, 0].argsort()]
     stops = np.maximum.accumulate(ordered[:, 1])
     gaps = np.append(ordered[1:, 0] - stops[:-1], -1)

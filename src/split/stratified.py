@@ -45,7 +45,7 @@ def split_rows(data: Dataset, params: SplitParams) -> Split:
 
 
 def describe_imbalance(counts: np.ndarray, classes: Sequence[str]) -> str:
-    """Return a warning if the smallest class has too few images, else ""; counts: of each class, int64 (K,)."""
+    """Return a warning if the smallest class has too few images, else ""; counts: images per class, int64 (K,)."""
     smallest, largest = int(counts.argmin()), int(counts.argmax())
     if counts[smallest] >= IMBALANCE * counts[largest]:
         return ""

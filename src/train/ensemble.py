@@ -23,7 +23,7 @@ from src.train.validation import validate_ensemble
 
 
 class TrainedEnsemble(NamedTuple):
-    """The trained networks with their checkpoints, and the means of their histories, best epochs and doubts.
+    """The trained networks, their checkpoints, the means of their histories, best epochs and doubts, and the plan.
 
     The validation loss and accuracy of `best` are those of the mean probabilities.
     """
@@ -101,7 +101,7 @@ def train_ensemble(
         images = len(selected.validation.labels)
         accuracy = f", validation accuracy{of_ensemble} {best.validation_accuracy:.2%} on {images:,} images"
     print(f"train: kept the weights of epoch {best.epoch:.3g}{mean_of}{accuracy}")
-    # Of the epochs that all members completed.
+    # The means over the epochs that all members completed.
     history = [mean_metrics(epochs) for epochs in zip(*(run.history for run in runs), strict=False)]
     doubts = Doubts(*(torch.stack(part).mean(0).cpu() for part in zip(*(run.doubts for run in runs), strict=True)))
     return TrainedEnsemble(networks, checkpoints, history, best, doubts, plan)

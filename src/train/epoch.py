@@ -28,7 +28,7 @@ def train_epoch(
     transform: Callable[[Tensor], Tensor],
     validation_loss: float | None = None,
 ) -> int:
-    """Train once on every image that is not left out, in random order; return how many images that was.
+    """Train once on every image that is not left out, in random order; return their number.
 
     number: 1 for the first epoch. transform is applied to every batch or, with several shards, to each shard. The
     progress bar also shows the validation_loss of the previous epoch. Losses are checked once a second; raise UserError
@@ -81,10 +81,10 @@ def train_epoch(
 def find_wrong(losses: Tensor, labels: Tensor, number: int) -> Tensor:
     """Return a mask (N,) of the images whose label looks wrong because its probability is low.
 
-    Low means less than 5%, and less than half the frequency of the class. losses: the last of every image (N,), without
-    class weights; number: the epoch, from 1. The mask stays empty before the third epoch, and in two other cases: if it
-    would hold few images, because most of their labels are then right, and such images teach the most; and if it would
-    hold at least half of all images, because the network has then learned too little.
+    Low means less than 5%, and less than half the frequency of the class. losses: the last loss of every image (N,),
+    without class weights; number: the epoch, from 1. The mask stays empty before the third epoch, and in two other
+    cases: if it would hold few images, because most of their labels are then right, and such images teach the most; and
+    if it would hold at least half of all images, because the network has then learned too little.
     """
     frequency = torch.bincount(labels) / len(labels)
     lowest = (frequency / 2).clamp(max=WRONG)  # probability of a label that does not look wrong
@@ -98,7 +98,7 @@ def draw_order(losses: Tensor, wrong: Tensor, skip_easy: float, batch_size: int)
 
     Each image of the mask wrong (N,) is left out with probability skip_easy, and so is each image whose last loss is
     below the mean loss of the images outside the mask; in the first epoch, all losses are infinite, so none is
-    left out. Those that are kept are not reweighted. Use all images if less than one batch would be left.
+    left out. The images that are kept are not reweighted. Use all images if less than one batch would be left.
     Source: similar to Jiang et al., Accelerating Deep Learning by Focusing on the Biggest Losers, 2019; the threshold
     is that of Qin et al., InfoBatch, 2024, which also reweights the images.
     """
@@ -113,7 +113,7 @@ def draw_order(losses: Tensor, wrong: Tensor, skip_easy: float, batch_size: int)
 
 
 def _check_finite(losses: list[Tensor], rates: list[float], name: str, checked: int) -> None:
-    """Raise UserError if a loss is not finite; losses: (N,), for every step; checked: steps to skip."""
+    """Raise UserError if a loss is not finite; losses: (N,) for every step; checked: how many steps to skip."""
     recent = losses[checked:]
     if recent and not torch.cat(recent).isfinite().all():
         step = next(step for step in range(checked, len(losses)) if not losses[step].isfinite().all())

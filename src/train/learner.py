@@ -59,7 +59,7 @@ class Learner:
         self.learning_rate = params.learning_rate  # of the last step
 
     def backpropagate(self, images: Tensor, labels: Tensor, batch_size: int) -> Tensor:
-        """Backpropagate the loss of images, which are a batch or one shard of it; batch_size: of the whole batch.
+        """Backpropagate the loss of images, which are a batch or one shard of it; batch_size: that of the whole batch.
 
         Return the loss of each image, float32 (N,), detached.
         """
@@ -82,7 +82,7 @@ class Learner:
     def _planned_steps(self, epochs: Fraction) -> float:
         """Return how many steps the schedule plans for this many epochs; the actual number is not known in advance."""
         first = min(epochs, Fraction(1))
-        kept = 1 - Fraction(self.skip_easy) * EASY  # of the images, in later epochs
+        kept = 1 - Fraction(self.skip_easy) * EASY  # the fraction of the images that later epochs use
         return float((first + (epochs - first) * kept) * self.steps_per_epoch)
 
     def image_losses(self, log_probabilities: Tensor, labels: Tensor) -> Tensor:
@@ -90,7 +90,7 @@ class Learner:
         return F.nll_loss(log_probabilities, labels, self.class_weights, reduction="none")
 
     def unweighted_losses(self, labels: Tensor) -> Tensor:
-        """Return losses without class weights; labels: int64 (N,), of all training images."""
+        """Return losses without class weights; labels: those of all training images, int64 (N,)."""
         return self.losses if self.class_weights is None else self.losses / self.class_weights[labels]
 
     def predict(self, images: Tensor) -> Tensor:

@@ -57,7 +57,7 @@ class TrainParams(Section):
     )
     batch_size: Auto | Annotated[int, Field(ge=2, le=10**6)] = parameter(
         "auto",
-        "Images per optimizer step; auto is 128, or 32 for fewer than 12,800 training images, and at least two per"
+        "Images per optimizer step; auto is 128, or 32 for fewer than 12,800 training images, but at least two per"
         " shard.",
         "images",
     )
@@ -138,7 +138,7 @@ class TrainParams(Section):
         return self
 
     def plan(self, images: int) -> "Plan":
-        """Return how to train on this many images; what is auto depends on it."""
+        """Return how to train on this many images; what is auto depends on their number."""
         small = SMALL_BATCH if images < SMALL_DATA else BATCH
         batch_size = self.batch_size if isinstance(self.batch_size, int) else max(small, 2 * self.shards)
         least, most = EPOCHS
@@ -149,7 +149,7 @@ class TrainParams(Section):
 
 
 class Plan(NamedTuple):
-    """The number of epochs, of images in a batch, and of epochs without improvement to wait for."""
+    """The maximum number of epochs, the batch size, and the number of epochs without improvement before stopping."""
 
     epochs: int
     batch_size: int

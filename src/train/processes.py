@@ -84,9 +84,9 @@ def launch(count: int, module: str, *arguments: str) -> None:
             rdzv_backend="c10d",
             rdzv_endpoint="127.0.0.1:0",  # a free port
             local_addr="127.0.0.1",
-            max_restarts=0,  # the agent would also repeat a user's error
+            max_restarts=0,  # a restart would only repeat a user's error
             logs_specs=DefaultLogsSpecs(log_dir=logs),
-            signals_to_handle="SIGINT,SIGTERM",  # not SIGHUP, which nohup has switched off
+            signals_to_handle="SIGINT,SIGTERM",  # not SIGHUP, which nohup makes processes ignore
             shutdown_timeout=5,
         )
         try:
@@ -133,7 +133,7 @@ class Group:
         return items[start:stop]
 
     def gather(self, rows: Tensor) -> Tensor:
-        """Concatenate the rows (M, P), M the same in each of the N processes, to (N * M, P)."""
+        """Concatenate the rows (M, P) of the N processes, where M is the same in all, to (N * M, P)."""
         if self.size == 1:
             return rows
         gathered = [torch.empty_like(rows) for _ in range(self.size)]
@@ -177,7 +177,7 @@ class Group:
     def _exchange(self, group: dist.ProcessGroup | None = None, timeout: timedelta | None = None) -> Iterator[None]:
         """Wait for all processes before an exchange; raise UserError if one is missing then, or ends during it."""
         try:
-            # Unlike the exchange itself, it names those that are missing, but only to process 0.
+            # Unlike the exchange itself, this names the processes that are missing, but only to process 0.
             dist.monitored_barrier(group, timeout or self._timeout, wait_all_ranks=True)
             yield
         except RuntimeError as error:
@@ -225,7 +225,7 @@ def _read_timeout() -> int:
 
 
 def _read_number(variable: str, largest: int) -> int | None:
-    """Return the number in an environment variable, or None; raise UserError if it is not from 1 to the largest."""
+    """Return the number in an environment variable, None if it is unset; raise UserError unless it is 1 to largest."""
     text = os.environ.get(variable)
     if text is not None and not (text.isdecimal() and 1 <= int(text) <= largest):
         raise UserError(f"{variable} = {text!r}: must be a whole number from 1 to {largest:,}")

@@ -69,7 +69,7 @@ def make_deterministic(threads: int) -> None:
 
 
 def keep_freed_memory() -> None:
-    """Let glibc reuse what a training step frees; returning and requesting it again costs 4 of 53 ms per step."""
+    """Let glibc reuse what a training step frees; returning it and requesting it again costs 4 of 53 ms per step."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt:
         mallopt(ctypes.c_int(-1), ctypes.c_int(2**31 - 1))  # M_TRIM_THRESHOLD: never shrink the heap

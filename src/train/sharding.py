@@ -35,7 +35,7 @@ def step_in_shards(
     averages = [buffer for buffer in buffers if buffer.is_floating_point()]
     before = [buffer.clone() for buffer in buffers]
     computed = []
-    # Afterwards, the generator has to be the same in all processes.
+    # Afterwards, the generator's state has to be the same in all processes.
     with torch.random.fork_rng(devices=[rows.device] if rows.is_cuda else []):
         for number, shard in group.share(shards):
             torch.manual_seed(derive_seed(*seed, number))

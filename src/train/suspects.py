@@ -19,10 +19,10 @@ from src.train.training import Doubts
 
 DOUBTED = 0.5  # up to this score, a label is not suspicious
 # The limits above which a label is suspicious, as fractions of the way from DOUBTED to the median score of the labels
-# that the trained network rejects: REJECTED for a label that it rejects, LEARNED for another one. Chosen with
+# that the trained network rejects: REJECTED for a label that it rejects, LEARNED for any other. Chosen with
 # benchmarks/labels.py on separate seeds.
 REJECTED, LEARNED = 1 / 2, 3 / 4
-PRIOR_SCORES = [1.0] * 3  # count as scores of rejected labels, so that one or two rejected labels do not decide it
+PRIOR_SCORES = [1.0] * 3  # count as scores of rejected labels, so that one or two of these do not decide the limits
 MAX_LEARNED = 0.15  # of all images; if more are suspicious but were learned, the network learned too little at first
 BATCH = 250  # images
 
@@ -40,8 +40,8 @@ def find_suspects(
 ) -> list[Suspect]:
     """Return the suspects, the most suspicious first.
 
-    inputs: what the networks take, the images or their features (N, F). doubts: of the training and validation images;
-    after a refit, of all images, as training images.
+    inputs: what the networks take, the images or their features (N, F). doubts: those about the training and validation
+    images; after a refit, about all images, as training images.
     """
     ranking = rank(split, doubts)
     rows, parts, scores = (column[ranking.scores > DOUBTED] for column in ranking)
@@ -77,7 +77,7 @@ def rank(split: Split, doubts: Doubts) -> Ranking:
 
 
 def match_distribution(values: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Replace each of the values (V,) by the reference value (N,) at the same quantile.
+    """Replace each of the values (V,) by the value of reference (N,) at the same quantile.
 
     Held-out images, which are doubted more, are thus comparable with those that the network has trained on.
     """

@@ -39,7 +39,7 @@ class Doubts(NamedTuple):
     validation: Tensor
 
     def update(self, epoch: int, losses: Iterable[Tensor]) -> None:
-        """Count an epoch, with its losses of the training and the validation images, without class weights."""
+        """Count an epoch; losses: those of the training and of the validation images, without class weights."""
         if epoch >= DECISIVE.stop:
             return
         weight = 1 / (epoch - DECISIVE.start + 1) if epoch in DECISIVE else 1.0  # 1 replaces what was there
@@ -137,7 +137,7 @@ def is_overfitting(history: list[EpochMetrics]) -> bool:
 def _run_epoch(
     learner: Learner, data: TrainingData, params: TrainSections, history: list[EpochMetrics], doubts: Doubts
 ) -> EpochMetrics:
-    """Train and validate, update the doubts about the labels, and return the metrics."""
+    """Train and validate for one epoch, update the doubts about the labels, and return the metrics."""
     number = len(history) + 1
     torch.manual_seed(derive_seed(params.train.seed, number))
     augmented = number <= learner.plan.epochs - params.augment.clean_epochs
