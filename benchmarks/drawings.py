@@ -395,6 +395,18 @@ class Artist(NamedTuple):
         put(page, strokes, ink, 240 - strokes.shape[0] // 2, 300 - strokes.shape[1] // 2)
         return self.photo(page)
 
+    def on_a_cloud(self) -> np.ndarray:
+        """Write on a wide shape with a wavy outline whose brightness differs from what is around it."""
+        page, mask = blank_page(colour=self.grey(30, 150)), Image.new("L", (600, 480))
+        angles, height = np.linspace(0, 2 * np.pi, 200), self.rng.uniform(120, 190)
+        radii = 1 + self.rng.uniform(0, 0.2) * abs(np.sin(angles * self.rng.integers(6, 12) / 2))
+        outline = np.stack([self.rng.uniform(1.1, 1.4) * np.cos(angles), np.sin(angles)], 1) * radii[:, None] * height
+        ImageDraw.Draw(mask).polygon([(300 + x, 240 + y) for x, y in outline], fill=255)
+        put(page, to_page(mask) / 255, self.grey(210, 245), 0, 0)
+        strokes = ink_of(next(self.digits), height * self.rng.uniform(0.7, 1.2), self.rng.uniform(0.05, 0.12))
+        put(page, strokes, BLACK, 240 - strokes.shape[0] // 2, 300 - strokes.shape[1] // 2)
+        return self.photo(page)
+
     def on_torn_paper(self) -> np.ndarray:
         """Write on a piece of paper with a ragged outline, on a desk."""
         page = blank_page((500, 500), self.grey(20, 150))
@@ -593,6 +605,7 @@ READABLE: dict[str, Callable[[Artist], np.ndarray]] = {
     "circle around it": partial(Artist.surrounded, box=False),
     "box around it": partial(Artist.surrounded, box=True),
     "disc or polygon around it": Artist.on_a_disc,
+    "cloud around it": Artist.on_a_cloud,
     "torn paper": Artist.on_torn_paper,
     "highlighter behind it": Artist.highlighted,
     "pen on the sheet": Artist.with_a_pen,

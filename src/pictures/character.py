@@ -29,8 +29,10 @@ from skimage.filters import gaussian, threshold_otsu
 
 from src.common.errors import UserError
 from src.pictures.strokes import (
+    MAX_ONE,
     MIN_COMPONENT,
     MIN_CONVEX,
+    MIN_ENCLOSED,
     NEIGHBOURS,
     SEVERAL,
     choose_strokes,
@@ -72,9 +74,9 @@ MIN_HEADING = 1.5  # ratio of the length of a level bar, such as a coloured head
 # Fractions of its convex hull that a sheet of another shape fills, without and with what lies on it.
 MIN_PAPER, MIN_FILLED = 0.6, 0.75
 # Fractions of its own hull that a mark on such a sheet fills, and the ratio of a straight mark's width to its length.
-# Bent marks look like ink on any shape, straight ones on a round one; others could be the hole of a 0, unless the shape
-# is nearly convex.
-MAX_BENT, MAX_ON_OVAL, MAX_ON_DISC, MAX_STRAIGHT = 0.6, 0.75, 0.9, 0.3
+# Bent marks look like ink on any shape, straight ones on a round one, and upright ones as thin as a 1 on a wide one;
+# others could be the hole of a 0, unless the shape is nearly convex.
+MAX_BENT, MAX_ON_OVAL, MAX_ON_DISC, MAX_STRAIGHT = 0.7, 0.75, 0.9, 0.3
 MAX_DENTS = 2.4  # area of its hull that a convex shape leaves unfilled, in pixels per square root of the hull's area
 MIN_DISC = 0.9  # ratio of its width to its length
 MAX_ASPECT = 2.5  # ratio of a sheet's sides, because a straight stroke is more elongated
@@ -305,8 +307,10 @@ def carries_ink(region: np.ndarray, grey: np.ndarray) -> bool:
         return False
     marks, _ = label(filled & (contrast * strongest > strongest**2 / 2), NEIGHBOURS)
     mark = marks == np.bincount(marks[marks > 0]).argmax()
-    solid, is_round = mark.sum() / hull_of(mark)[1], thickness(filled) > MIN_DISC
-    if solid < MAX_BENT or (is_round and thickness(mark) < MAX_STRAIGHT):
+    solid, is_round, ratio = mark.sum() / hull_of(mark)[1], thickness(filled) > MIN_DISC, thickness(mark)
+    (height, width), (mark_height, mark_width) = (np.ptp(np.argwhere(part), axis=0) for part in (filled, mark))
+    is_across = width > height and mark_height > max(mark_width, MIN_ENCLOSED * height)
+    if solid < MAX_BENT or (is_round and ratio < MAX_STRAIGHT) or (is_across and ratio < MAX_ONE):
         return True
     dents = (area - filled.sum()) / np.sqrt(area)
     return bool(dents < MAX_DENTS and solid < (MAX_ON_DISC if is_round else MAX_ON_OVAL))
@@ -329,7 +333,7 @@ def find_ink(grey: np.ndarray, uniform: np.ndarray, sheet: np.ndarray) -> np.nda
     marks = (abs(contrast) > max(MIN_CONTRAST / 2, NOISE * noise)) & sheet
     border = sheet & ~binary_erosion(sheet)
     components, _ = label(marks, NEIGHBOURS)
-    outside = np.isin(components, np.unique(components[border])) & marks
+    outside = np.isin(components, components[border]) & marks
     inside = marks & ~outside
     if contrast[inside].sum() < 0:
         contrast = 1 - grey / paper.clip(0.05)
@@ -340,6 +344,11 @@ def find_ink(grey: np.ndarray, uniform: np.ndarray, sheet: np.ndarray) -> np.nda
     full = np.median(strong[strong > 0.5 * np.percentile(strong, 96)])
     if full < max(MIN_CONTRAST, NOISE * noise):
         return np.zeros_like(grey)
+    # Dark ink that is joined to the border only by what is thin and fainter, such as a line of the paper, is inside.
+    dark = outside & (contrast > full / 2)
+    thick = binary_opening(outside & ~dark, np.ones([round(MAX_LINE * max(grey.shape))] * 2))
+    components, _ = label(dark | thick, NEIGHBOURS)
+    outside &= ~binary_dilation(dark & ~np.isin(components, components[border]), NEIGHBOURS, iterations=2)
     ink: np.ndarray = amount(contrast / full) * (sheet & ~outside)
     return ink
 

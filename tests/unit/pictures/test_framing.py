@@ -429,6 +429,16 @@ def test_a_line_may_touch_the_character(size: int) -> None:
     assert image[-8:].any(0).sum() < 8 < image[:10].any(0).sum()  # as in a seven, and not the other way round
 
 
+@pytest.mark.parametrize("colour", [150, 200])
+def test_a_faint_line_from_the_border_hides_no_character(colour: int) -> None:
+    picture = Image.new("L", (600, 400), 240)
+    ImageDraw.Draw(picture).line((340, 170, 600, 230), fill=colour, width=3)
+    font = ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSans.ttf"), 120)
+    ImageDraw.Draw(picture).text((300, 200), "2   7", 20, font, "mm")
+    with pytest.raises(UserError, match="several characters"):
+        frame_character(picture, SHAPE)
+
+
 def test_characters_in_boxes_of_their_own_are_several() -> None:
     picture = Image.new("L", (500, 200), 245)
     for left in (30, 180, 330):
@@ -604,12 +614,14 @@ def test_a_disc_around_a_character_does_not_count(points: list[tuple[int, int]],
 
 DISC = [(220 * np.cos(angle), 220 * np.sin(angle)) for angle in np.linspace(0, 2 * np.pi, 90)]
 OVAL = [(x, 0.8 * y) for x, y in DISC]
+CLOUD = [(x * (1 + number % 10 / 60), 0.8 * y * (1 + number % 10 / 60)) for number, (x, y) in enumerate(DISC)]
 TORN = [(x * (0.86 + 0.14 * (number % 3 > 0)), y) for number, (x, y) in enumerate(DISC)]
 
 
 @pytest.mark.parametrize("colour", [60, 150])
 @pytest.mark.parametrize(
-    ("outline", "text", "font"), [(DISC, "8", "-Bold"), (OVAL, "8", "-Bold"), (TORN, "7", ""), (TORN, "2", "")]
+    ("outline", "text", "font"),
+    [(DISC, "8", "-Bold"), (OVAL, "8", "-Bold"), (CLOUD, "l", ""), (TORN, "7", ""), (TORN, "2", "")],
 )
 def test_paper_of_any_shape_does_not_count(
     outline: list[tuple[float, float]], text: str, font: str, colour: int
