@@ -1,14 +1,18 @@
 """Read picture files: what a file holds, however it is stored, and its samples as 8-bit grey or RGB."""
 
+import os
 import re
 import struct
 import sys
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from hashlib import blake2b
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, BinaryIO, NamedTuple
+from zlib import crc32
 
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
@@ -144,7 +148,8 @@ def _decode(data: bytes) -> Picture:
     picture = _open(data)
     raw_mode = _raw_mode(picture)
     try:
-        picture.load()
+        with _raise_fax_errors() if picture.info.get("compression") == "group4" else nullcontext():
+            picture.load()
     except OSError:
         if picture.format != "JPEG":
             raise
@@ -177,6 +182,22 @@ def _decode(data: bytes) -> Picture:
     return Picture(upright(_simplify(picture)))
 
 
+@contextmanager
+def _raise_fax_errors() -> Iterator[None]:
+    """Raise UserError if libtiff finds damage in a fax-compressed TIFF; it prints that and continues with wrong pixels."""
+    with TemporaryFile() as printed:
+        stderr = os.dup(2)
+        os.dup2(printed.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+        printed.seek(0)
+        if b"Fax" in printed.read():
+            raise UserError("a damaged picture")
+
+
 def _join_bytes(high: np.ndarray, low: np.ndarray) -> Picture:
     return Picture(high.astype(np.uint16) << 8 | low)
 
@@ -186,13 +207,19 @@ def _open(data: bytes) -> ImageFile.ImageFile:
 
 
 def _keep_chunks(data: bytes) -> bytes:
-    """Keep the chunks of a PNG that decide what it shows; others may be too long or damaged."""
+    """Keep the chunks of a PNG that decide what it shows; others may be too long or damaged.
+
+    Raise UserError if the checksum of the pixels is wrong, which Pillow does not check.
+    """
     kept, position = [PNG_SIGNATURE], len(PNG_SIGNATURE)
     while position + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, position)
         end = position + length + 12
         if kind in PNG_CHUNKS:
             kept.append(data[position:end])
+        content, checksum = data[position + 4 : end - 4], data[end - 4 : end]
+        if kind == b"IDAT" and end <= len(data) and crc32(content).to_bytes(4) != checksum:
+            raise UserError("a damaged picture (wrong checksum)")
         position = end
     return b"".join(kept)
 

@@ -49,8 +49,8 @@ MIN_ABOVE, MIN_BESIDE = 0.16, 0.2
 # The same beside a 1, and how far apart the lower ends may be, as fractions of the height; the ratio of a 1's width to
 # its length.
 MIN_BESIDE_ONE, MAX_UNEVEN, MAX_ONE = 0.06, 0.22, 0.2
-# For a smaller character beside the longest component, such as an exponent, as fractions of that one's length: its least
-# length, the greatest of one that is only bent, the least of a 1, and the gap beside such a 1.
+# For a smaller character beside the longest component, such as an exponent, as fractions of the longer length: its
+# least length, the greatest of one that is only bent, the least of a 1, and the gap beside such a 1.
 MIN_SMALLER, MAX_SMALLER, MIN_SMALLER_ONE, MIN_BESIDE_SMALLER_ONE = 0.25, 0.6, 0.4, 0.1
 MIN_LOOP, MAX_SOLID = 0.03, 0.7  # fractions of a character's convex hull: the size of a loop, and what a bent one fills
 SEVERAL = "there are several characters; the picture must show one"

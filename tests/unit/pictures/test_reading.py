@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps, TiffImagePlugin
+from PIL import Image, ImageDraw, ImageOps, TiffImagePlugin
 
 from src.common.dataset import Preprocessing
 from src.common.errors import UserError
@@ -225,6 +225,24 @@ def test_what_cannot_be_read_is_named(data: bytes, message: str) -> None:
     with pytest.raises(UserError) as error:
         read(data)
     assert message in str(error.value)
+
+
+def test_a_changed_byte_in_the_pixels_of_a_png_is_noticed() -> None:
+    data = bytearray(encode(Image.new("L", (400, 400), 255), "PNG"))  # which can be decoded even so
+    data[data.index(b"IDAT") + 60] ^= 1
+    with pytest.raises(UserError, match=r"a damaged picture \(wrong checksum\)"):
+        read(bytes(data))
+
+
+def test_damage_in_a_scan_compressed_like_a_fax_is_noticed(capfd: pytest.CaptureFixture[str]) -> None:
+    scan = Image.new("1", (300, 300), 1)
+    ImageDraw.Draw(scan).line((80, 60, 220, 60, 120, 240), fill=0, width=30)
+    data = bytearray(encode(scan, "TIFF", compression="group4"))
+    assert np.array_equal(read(bytes(data)).samples[:, :, 0] > 0, np.asarray(scan))
+    data[len(data) // 2] ^= 0xFF
+    with pytest.raises(UserError, match="a damaged picture"):
+        read(bytes(data))
+    assert capfd.readouterr().err == ""
 
 
 def test_a_missing_picture_is_rejected(tmp_path: Path) -> None:
