@@ -184,7 +184,7 @@ def _decode(data: bytes) -> Picture:
 
 @contextmanager
 def _raise_fax_errors() -> Iterator[None]:
-    """Raise UserError if libtiff finds damage in a fax-compressed TIFF; it prints that and continues with wrong pixels."""
+    """Raise UserError if libtiff finds damage in a fax-compressed TIFF, which it only prints, decoding wrong pixels."""
     with TemporaryFile() as printed:
         stderr = os.dup(2)
         os.dup2(printed.fileno(), 2)
