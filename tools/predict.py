@@ -53,8 +53,6 @@ def main() -> int:
         except UserError as error:
             report(name, error)
     if not images:
-        if not failed:
-            raise UserError(f"no files in {', '.join(map(repr, arguments.pictures))}")
         return 1
     inputs = np.stack(images)
     if arguments.seen:
@@ -69,27 +67,40 @@ def find_pictures(arguments: list[str], report: Callable[[str, object], None]) -
     report: takes the name of a folder or file that cannot be read, and the reason.
     """
 
-    def on_error(error: OSError) -> None:
-        report(error.filename, error.strerror)
-
     for argument in arguments:
         if not os.path.isdir(argument):  # noqa: PTH112  # Path.is_dir raises an error for names that are too long
             yield argument
             continue
-        for folder, subfolders, files in os.walk(argument, onerror=on_error):
-            subfolders[:] = sorted(name for name in subfolders if not is_ignored(name))
-            for name in subfolders:
-                if (link := Path(folder, name)).is_symlink():
-                    report(str(link), "a link to a folder; only links to files are followed")
-            pictures = {name for name in files if not is_ignored(name)}
-            if folder == argument:
-                pictures.discard("README.md")  # download leaves it out, too
-            for name in sorted(pictures):
-                path = Path(folder, name)
-                if path.exists() and not path.is_file():  # such as a pipe, which could be read for ever
-                    report(str(path), "not a regular file")
-                else:
-                    yield str(path)
+        files = list_folder(argument)
+        if not files:
+            report(argument, "a folder without files")
+        for path, reason in files:
+            if reason:
+                report(path, reason)
+            else:
+                yield path
+
+
+def list_folder(root: str) -> list[tuple[str, str]]:
+    """List the files in a folder, at any depth, with the reason if one cannot be read, otherwise ""."""
+    files: list[tuple[str, str]] = []
+
+    def on_error(error: OSError) -> None:
+        files.append((error.filename, error.strerror or ""))
+
+    for folder, subfolders, names in os.walk(root, onerror=on_error):
+        subfolders[:] = sorted(name for name in subfolders if not is_ignored(name))
+        for name in subfolders:
+            if (link := Path(folder, name)).is_symlink():
+                files.append((str(link), "a link to a folder; only links to files are followed"))
+        pictures = {name for name in names if not is_ignored(name)}
+        if folder == root:
+            pictures.discard("README.md")  # download leaves it out, too
+        for name in sorted(pictures):
+            path = Path(folder, name)
+            is_special = path.exists() and not path.is_file()  # such as a pipe, which could be read for ever
+            files.append((str(path), "not a regular file" if is_special else ""))
+    return files
 
 
 def print_results(
@@ -133,18 +144,25 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--seen",
-        type=Path,
+        type=new_file,
         metavar="PATH",
-        help="also write a PNG of the network's inputs, 20 per row",
+        help="also write a PNG of the network's inputs, 20 per row, to a file that does not exist yet",
     )
     return parser.parse_args()
 
 
 def positive_number(text: str) -> int:
     """Convert an argument to a number of at least 1, for argparse."""
-    if (number := int(text)) < 1:
-        raise ValueError
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number of at least 1")
+    return int(text)
+
+
+def new_file(text: str) -> Path:
+    """Convert an argument to the path of a file to write, for argparse; refuse to replace a file."""
+    if (path := Path(text)).is_file():
+        raise argparse.ArgumentTypeError(f"{text} exists; name a file to write")
+    return path
 
 
 if __name__ == "__main__":

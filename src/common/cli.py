@@ -83,7 +83,7 @@ def find_dvc() -> int | None:
 
 
 def exit_on_interrupt(*, quiet: bool = False, importing: bool = False) -> None:
-    """Make SIGINT and SIGTERM, if not ignored, end the process with code 130; unless quiet, print one line first.
+    """Make SIGINT, SIGTERM and SIGHUP, unless ignored, end the process with code 130, after a line if not quiet.
 
     importing: end the process at once, because C code that imports a module, as PyTorch's does, can discard an
     exception.
@@ -96,7 +96,7 @@ def exit_on_interrupt(*, quiet: bool = False, importing: bool = False) -> None:
             if importing:
                 os._exit(INTERRUPTED)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, end)
 

@@ -49,7 +49,7 @@ def test_a_backbone_is_versioned_joined_with_the_classifier_and_cached(project: 
     path.write_bytes(make_backbone(size=8, pooled=False).SerializeToString())
     result = attempt("python", "-m", "stages", "evaluate", cwd=project)
     assert result.returncode == 1
-    assert "the model was trained with the backbone tiny.onnx (MD5   " in result.stdout
+    assert "the model was trained with the backbone tiny.onnx (MD5 " in result.stdout
     assert stages_run(run("dvc", "repro", "evaluate", cwd=project)) == ["train", "evaluate"]
 
 

@@ -68,7 +68,17 @@ def test_an_interrupt_ends_a_tool_without_a_traceback() -> None:
 def test_predict_says_that_a_folder_has_no_files(project: Path) -> None:
     (project / "empty").mkdir()
     result = attempt("python", "-m", "tools.predict", "empty", cwd=project)
-    assert (result.returncode, result.stdout) == (1, "predict: no files in 'empty'\n")
+    assert (result.returncode, result.stdout) == (1, "predict: empty: a folder without files\n")
+
+
+def test_predict_replaces_no_picture_with_what_the_network_sees(project: Path) -> None:
+    shutil.copy("docs/img/five.jpg", project)
+    result = attempt("python", "-m", "tools.predict", "--seen", "five.jpg", "docs/img/five.jpg", cwd=project)
+    assert (result.returncode, result.stdout.splitlines()[-1]) == (
+        2,
+        "python -m tools.predict: error: argument --seen: five.jpg exists; name a file to write",
+    )
+    assert (project / "five.jpg").read_bytes() == (ROOT / "docs/img/five.jpg").read_bytes()
 
 
 @pytest.mark.parametrize("options", [("--top", "0"), ("--json", "--csv")])

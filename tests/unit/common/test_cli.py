@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -96,3 +97,16 @@ def test_closed_standard_streams_are_no_error() -> None:
 def test_importing_a_stage_leaves_signal_handlers_alone() -> None:
     code = "import signal, stages; print(signal.getsignal(signal.SIGTERM) is signal.SIG_DFL)"
     assert run_python(code, capture_output=True).stdout == "True\n"
+
+
+def test_a_process_whose_terminal_is_closed_cleans_up(tmp_path: Path) -> None:
+    code = f"""
+import os, signal, tempfile
+from src.common.cli import exit_on_interrupt
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run with nohup
+exit_on_interrupt(quiet=True)
+with tempfile.TemporaryDirectory(dir={str(tmp_path)!r}):
+    os.kill(os.getpid(), signal.SIGHUP)
+"""
+    assert run_python(code).returncode == 130
+    assert list(tmp_path.iterdir()) == []

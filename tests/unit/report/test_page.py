@@ -37,7 +37,7 @@ def test_the_title_and_the_heading_identify_the_run() -> None:
     page = make_page(40)
     assert "<title>mnist, seed 0: accuracy 99.80% (0123abcd)</title>" in page
     assert "<h1>mnist</h1>" in page
-    assert "git log --all -S 0123abcd -- dvc.lock" in " ".join(page.split())
+    assert "git log --all --reverse -S 0123abcd -- dvc.lock" in " ".join(page.split())
 
 
 def test_each_figure_is_shown_once() -> None:
