@@ -32,7 +32,7 @@ def decompress(data: bytes, name: str, limit: int) -> bytes:
 
 
 def decode_idx(data: bytes, dimensions: int) -> np.ndarray:
-    """Decode an IDX file with the given number of dimensions: 3 for images uint8, 1 for labels of any integer type.
+    """Decode an IDX file with the given number of dimensions: 3 for uint8 images, 1 for labels of any integer type.
 
     Layout: 0, 0, type code, number of dimensions, each size as a big-endian 32-bit integer, then the values.
     Raise UserError for a wrong magic number, or a length that does not match the sizes.

@@ -92,7 +92,7 @@ def _fetch_files(mirror: str, timeout: float, gzip_md5: dict[str, str]) -> dict[
 
 
 def _fetch_file(url: str, timeout: float, gzip_md5: str | None) -> bytes:
-    """Fetch url.gz and decompress it; without a checksum for the .gz, fall back to the plain file at url."""
+    """Fetch url.gz and decompress it; if it is not found and has no known checksum, fetch the plain file at url."""
     file = url.rsplit("/", 1)[1]
     try:
         compressed = fetch_url(f"{url}.gz", timeout)

@@ -41,8 +41,8 @@ class ConvNet(nn.Module):
     pooling follows the last convolution of a block or, without pool_first, the normalisation after it. The network maps
     float images (N, C, H, W) in [0, 1] to float32 log-probabilities (N, K). Raise UserError if the crop leaves no
     pixels, or a block has fewer than 2x2 pixels left to pool. With a backbone, features (N, F) replace the images, and
-    a single dropout layer replaces the blocks. After training, the last layer's weights and biases have been divided by
-    the temperature.
+    dropout, if it is not 0, replaces the blocks. After training, the last layer's weights and biases have been divided
+    by the temperature.
     """
 
     def __init__(self, architecture: Architecture) -> None:

@@ -141,7 +141,7 @@ def _worst_class(errors: Sequence[Error], recall: Sequence[Recall]) -> dict[str,
 
 
 def _describe(results: Results, part: str, rows: Sequence[Error | Suspect]) -> list[dict[str, Any]]:
-    """Describe rows, given in the order of their sprite sheet; part: train or test, whose .npz file they index."""
+    """Describe rows, given in the order of their sprite sheet; part: train or test, the file with the images."""
     return [
         {
             **asdict(row),

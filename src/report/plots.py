@@ -1,4 +1,4 @@
-"""The plots of the report, drawn with matplotlib."""
+"""The plots of the report, drawn with Matplotlib."""
 
 import io
 import re
@@ -33,7 +33,7 @@ def to_png(figure: Figure, dpi: int = 80) -> bytes:
 
 
 def to_svg(figure: Figure) -> str:
-    """Return a figure as an <svg> element whose black lines and texts take the colour of the page's text."""
+    """Return a figure as an <svg> element whose black lines and text take the colour of the page's text."""
     text = io.StringIO()
     # With a salt, the ids are not random; without metadata, the file has neither a date nor a version.
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "report"}):
@@ -58,7 +58,7 @@ def font_families(names: Sequence[str]) -> list[str]:
             break
         try:
             face = FT2Font(font.fname)
-        except OSError:  # uninstalled since matplotlib listed the fonts
+        except OSError:  # uninstalled since Matplotlib listed the fonts
             continue
         found = {code for code in missing if face.get_char_index(code)}
         missing -= found
@@ -74,7 +74,7 @@ def font_families(names: Sequence[str]) -> list[str]:
 
 
 def error_plot(errors: Sequence[Error], images: np.ndarray, params: ReportParams) -> Figure:
-    """Draw the first errors in a grid, each titled in red with `Pred<predicted>(<actual>)`.
+    """Draw at most params.max_images errors in a grid, each titled in red with `Pred<predicted>(<actual>)`.
 
     images: uint8 (E, C, H, W), the misclassified images, in the order of errors.
     """

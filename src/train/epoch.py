@@ -96,11 +96,11 @@ def find_wrong(losses: Tensor, labels: Tensor, number: int) -> Tensor:
 def draw_order(losses: Tensor, wrong: Tensor, skip_easy: float, batch_size: int) -> Tensor:
     """Return the rows of the images to train on, int64 (M,), in random order and on the device of losses.
 
-    Each image of the mask wrong (N,) is left out with probability skip_easy, and so is each image whose last loss is
-    below the mean loss of the images outside the mask; in the first epoch, all losses are infinite, so none is
-    left out. The images that are kept are not reweighted. Use all images if less than one batch would be left.
-    Source: similar to Jiang et al., Accelerating Deep Learning by Focusing on the Biggest Losers, 2019; the threshold
-    is that of Qin et al., InfoBatch, 2024, which also reweights the images.
+    Each image in `wrong`, a mask (N,), is left out with probability skip_easy, and so is each image whose last loss is
+    below the mean loss of the images outside the mask; in the first epoch, all losses are infinite, so none is left
+    out. The images that are kept are not reweighted. Use all images if less than one batch would be left. Similar to
+    the method of Jiang et al., Accelerating Deep Learning by Focusing on the Biggest Losers, 2019; the threshold is
+    that of Qin et al., InfoBatch, 2024, which also reweights the images.
     """
     order = torch.randperm(len(losses), device=losses.device)
     if skip_easy:

@@ -2,7 +2,7 @@
 
 The network learns a wrong label late or never, so that it doubts the label in the first epochs. How much depends on the
 data: with a sixth of the nines labelled as fours, the network gives such a label a probability of a third.
-Source: similar to Pleiss et al., Identifying Mislabeled Data using the Area Under the Margin Ranking, 2020, which
+Similar to the method of Pleiss et al., Identifying Mislabeled Data using the Area Under the Margin Ranking, 2020, which
 averages the margin of the logits.
 """
 
