@@ -61,7 +61,7 @@ def train(params: TrainSections, group: Group) -> Callable[[], None] | None:
     write_history = partial(write_csv, HISTORY, EpochMetrics)  # after every epoch, for live curves
     on_epoch = write_history if group.rank == 0 else lambda history: None
     if params.train.members > 1 and group.size > 1:
-        # Each process trains some of the networks alone; below, process 0 only loads the checkpoints of all.
+        # Each process trains some of the networks alone; below, process 0 only loads all checkpoints.
         print(f"train: {group.size} processes share the networks; below is the progress of one process", flush=True)
         for member in range(group.rank, params.train.members, group.size):
             train_ensemble(data, split, params.of_member(member), runtime, open_checkpoint, on_epoch, features=features)

@@ -17,5 +17,5 @@ def _report_exception(kind: type[BaseException], error: BaseException, traceback
         sys.__excepthook__(kind, error, traceback)
 
 
-# Set here so that it also applies while a tool imports its modules, on which some tools spend most of their time.
+# Set here so that it also applies while a tool imports its modules, which takes some tools most of their time.
 sys.excepthook = _report_exception

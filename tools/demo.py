@@ -72,7 +72,7 @@ def build_page(classifier: Classifier, uploads: Path) -> gr.Blocks:
         try:
             picture = read_picture(io.BytesIO(base64.b64decode(url.partition(",")[2])))
             return classify(classifier, classifier.make_input(picture))
-        except UserError:  # it is not one character, or not yet
+        except UserError:  # the drawing is not one character, or not yet
             return None, None
 
     def classify_file(path: str | None) -> tuple[Any, Any]:

@@ -32,7 +32,7 @@ def curves_markdown(history: Sequence[EpochMetrics]) -> str:
 
 
 def confusion_markdown(errors: Sequence[Error]) -> str:
-    """Render a table of how often each class was mistaken for another; if there are many, only the most confused."""
+    """Tabulate how often each class was mistaken for another; of many classes, show only the most confused ones."""
     _, shown = most_confused(errors, sorted({name for error in errors for name in (error.actual, error.predicted)}))
     counts = Counter((error.actual, error.predicted) for error in shown)
     columns = sorted({predicted for _, predicted in counts})
@@ -42,7 +42,7 @@ def confusion_markdown(errors: Sequence[Error]) -> str:
     ]
     lines = markdown_table(("actual \\ predicted", *columns), rows, "No errors.")
     if rest := len(errors) - len(shown):
-        lines += [f"Only the classes confused most often are shown; {count('other error', rest)} left out.", ""]
+        lines += [f"Only the classes confused most often are shown, which leaves out {count('other error', rest)}.", ""]
     return "\n".join(lines)
 
 

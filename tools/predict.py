@@ -82,7 +82,7 @@ def find_pictures(arguments: list[str], report: Callable[[str, object], None]) -
 
 
 def list_folder(root: str) -> list[tuple[str, str]]:
-    """List the files in a folder, at any depth, with the reason if one cannot be read, otherwise ""."""
+    """List the files in a folder, at any depth, each with the reason why it cannot be read, or ""."""
     files: list[tuple[str, str]] = []
 
     def on_error(error: OSError) -> None:
@@ -161,7 +161,7 @@ def positive_number(text: str) -> int:
 def new_file(text: str) -> Path:
     """Convert an argument to the path of a file to write, for argparse; refuse to replace a file."""
     if (path := Path(text)).is_file():
-        raise argparse.ArgumentTypeError(f"{text} exists; name a file to write")
+        raise argparse.ArgumentTypeError(f"{text} exists; name a new file")
     return path
 
 

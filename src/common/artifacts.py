@@ -23,7 +23,7 @@ class PictureName:
 class AppliedDecision:
     """A row of decisions.csv: what labels.csv said about the picture that has this digest; part: train or test.
 
-    before: the label in the data; label: the label that labels.csv gives it, or `-` if the picture is left out.
+    before: the label in the data; label: the label that labels.csv gives the picture, or `-` if it is left out.
     """
 
     part: str
@@ -43,7 +43,7 @@ class EpochMetrics:
 
     images: the number of images trained on. train_loss is the mean of the most recent losses of all training images; if
     an image was left out of the epoch, its loss is from an earlier one. The validation columns are NaN in a refit,
-    which has no validation images; they are measured after the logits are divided by the temperature.
+    which has no validation images; otherwise, they are measured with the logits divided by the temperature.
     """
 
     epoch: int

@@ -53,7 +53,7 @@ def run_cli(main: Callable[[], int | None], program: str | None = None) -> NoRet
 
 
 def signal_when_ended(pid: int, number: int) -> None:
-    """Arrange that this process gets a signal within a second after another one ends, even if that is killed."""
+    """Arrange for this process to get a signal within a second after another one ends or is killed."""
     import psutil  # imported here, so that a stage can report missing packages
 
     def wait() -> None:
@@ -83,7 +83,7 @@ def find_dvc() -> int | None:
 
 
 def exit_on_interrupt(*, quiet: bool = False, importing: bool = False) -> None:
-    """Make SIGINT, SIGTERM and SIGHUP, unless ignored, end the process with code 130, after a line if not quiet.
+    """Make SIGINT, SIGTERM and SIGHUP, unless ignored, end the process with code 130; unless quiet, print a line first.
 
     importing: end the process at once, because C code that imports a module, as PyTorch's does, can discard an
     exception.

@@ -18,7 +18,7 @@ class Preprocessing(BaseModel):
 
     fit: how the picture is brought to the image's shape. background: what is behind transparent pixels; `paper` is
     black behind light ink and white behind dark ink. bits: how many bits are in use in integer samples of more than 8
-    bits; the upper 8 of these are kept.
+    bits; the upper 8 of those in use are kept.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from src.common.errors import UserError, damaged
 
-# What operating systems and editors leave behind, including all that .dvcignore lists: DVC reruns no stage for that.
+# What operating systems and editors leave behind, including all that .dvcignore lists, for which DVC reruns no stage.
 IGNORED = (
     ".*",
     "*~",

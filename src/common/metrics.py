@@ -14,7 +14,7 @@ MAX_CLASSES = 50  # in a confusion matrix; more would be illegible, and take min
 
 
 class Recall(NamedTuple):
-    """The recall of a class on its test images, with the 95% confidence interval; all of them 0 without images."""
+    """The recall of a class on its test images, with its 95% confidence interval; without images, all are 0."""
 
     name: str
     images: int

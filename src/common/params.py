@@ -23,7 +23,8 @@ class Section(BaseModel):
 def parameter(default: Any, description: str, unit: str = "", **limits: Any) -> Any:
     """Declare a parameter of a section: its default, its documentation, and limits as pydantic's Field takes them.
 
-    `make docs` writes them, with the type, to docs/parameters.md and to the comments in params.yaml.
+    `make docs` writes them, with the type, to docs/parameters.md, and the documentation and limits to the comments in
+    params.yaml.
     """
     return Field(default, description=description, json_schema_extra={"unit": unit}, **limits)
 

@@ -20,7 +20,7 @@ def markdown_text(text: Any) -> str:
     """Escape what Markdown would take for a line break, a cell, a tag, an entity, a link or a mention."""
     escaped = re.sub(r"&(?=#?\w+;)", "&amp;", str(text).replace("\n", " "))
     escaped = escaped.replace("|", "\\|").replace("](", "]\\(").replace("<", "&lt;")
-    return re.sub(r"@(?=\w)", "@\u2060", escaped)  # an invisible character that ends a mention
+    return re.sub(r"@(?=\w)", "@\u2060", escaped)  # an invisible character that prevents a mention
 
 
 def show(text: Any) -> str:

@@ -15,7 +15,7 @@ from src.common.errors import UserError
 from src.compare.revisions import Result
 
 POWER = 0.8
-SAME_CLASS = 0.8  # fraction of a renamed class's images that have the new name; with less, the class was split
+SAME_CLASS = 0.8  # least fraction of a renamed class's images that have the new name; below it, the class was split
 Verdict = Literal["better", "worse", "no evidence either way"]
 
 
@@ -148,7 +148,7 @@ def compare(base: Result, other: Result, alpha: float) -> Comparison:
 
 
 def find_renamed(labels: Sequence[tuple[str, str]], classes: Collection[str]) -> dict[str, str]:
-    """Map classes that only the first test set has to the class that four in five of their images have in the second.
+    """Map each class missing from the second test set to the class there of at least four in five of its images.
 
     labels: for every common image, its labels in the two test sets; classes: all classes of the second.
     """
@@ -174,8 +174,8 @@ def mcnemar(fixed: int, broken: int) -> float:
 def smallest_detectable(differing: int, alpha: float) -> int:
     """Return the smallest net change, in images, that McNemar's test detects with 80% power.
 
-    differing: number of images on which the two classifiers differ. If that is too few for any split to be significant,
-    return the smallest number for which a split can be significant.
+    differing: number of images that only one of the two classifiers gets right. If that is too few for any split to be
+    significant, return the smallest number for which a split can be significant.
     """
     differing = max(differing, math.floor(1 - math.log2(alpha)) + 1)
     needed = next(

@@ -64,7 +64,7 @@ def comparison_page(comparison: Comparison, base_images: np.ndarray, other_image
 
 
 def _fit_to(images: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return others with the channels and the size of images, both uint8 (N, C, H, W)."""
+    """Return `others` with the channels and the size of `images`, both uint8 (N, C, H, W)."""
     if images.shape[1:] == others.shape[1:]:
         return others
     pictures = (Image.fromarray(other.transpose(1, 2, 0).squeeze()) for other in others)

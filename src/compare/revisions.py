@@ -45,9 +45,9 @@ class Result(NamedTuple):
     """What one revision recorded: parameters and metrics by dotted name, errors by image index, and hashes.
 
     params: the parameters that can change the metrics; model.backbone includes the MD5 of its file. changed_since: what
-    has changed since the run: parameters in params.yaml, data and, from read_result, code. test_set: the contents of
-    test_set.csv. split_md5: the hash of the split, which different values of split.seed may share. inputs: the hashes
-    of the code and the images that can change the metrics, by stage and path.
+    has changed since the run: parameters in params.yaml, data and, if read_result returned it, code. test_set: the
+    contents of test_set.csv. split_md5: the hash of the split, which different values of split.seed may share. inputs:
+    the hashes of the code and the images that can change the metrics, by stage and path.
     """
 
     name: str
@@ -80,8 +80,8 @@ def read_recorded(revision: str) -> Result:
     """Read the result of a Git revision, of a DVC experiment by name, or of the `workspace`.
 
     The parameters are those that produced the result, from dvc.lock; changed_since names those that differ in
-    params.yaml. Raise UsageError if there is no such revision, UserError if it has no complete result, or if the result
-    was edited after its run.
+    params.yaml, and data that has changed. Raise UsageError if there is no such revision, UserError if it has no
+    complete result, or if the result was edited after its run.
     """
     contents = {path: read_file(revision, path) for path in (LOCK, PARAMS, *METRICS, ERRORS, TEST_IMAGES)}
     try:
@@ -164,7 +164,7 @@ def read_images(result: Result) -> np.ndarray:
 
 
 def read_seeds(revision: str) -> list[Result]:
-    """Return the result of a revision, and all others that differ from it only in train.seed and share no network.
+    """Return the result of a revision, and others that differ from it only in train.seed; no two share a network.
 
     Search the experiments and the commits that they started from.
     """

@@ -73,7 +73,7 @@ def list_predictions(predictions: Predictions, data: Dataset) -> list[Prediction
 
 
 def list_errors(predictions: Predictions, data: Dataset, rows: Sequence[Prediction]) -> list[Error]:
-    """Return one row per misclassified image; rows: those of list_predictions."""
+    """Return one row per misclassified image; rows: what list_predictions returned."""
     wrong = np.flatnonzero(predictions.predicted != data.labels)
     likeliest = describe_top_classes(predictions.probabilities[wrong], data.classes)
     return [Error(**vars(rows[i]), likeliest=text) for i, text in zip(wrong.tolist(), likeliest, strict=True)]

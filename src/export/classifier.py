@@ -71,7 +71,7 @@ class Classifier(NamedTuple):
             ("brightness", brightness, self.description.brightness, 255),
             ("contrast", contrast, self.description.contrast, 127.5),
         ):
-            margin = 1 + (high - low) / 10  # capped below at half the distance to 0 or to the largest value
+            margin = 1 + (high - low) / 10  # the next line caps it at half the distance to 0 or to the largest value
             if not low - min(margin, low / 2) <= value <= high + min(margin, (largest - high) / 2):
                 differences.append(f"its {name} is {value:.3g}, and theirs is {low:.3g} to {high:.3g}")
         return "; ".join(differences)
@@ -88,7 +88,7 @@ class Classifier(NamedTuple):
 def measure_images(images: np.ndarray) -> np.ndarray:
     """Compute the mean and the standard deviation (N, 2) of the samples of each image, uint8 (N, C, H, W)."""
     flat = images.reshape(len(images), -1)
-    batches = [flat[start : start + BATCH] for start in range(0, len(flat), BATCH)]  # std makes copies of float64
+    batches = [flat[start : start + BATCH] for start in range(0, len(flat), BATCH)]  # std makes copies in float64
     return np.concatenate([np.stack([batch.mean(1), batch.std(1)], axis=1) for batch in batches])
 
 

@@ -177,7 +177,7 @@ def _name(results: Results, part: str, index: int) -> str:
 
 
 def _confusion(errors: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> dict[str, Any]:
-    """Return the columns (predicted classes) and the rows, each an actual class and a cell or None for every column."""
+    """Return the columns (predicted classes) and the rows, each an actual class with a cell or None per column."""
     counts = Counter((error["actual"], error["predicted"]) for error in errors)
     pairs = [pair for pair in counts if {*pair} <= {*classes}]
     rows = [name for name in classes if any(actual == name for actual, _ in pairs)]

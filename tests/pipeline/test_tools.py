@@ -76,7 +76,7 @@ def test_predict_replaces_no_picture_with_what_the_network_sees(project: Path) -
     result = attempt("python", "-m", "tools.predict", "--seen", "five.jpg", "docs/img/five.jpg", cwd=project)
     assert (result.returncode, result.stdout.splitlines()[-1]) == (
         2,
-        "python -m tools.predict: error: argument --seen: five.jpg exists; name a file to write",
+        "python -m tools.predict: error: argument --seen: five.jpg exists; name a new file",
     )
     assert (project / "five.jpg").read_bytes() == (ROOT / "docs/img/five.jpg").read_bytes()
 
