@@ -38,7 +38,7 @@ class PictureFile(NamedTuple):
 
 
 class ClassFolders(NamedTuple):
-    """The sorted class names, the files by class, part and name, the rejected paths with reasons, and the parts."""
+    """The sorted class names, files sorted by class, part and name, rejected paths with reasons, and the parts."""
 
     classes: list[str]
     files: list[PictureFile]
@@ -50,8 +50,8 @@ def list_class_folders(folder: Path) -> ClassFolders:
     """List `train/<class>/*` and, if they exist, `test/<class>/*` and `val/<class>/*`, or else `<class>/*`.
 
     Hidden files, files that programs leave behind, and README.md at the top are left out. Raise UserError if the folder
-    is missing or not laid out like this, has fewer than two classes or one without pictures, or has different classes
-    in training and test.
+    is missing or not laid out like this, has fewer than two classes or a class without pictures, or has different
+    classes in training and test.
     """
     if not folder.is_dir():
         problem = "is not a folder" if folder.exists() else "does not exist"

@@ -132,7 +132,7 @@ class Decisions:
 
 
 def read_decisions(path: Path) -> Decisions:
-    """Read labels.csv, also as spreadsheet programs save it; raise UserError if it is missing or invalid."""
+    """Read labels.csv, even as saved by a spreadsheet program; raise UserError if it is missing or invalid."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:

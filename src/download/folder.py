@@ -166,8 +166,8 @@ def _exit_with_parent() -> None:
 class _Decoded(NamedTuple):
     """Images uint8 (N, C, H, W), the digests of their pictures, and the unreadable files' paths, with reasons.
 
-    remarks: what of a file is not used, by its path. brightest: the largest integer sample of more than 8 bits, 0 if
-    there is none.
+    remarks: for each path, what of the file is clipped or not used. brightest: the largest integer sample of more than
+    8 bits, 0 if there is none.
     """
 
     images: np.ndarray

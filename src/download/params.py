@@ -11,7 +11,7 @@ from src.common.params import Auto, Section, parameter
 
 
 def mirror_url(mirror: str) -> str:
-    """Return a URL or folder as a URL that ends in a slash; raise ValueError for any other scheme."""
+    """Return an https, http or file URL, or a folder, as a URL that ends in a slash; otherwise raise ValueError."""
     scheme = urlsplit(mirror).scheme
     if scheme in ("https", "http", "file"):
         return mirror.rstrip("/") + "/"
@@ -32,7 +32,7 @@ class DownloadParams(Section):
     mirrors: list[Annotated[str, AfterValidator(mirror_url)]] = parameter(
         [], "Folders or URLs (https, http, file) to try before the public mirrors."
     )
-    folder: str = parameter("images", "Folder of your own data, for folder and idx.", min_length=1)
+    folder: str = parameter("images", "Folder of your own data, for dataset: folder or idx.", min_length=1)
     test_fraction: float = parameter(
         0.2,
         "Fraction of a folder's pictures to set aside as the test set, unless the folder has subfolders train and"

@@ -126,7 +126,7 @@ class Extractor:
 def open_extractor(name: str, image_shape: tuple[int, int, int], threads: int = 0) -> Extractor | None:
     """Load the backbone that model.backbone names, or return None if it names none.
 
-    threads: the number for ONNX Runtime; 0 for one per core.
+    threads: how many ONNX Runtime uses; 0 for one per core.
     """
     if name == NO_BACKBONE:
         if files := [*Path(name).glob("*.onnx")]:
@@ -180,7 +180,7 @@ def _read(path: Path, file: Path) -> tuple[Any, str]:
 
 
 def _check_features(together: np.ndarray, alone: np.ndarray, path: Path) -> None:
-    """Raise UserError if the features (2, F) of two images depend on whether these share a batch, or are equal."""
+    """Raise UserError if the features (2, F) of two images are equal, or depend on whether these share a batch."""
     if together.shape != alone.shape or not np.allclose(together, alone, 1e-3, 1e-5, equal_nan=True):
         raise UserError(f"model.backbone = {path} does not process the images of a batch independently")
     if np.ptp(together, axis=0).max() == 0:

@@ -17,7 +17,7 @@ METADATA_KEY = "network"  # only one key: safetensors writes several keys in no 
 
 
 class Metadata(BaseModel):
-    """The architecture of the networks, and a checksum, which safetensors itself lacks, of it and the weights."""
+    """The architecture of the networks, and a checksum of both it and the weights; safetensors itself has none."""
 
     architecture: Architecture
     crc32: int

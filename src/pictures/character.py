@@ -74,11 +74,11 @@ MIN_HEADING = 1.5  # ratio of the length of a level bar, such as a coloured head
 # Fractions of its convex hull that a sheet of another shape fills, without and with what lies on it.
 MIN_PAPER, MIN_FILLED = 0.6, 0.75
 # Fractions of its own hull that a mark on such a sheet fills, and the ratio of a straight mark's width to its length.
-# Bent marks look like ink on any shape, straight ones on a round one, and upright ones as thin as a 1 on a wide one;
+# Bent marks look like ink on any shape, straight ones on a round shape, and upright ones as thin as a 1 on a wide one;
 # others could be the hole of a 0, unless the shape is nearly convex.
 MAX_BENT, MAX_ON_OVAL, MAX_ON_DISC, MAX_STRAIGHT = 0.7, 0.75, 0.9, 0.3
 MAX_DENTS = 2.4  # area of its hull that a convex shape leaves unfilled, in pixels per square root of the hull's area
-MIN_DISC = 0.9  # ratio of its width to its length
+MIN_DISC = 0.9  # ratio of a disc's width to its length
 MAX_ASPECT = 2.5  # ratio of a sheet's sides, because a straight stroke is more elongated
 MIN_WHOLE, MIN_ROW = 0.95, 0.5  # fractions of the picture's area above which ink, or paper, may be a sheet of any ratio
 # For two sheets with a character each: the smallest ratios of their areas and of the lengths of their marks, and the
@@ -175,7 +175,7 @@ def choose_ink(grey: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def add_margin(grey: np.ndarray) -> np.ndarray:
-    """Add a margin to a picture cropped to the character, so that its border is even paper that all large marks reach.
+    """Add a margin to a picture cropped to the character: its border is even paper, and all large marks reach it.
     If only some of the large marks reach the border, they may be lines, and the margin would hide that.
     """
     border = border_of(grey)

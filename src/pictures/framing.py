@@ -8,7 +8,7 @@ from skimage.morphology import dilation, disk, skeletonize
 from src.pictures.character import border_of, find_character
 from src.pictures.fitting import fit_picture
 
-DARK_BORDER = 32  # of 255; a picture with light ink on black has a darker border than this
+DARK_BORDER = 32  # of 255; the border of a picture with light ink on black is darker
 MIN_STROKE = 0.1  # of the ink's longer side; thinner strokes are widened, or they would vanish when downscaled
 INK_BOX = 20 / 28  # length of the ink's longer side, relative to the image's side
 

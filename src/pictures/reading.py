@@ -64,7 +64,7 @@ class Picture(NamedTuple):
     """The decoded samples of a picture, upright.
 
     samples: uint8, uint16 or float32 (H, W, B), where the B bands are grey, grey and opacity, RGB, or RGB and opacity.
-    remark: which contents of the file are not used, or an empty string.
+    remark: what of the file is clipped or not used, or an empty string.
     """
 
     samples: np.ndarray
@@ -184,7 +184,7 @@ def _decode(data: bytes) -> Picture:
 
 @contextmanager
 def _raise_fax_errors() -> Iterator[None]:
-    """Raise UserError if libtiff finds damage in a fax-compressed TIFF, which it only prints, decoding wrong pixels."""
+    """Raise UserError if libtiff prints that a fax-compressed TIFF is damaged; it decodes wrong pixels nonetheless."""
     with TemporaryFile() as printed:
         stderr = os.dup(2)
         os.dup2(printed.fileno(), 2)

@@ -22,7 +22,7 @@ MIN_DOT = 0.5  # minimum thickness of a dot or accent, as a fraction of the larg
 MAX_COMPONENTS = 4  # of a character
 MAX_LARGE = 20  # large components, including lines and circles
 MIN_DASHES = 5  # in a row
-MAX_DASH, MAX_UNLIKE = 0.5, 1.8  # a dash's length relative to the longest component's, and its size to another's
+MAX_DASH, MAX_UNLIKE = 0.5, 1.8  # a dash's length relative to the longest component's, and its size to another dash's
 MAX_APART = 0.5  # of the length of the largest component: how far from it others may be
 MIN_CONVEX = 0.9  # fraction of its convex hull that a component without a bend or hole, such as a dot, fills
 MAX_THICKNESS, MAX_SLANT = 0.15, 0.3  # of a line: ratios of its width to its length, and of the sides of its box
@@ -40,7 +40,7 @@ MIN_BEYOND, MIN_LOW = 0.1, 0.8
 MAX_STEP = 5  # pixels by which a line may rise or fall over the height of a character
 # The slash in a 0 is more slanted than a 1 in a circle, or the 0 is taller than a circle: ratios of the sides of boxes.
 MIN_SLASH, MAX_CIRCLE = 0.7, 1.5
-# As fractions of a circle's height: that of a character in it, and of a bent one, which cannot be the dot in a 0.
+# As fractions of a circle's height: the height of a character in it, and of a bent one, which cannot be the dot in a 0.
 MIN_ENCLOSED, MIN_ENCLOSED_BENT = 0.3, 0.15
 MAX_OPEN = 1.5  # ratio of the size of a circle whose ends do not meet, with its holes filled, to its size as it is
 DIRECTION, MIN_SURROUNDED = 5, 0.9  # degrees; fraction of the directions in which a circle or box surrounds a character
@@ -50,14 +50,14 @@ MIN_ABOVE, MIN_BESIDE = 0.16, 0.2
 # its length.
 MIN_BESIDE_ONE, MAX_UNEVEN, MAX_ONE = 0.06, 0.22, 0.2
 # For a smaller character beside the longest component, such as an exponent, as fractions of the longer length: its
-# least length, the greatest of one that is only bent, the least of a 1, and the gap beside such a 1.
+# least length, the greatest of one that is bent but has no loop, the least of a 1, and the gap beside such a 1.
 MIN_SMALLER, MAX_SMALLER, MIN_SMALLER_ONE, MIN_BESIDE_SMALLER_ONE = 0.25, 0.6, 0.4, 0.1
-MIN_LOOP, MAX_SOLID = 0.03, 0.7  # fractions of a character's convex hull: the size of a loop, and what a bent one fills
+MIN_LOOP, MAX_SOLID = 0.03, 0.7  # fractions of a character's hull: the size of a loop, and what a bent character fills
 SEVERAL = "there are several characters; the picture must show one"
 
 
 def choose_strokes(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return masks (H, W) of the one character and of what is around it, such as an underline; ink: partly above 0.5.
+    """Return masks (H, W) of the one character and of what is around it, such as an underline; ink: some above 0.5.
 
     Raise UserError if there are several characters.
     """

@@ -50,7 +50,7 @@ class Checkpoint:
         self.header = f"checkpoint {key} {seed}\n".encode()
 
     def save(self, state: dict[str, Any]) -> None:
-        """Replace the previous state, or keep it and raise OSError; then delete the oldest training runs."""
+        """Replace the previous state and delete the oldest runs; if writing fails, keep the state and raise OSError."""
         if self.group.rank:
             return
         buffer = io.BytesIO()

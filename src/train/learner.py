@@ -71,7 +71,7 @@ class Learner:
     def update(self, progress: Fraction) -> None:
         """Update the weights with their gradients.
 
-        progress: the number of epochs completed, counting part of the current one.
+        progress: the number of epochs completed, including the finished fraction of the current one.
         """
         beta1 = BETA1
         if self.params.schedule == "one_cycle":

@@ -133,7 +133,7 @@ class Group:
         return items[start:stop]
 
     def gather(self, rows: Tensor) -> Tensor:
-        """Concatenate the rows (M, P) of the N processes, where M is the same in all, to (N * M, P)."""
+        """Concatenate the rows (M, P) of the N processes, where M is the same in all, into (N * M, P)."""
         if self.size == 1:
             return rows
         gathered = [torch.empty_like(rows) for _ in range(self.size)]
@@ -158,7 +158,7 @@ class Group:
         return values[0]
 
     def check_same(self, description: dict[str, Any]) -> None:
-        """Raise UserError if what results depend on is not the same in all processes."""
+        """Raise UserError if anything that the results depend on differs between processes."""
         first, *others = self.gather_objects(description)
         for rank, other in enumerate(others, start=1):
             for name in (name for name in first if other[name] != first[name]):
@@ -201,7 +201,7 @@ def join_group() -> Iterator[Group]:
     signal_when_ended(os.getppid(), signal.SIGKILL)
     try:
         store, rank, size = next(rendezvous("env://", timeout=timedelta(seconds=timeout)))
-        # Longer than the barrier before an exchange, in which process 0 has to be the first to give up.
+        # Longer than the limit of the barrier before an exchange, in which process 0 has to be the first to give up.
         limit = timedelta(seconds=2 * timeout)
         dist.init_process_group("gloo", store=store, rank=rank, world_size=size, timeout=limit)
     except RuntimeError as error:

@@ -26,7 +26,7 @@ def step_in_shards(
     """Update the weights from the images in rows (N,), and return the loss of each image, float32 (N,).
 
     compute_gradients is called with each shard. progress: as for Learner.update. seed: that of the network, and the
-    numbers of epoch and step.
+    numbers of the epoch and the step.
     """
     network, group = learner.network, learner.group
     shards = list(enumerate(rows.tensor_split(learner.params.shards), start=1))

@@ -39,7 +39,7 @@ class Doubts(NamedTuple):
     validation: Tensor
 
     def update(self, epoch: int, losses: Iterable[Tensor]) -> None:
-        """Count an epoch; losses: those of the training and of the validation images, without class weights."""
+        """Update with an epoch; losses: those of the training and of the validation images, without class weights."""
         if epoch >= DECISIVE.stop:
             return
         weight = 1 / (epoch - DECISIVE.start + 1) if epoch in DECISIVE else 1.0  # 1 replaces what was there

@@ -87,7 +87,7 @@ def _predict_all(learner: Learner, data: LabelledImages) -> Tensor:
 
 
 def fit_temperature(log_probabilities: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> float:
-    """Return the divisor of log-probabilities (N, K) that minimises their mean weighted loss, between 0.1 and 10.
+    """Return the divisor, between 0.1 and 10, of log-probabilities (N, K) that minimises their mean weighted loss.
 
     class_weights: (K,). A network is too confident after long training on few images, and not confident enough if
     trained mostly on hard ones. Labels are smoothed: the second most probable class gets a weight of 1/N, so that a
