@@ -78,7 +78,7 @@ MIN_PAPER, MIN_FILLED = 0.6, 0.75
 # others could be the hole of a 0, unless the shape is nearly convex.
 MAX_BENT, MAX_ON_OVAL, MAX_ON_DISC, MAX_STRAIGHT = 0.7, 0.75, 0.9, 0.3
 MAX_DENTS = 2.4  # area of its hull that a convex shape leaves unfilled, in pixels per square root of the hull's area
-MIN_DISC = 0.9  # ratio of a disc's width to its length
+MIN_DISC, MIN_WIDE = 0.9, 1.1  # ratios of a disc's width to its length, and of a wide shape's to its height
 MAX_ASPECT = 2.5  # ratio of a sheet's sides, because a straight stroke is more elongated
 MIN_WHOLE, MIN_ROW = 0.95, 0.5  # fractions of the picture's area above which ink, or paper, may be a sheet of any ratio
 # For two sheets with a character each: the smallest ratios of their areas and of the lengths of their marks, and the
@@ -92,6 +92,7 @@ GRAIN = 5  # pixels: the width of the grain of a wooden desk, at most
 NOISE = 5  # times the noise of the paper: less is not ink
 # For dark and for faded strokes: the contrasts, relative to solid ink's, above which a pixel has some, or only, ink.
 DARK, FADED = (0.25, 1), (0.12, 0.37)
+MIN_JOINT = 0.008  # the width of what joins a mark to the border if it is fainter; the blades of scissors are wider
 MAX_FADED = 1.5  # ratio of a fading stroke's extent to that of its dark part; a line on the paper reaches further
 MIN_CHARACTER = 0.015  # length of a component; smaller ones are specks
 MAX_SPECK = 0.1  # length of a mark that is still ignored if nothing else stands out
@@ -309,7 +310,7 @@ def carries_ink(region: np.ndarray, grey: np.ndarray) -> bool:
     mark = marks == np.bincount(marks[marks > 0]).argmax()
     solid, is_round, ratio = mark.sum() / hull_of(mark)[1], thickness(filled) > MIN_DISC, thickness(mark)
     (height, width), (mark_height, mark_width) = (np.ptp(np.argwhere(part), axis=0) for part in (filled, mark))
-    is_across = width > height and mark_height > max(mark_width, MIN_ENCLOSED * height)
+    is_across = width > MIN_WIDE * height and mark_height > max(2 * mark_width, MIN_ENCLOSED * height)
     if solid < MAX_BENT or (is_round and ratio < MAX_STRAIGHT) or (is_across and ratio < MAX_ONE):
         return True
     dents = (area - filled.sum()) / np.sqrt(area)
@@ -346,7 +347,7 @@ def find_ink(grey: np.ndarray, uniform: np.ndarray, sheet: np.ndarray) -> np.nda
         return np.zeros_like(grey)
     # Dark ink that is joined to the border only by what is thin and fainter, such as a line of the paper, is inside.
     dark = outside & (contrast > full / 2)
-    thick = binary_opening(outside & ~dark, np.ones([round(MAX_LINE * max(grey.shape))] * 2))
+    thick = binary_opening(outside & ~dark, np.ones([round(MIN_JOINT * max(grey.shape))] * 2))
     components, _ = label(dark | thick, NEIGHBOURS)
     outside &= ~binary_dilation(dark & ~np.isin(components, components[border]), NEIGHBOURS, iterations=2)
     ink: np.ndarray = amount(contrast / full) * (sheet & ~outside)
