@@ -52,7 +52,9 @@ MIN_RUN, MAX_GAP = 0.2, 0.5  # the length of a line's straight pieces, and of th
 MIN_LINE, MIN_COVER = 0.9, 0.5  # how far a line extends, and the visible fraction of that
 MAX_SLOPE = 5  # pixels by which a line may rise or fall within a piece
 HALO = 0.07  # times the darkness of the darkest line; what is fainter may be its halo, from resizing
-INK = 1.4  # times the darkness of the lines; darker strokes are not erased
+# Times the darkness of the lines: from where on the picture has darker strokes, which are not erased, and times that of
+# one line: how dark it may be in places.
+INK, VARIES = 1.4, 1.2
 MIN_LINES = 3  # in the same direction; fewer may be strokes or the box of a form
 PAPER = 0.2  # window for estimating the paper's brightness; wider than a stroke
 MIN_SHADOW, MAX_SHADOW = 0.4, 0.9  # fractions of the lit paper's brightness
@@ -136,7 +138,7 @@ def find_character(
         near = np.array([left, top, right, bottom]) + np.array([-1, -1, 1, 1]) * length / 2
         box = tuple((near / scale).clip(0, picture.size * 2).astype(int))
         unused = Image.fromarray(binary_dilation(others, NEIGHBOURS, iterations=2)).resize(picture.size)
-        return find_character(picture.crop(box), unused.crop(box), MIN_LINES if without_lines is grey else 1)
+        return find_character(picture.crop(box), unused.crop(box), MIN_LINES if (without_lines == grey).all() else 1)
     return np.asarray(character[top:bottom, left:right])
 
 
@@ -199,34 +201,44 @@ def border_of(array: np.ndarray) -> np.ndarray:
 def erase_lines(grey: np.ndarray, min_lines: int) -> np.ndarray:
     """Replace the dark lines of lined or squared paper by what is on both sides of them: paper, or a stroke.
 
-    Lines are thin, nearly horizontal or vertical, and reach across the picture. Strokes that are darker stay.
+    Lines are thin, nearly level or upright, and reach across the picture. Strokes that are darker stay.
     """
-    side = max(grey.shape)
-    for along, across in ((0, 1), (1, 0)):  # axes
-        run, gap, slope, width = np.ones((4, 2), int)
-        run[along], gap[along] = round(MIN_RUN * side), round(MAX_GAP * side)
-        slope[across], width[across] = MAX_SLOPE, round(MAX_LINE * side) + MAX_SLOPE
-        paper = grey_closing(grey, [round(PAPER * side) | 1] * 2)
-        darkness = paper - grey
-        runs = grey_opening(grey_dilation(darkness, slope), run)  # what is dark for the length of a piece
-        narrow = runs - grey_opening(runs, width)
-        thin = np.minimum(darkness, narrow) > max(MIN_EDGE, np.median(darkness) / 2, HALO * narrow.max())
-        pieces = label(grey_dilation(thin.astype(np.uint8), gap))[0] * thin  # both sides of a stroke make one line
-        lines = {}  # the darkness of each line
-        for index, box in enumerate(find_objects(pieces), 1):
-            if box and box[along].stop - box[along].start >= MIN_LINE * grey.shape[along]:
-                piece = pieces[box] == index
-                if piece.any(across).mean() >= MIN_COVER:
-                    # Not the median, because edges are blurred.
-                    lines[index] = np.percentile(darkness[box][piece], 90)
-        if len(lines) >= min_lines:
-            thin &= np.isin(pieces, [*lines])
-            line = np.median([*lines.values()])
-            ink = np.percentile(darkness, 99.95)  # high enough to include a small character
-            if ink > INK * line:
-                thin &= darkness < (line + ink) / 2
-            grey = np.where(thin, grey_opening(np.where(thin, paper, grey), width), grey)
+    for _ in range(2):  # upright lines, then level ones
+        grey = erase_level_lines(grey.T, min_lines)
     return grey
+
+
+def erase_level_lines(grey: np.ndarray, min_lines: int) -> np.ndarray:
+    """Erase the lines of one direction."""
+    side = max(grey.shape)
+    run, width = round(MIN_RUN * side), (round(MAX_LINE * side) + MAX_SLOPE, 1)
+    paper = grey_closing(grey, [round(PAPER * side) | 1] * 2)
+    darkness = paper - grey
+    runs = grey_opening(grey_dilation(darkness, (MAX_SLOPE, 1)), (1, run))  # what is dark for the length of a piece
+    narrow = runs - grey_opening(runs, width)
+    thin = np.minimum(darkness, narrow) > max(MIN_EDGE, np.median(darkness) / 2, HALO * narrow.max())
+    rows, columns = np.indices(grey.shape)
+    drops = [np.rint(slope / run * columns).astype(int) for slope in range(-MAX_SLOPE, MAX_SLOPE + 1)]
+    # The row of each pixel once the lines are level, so that their pixels are in the fewest rows.
+    level = max((rows + drop - drop.min() for drop in drops), key=lambda level: (np.bincount(level[thin]) ** 2).sum())
+    straight, inside = np.zeros((2, level.max() + 1, grey.shape[1]), np.uint8)
+    straight[level, columns], inside[level, columns] = thin, 1
+    joined = label(grey_dilation(straight, (1, round(MAX_GAP * side))))[0]  # across strokes
+    boxes, pieces = find_objects(joined * straight), joined[level, columns] * thin
+    across = inside.sum(1)  # how many pixels of each row are in the picture
+    darkest = np.zeros(len(boxes) + 1)  # the darkness of each line, and 0 for other pieces
+    for index, box in enumerate(boxes, 1):
+        if box and box[1].stop - box[1].start >= max(run, MIN_LINE * across[box[0]].mean()):
+            centre = (darkness * (pieces == index)).max(0)  # a line's edges are blurred
+            if np.count_nonzero(centre) >= MIN_COVER * across[box[0]].mean():
+                darkest[index] = np.median(centre[centre > 0])
+    if np.count_nonzero(darkest) < min_lines:
+        return grey
+    line = np.median(darkest[darkest > 0])
+    ink = np.percentile(darkness, 99.95)  # high enough to include a small character
+    limit = np.maximum((line + ink) / 2, VARIES * darkest) if ink > INK * line else np.inf
+    thin &= darkness < np.where(darkest, limit, 0)[pieces]
+    return np.where(thin, grey_opening(np.where(thin, paper, grey), width), grey)
 
 
 def lift_shadow(grey: np.ndarray) -> np.ndarray:

@@ -183,7 +183,7 @@ def test_what_surrounds_the_sheet_is_not_ink(picture: Image.Image) -> None:
 
 
 @pytest.mark.parametrize(("width", "colour"), [(6, 150), (10, 110)])
-@pytest.mark.parametrize(("turn", "squared"), [(0, False), (0, True), (2, True)])
+@pytest.mark.parametrize(("turn", "squared"), [(0, False), (0, True), (2, True), (4, True)])
 def test_the_lines_of_paper_are_erased(width: int, colour: int, turn: float, squared: bool) -> None:
     seven = draw_seven(width=width)
     assert ink_distance(seven, rule(seven, colour, turn, squared)) < 0.11
@@ -213,6 +213,14 @@ def test_only_several_lines_across_the_picture_are_erased() -> None:
     for picture in (strokes, two_lines, draw_seven(), *grains):
         grey = np.asarray(picture) / 255
         assert np.array_equal(erase_lines(grey, MIN_LINES), grey)
+
+
+@pytest.mark.parametrize(("spacing", "drop"), [(10, 15), (14, 18)])
+def test_slanting_lines_close_together_are_erased(spacing: int, drop: int) -> None:
+    paper = Image.new("L", (256, 205), 245)
+    for place in range(-20, 220, spacing):
+        ImageDraw.Draw(paper).line((0, place, 256, place + drop), fill=190, width=2)
+    assert erase_lines(np.asarray(paper) / 255, MIN_LINES)[10:-10].min() > 0.9
 
 
 def test_lines_near_a_small_character_are_erased() -> None:
