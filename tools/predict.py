@@ -122,7 +122,7 @@ def print_results(
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(("picture", "predicted", "confidence", "likeliest"))
         for name, value, best, text in zip(names, confidence, order, likeliest, strict=True):
-            writer.writerow((name, classes[best[0]], f"{value:.6f}", text))
+            writer.writerow((show(name), classes[best[0]], f"{value:.6f}", text))
     else:
         for name, value, text in zip(names, confidence, likeliest, strict=True):
             print(f"{show(name)}  {text}{'  (unsure)' if value < UNSURE else ''}")

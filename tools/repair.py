@@ -5,7 +5,6 @@ from the run cache what the broken dvc.lock had recorded since the last commit. 
 """
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from voluptuous import Invalid
 from src.common.cli import run_cli
 from src.common.errors import UserError
 from src.common.files import write_bytes
+from src.compare.git import run_git
 from tools import make_parser
 
 CONFLICT = "<<<<<<< "
@@ -34,6 +34,7 @@ def main() -> None:
     broken = [path for path, parse in ((LOCK, parse_lock), (RWLOCK, json.loads)) if is_broken(path, parse)]
     if not broken:
         return
+    saved = run_git("show", f"HEAD:./{LOCK}")
     from dvc.exceptions import DvcException  # slow to import
     from dvc.repo import Repo
 
@@ -44,10 +45,8 @@ def main() -> None:
                 print(f"repair: {path} was truncated when DVC was killed; kept it as {path.name}.broken", flush=True)
     except DvcException as error:
         raise UserError(f"cannot repair {', '.join(map(str, broken))}: {error}") from None
-    if LOCK in broken:
-        saved = subprocess.run(["git", "show", f"HEAD:./{LOCK}"], capture_output=True)
-        if saved.returncode == 0:
-            write_bytes(LOCK, saved.stdout)
+    if LOCK in broken and saved.returncode == 0:
+        write_bytes(LOCK, saved.stdout)
 
 
 def is_broken(path: Path, parse: Callable[[str], Any]) -> bool:

@@ -24,7 +24,7 @@ def read_file(revision: str, path: str) -> bytes:
         if Path(path).is_file():
             return Path(path).read_bytes()
     else:
-        contents = _git("show", f"{find_commit(revision)}:./{path}")
+        contents = run_git("show", f"{find_commit(revision)}:./{path}")
         if contents.returncode == 0:
             return contents.stdout
     raise UserError(f"{revision} has no {path}; run `dvc repro` there and commit the results")
@@ -32,7 +32,7 @@ def read_file(revision: str, path: str) -> bytes:
 
 def list_experiments() -> list[Experiment]:
     """List all experiments, newest first."""
-    refs = _git("for-each-ref", "--sort=-committerdate", "--format=%(refname)", "refs/exps/").stdout.decode().split()
+    refs = run_git("for-each-ref", "--sort=-committerdate", "--format=%(refname)", "refs/exps/").stdout.decode().split()
     # An experiment is at refs/exps/<first 2 digits of the baseline>/<other 38 digits>/<name>.
     parts = [ref.split("/") for ref in refs]
     return [Experiment("/".join(part), part[4], part[2] + part[3]) for part in parts if len(part) == 5]
@@ -57,7 +57,7 @@ def find_commit(revision: str) -> str:
         )
     if found:
         return found[0]
-    shallow = _git("rev-parse", "--is-shallow-repository").stdout.strip() == b"true"
+    shallow = run_git("rev-parse", "--is-shallow-repository").stdout.strip() == b"true"
     advice = (
         "this clone is shallow: run `git fetch --unshallow`" if shallow else "see `git branch -a` and `dvc exp list`"
     )
@@ -66,9 +66,15 @@ def find_commit(revision: str) -> str:
 
 def _parse(ref: str) -> str:
     """Return the commit of a ref or revision, or an empty string."""
-    parsed = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+    parsed = run_git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
     return "" if parsed.returncode else parsed.stdout.decode().strip()  # a range A..B fails, but prints both
 
 
-def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(["git", *arguments], capture_output=True)
+def run_git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a command of Git; raise UserError if there is no repository, or Git refuses it because of its owner."""
+    result = subprocess.run(["git", *arguments], capture_output=True)
+    if result.returncode:
+        repository = subprocess.run(["git", "rev-parse"], capture_output=True, text=True)
+        if repository.returncode:
+            raise UserError(repository.stderr.strip())
+    return result

@@ -8,6 +8,7 @@ and files that break their format's rules.
 from typing import NamedTuple
 
 from src.common.dataset import InputFit, Preprocessing
+from src.pictures.framing import BLACK_BORDER
 
 
 class Loader(NamedTuple):
@@ -22,9 +23,9 @@ LOADERS: dict[InputFit, Loader] = {
         "The code classifies images like those of the dataset: of the same size, light on black. For photos, scans and"
         " drawings, use `python -m tools.predict` in the repository that trained the model, which isolates and frames"
         " the character.",
-        """\
+        f"""\
 border = np.concatenate([np.asarray(picture)[[0, -1]].ravel(), np.asarray(picture)[:, [0, -1]].ravel()])
-if picture.size != size or np.median(border) >= 32:
+if picture.size != size or np.median(border) >= {BLACK_BORDER}:
     sys.exit("the picture must have the size of the model's images, and be light on black")
 """,
     ),
@@ -59,10 +60,13 @@ def loader_code(preprocessing: Preprocessing, channels: int) -> str:
     background = preprocessing.background.replace("paper", "black")
     return f"""\
 import json
+import os
 import sys
 import numpy as np
-import onnxruntime
 from PIL import Image, ImageOps
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # or ONNX Runtime sends usage data to its vendor
+import onnxruntime
 
 session = onnxruntime.InferenceSession("model.onnx")
 model = json.loads(session.get_modelmeta().custom_metadata_map["classifier"])

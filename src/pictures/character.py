@@ -118,7 +118,7 @@ def find_character(
     scale = max(MIN_SIDE, min(SIDE, max(picture.size))) / max(picture.size)
     small = picture.resize([max(1, round(length * scale)) for length in picture.size])
     grey = np.asarray(small) / 255
-    without_lines = erase_lines(grey, min_lines)
+    without_lines = 1 - erase_lines(1 - erase_lines(grey, min_lines), min_lines)
     is_small = not annotations and max(picture.size) < SIDE
     ink, solid = choose_ink(lift_shadow(add_margin(without_lines) if is_small else without_lines))
     if annotations:

@@ -8,7 +8,7 @@ from skimage.morphology import dilation, disk, skeletonize
 from src.pictures.character import border_of, find_character
 from src.pictures.fitting import fit_picture
 
-DARK_BORDER = 32  # of 255; the border of a picture with light ink on black is darker
+BLACK_BORDER, MIN_INK = 8, 32  # of 255: the border of a picture with light ink on black is darker, and the ink lighter
 MIN_STROKE = 0.1  # of the ink's longer side; thinner strokes are widened, or they would vanish when downscaled
 INK_BOX = 20 / 28  # length of the ink's longer side, relative to the image's side
 
@@ -22,7 +22,7 @@ def frame_character(picture: Image.Image, image_shape: tuple[int, int, int]) -> 
     channels, height, width = image_shape
     if picture.size == (width, height):
         image = fit_picture(picture, "stretch", image_shape)
-        if np.median(border_of(image.transpose(1, 2, 0))) < DARK_BORDER <= image.max():
+        if np.median(border_of(image.transpose(1, 2, 0))) < BLACK_BORDER and image.max() >= MIN_INK:
             return image
     ink = _scale_to(_thicken(find_character(picture.convert("L"))), INK_BOX * min(height, width))
     frame = np.zeros((height, width))

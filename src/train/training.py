@@ -23,6 +23,7 @@ from src.train.processes import ALONE, Group
 from src.train.validation import apply_temperature, recompute_statistics, validate
 
 ADVICE = "corrected labels, more pictures, more augmentation or pretrained features can help; see docs/own-images.md"
+UNDERFIT = 0.5  # times the loss of guessing: with a higher training loss, the network has not learned enough yet
 SOLVED = 0.99  # validation accuracy at or above which no advice is needed
 DECISIVE = range(3, 11)  # epochs in which the network tells the classes apart, but has not yet memorised wrong labels
 BACKBONE_ADVICE = "corrected labels, more pictures, a lower train.learning_rate or more model.dropout can help"
@@ -103,7 +104,11 @@ def train(
         _print_epoch(epoch, plan.epochs)
     if len(history) < plan.epochs:
         print(f"train: stopped early: no lower validation loss for {count('epoch', plan.patience)}")
-    if is_overfitting(history):
+    guessing = math.log(len(network.architecture.classes))  # its loss
+    if len(history) == plan.epochs and history[-1].train_loss > UNDERFIT * guessing:
+        loss = f"{history[-1].train_loss:.2f}, that of guessing {guessing:.2f}"
+        print(f"train: the training loss is still {loss}; a larger train.epochs than {plan.epochs} can help")
+    elif is_overfitting(history):
         since, advice = best_epoch(history).epoch, BACKBONE_ADVICE if network.architecture.backbone else ADVICE
         print(f"train: the validation loss has not fallen since epoch {since}, but the training loss has; {advice}")
     network.load_state_dict(best_weights)

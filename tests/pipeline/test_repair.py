@@ -86,3 +86,13 @@ def test_broken_lock_files_are_repaired_and_nothing_is_run_again(project: Path, 
     assert (project / "dvc.lock.broken").read_bytes() == cut_off
     assert (project / "dvc.lock").read_bytes() == complete
     assert stages_run(run("dvc", "repro", cwd=project)) == []
+
+
+def test_a_repository_that_git_refuses_is_left_alone(project: Path) -> None:
+    (project / "dvc.lock").write_bytes(b"")
+    for tool in (REPAIR, ("python", "-m", "tools.compare", "HEAD")):
+        result = attempt(*tool, cwd=project, GIT_TEST_ASSUME_DIFFERENT_OWNER="1")
+        assert result.returncode == 1
+        assert "fatal: detected dubious ownership in repository at" in result.stdout
+        assert "git config --global --add safe.directory" in result.stdout
+    assert (project / "dvc.lock").read_bytes() == b""

@@ -73,7 +73,15 @@ def test_training_improves_the_network_and_reports_each_epoch(capsys: pytest.Cap
     assert [epoch.epoch for epoch in history] == list(range(1, 9))
     assert history[-1].validation_accuracy > 0.9
     assert history[-1].train_loss < history[0].train_loss
-    assert capsys.readouterr().out.count("epoch ") == 8
+    output = capsys.readouterr().out
+    assert output.count("epoch ") == 8
+    assert "training loss is still" not in output
+
+
+def test_training_that_is_too_short_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    _, history = fit(epochs=2, learning_rate=1e-5)
+    loss = f"{history[-1].train_loss:.2f}, that of guessing 0.69"
+    assert f"the training loss is still {loss}; a larger train.epochs than 2 can help" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
