@@ -107,6 +107,11 @@ def test_dark_ink_in_a_picture_of_the_training_size_is_inverted() -> None:
     assert ink_distance(Image.fromarray(255 - image), Image.fromarray(image)) < 0.2
 
 
+def test_dark_grey_around_light_ink_in_a_picture_of_the_training_size_becomes_black() -> None:
+    image = frame_character(draw_seven(), SHAPE)[0]
+    assert ink_distance(Image.fromarray((30 + image * 0.6).astype(np.uint8)), Image.fromarray(image)) < 0.2
+
+
 def test_the_image_has_the_channels_and_size_of_the_network() -> None:
     assert frame_character(draw_seven(), (3, 32, 40)).shape == (3, 32, 40)
 
@@ -196,6 +201,15 @@ def test_a_stroke_fades_under_the_reflection_of_a_lamp(place: tuple[int, int]) -
     light = 0.75 * np.exp(-((rows - place[0]) ** 2 + (columns - place[1]) ** 2) / (2 * 40**2))
     pixels = np.asarray(seven) / 255
     assert ink_distance(seven, from_brightness(pixels + light * (1 - pixels))) < 0.15
+
+
+def test_light_lines_across_darker_paper_are_erased() -> None:
+    plain, tiled = (Image.new("L", (300, 260), 155) for _ in range(2))
+    for place in range(20, 300, 40):
+        ImageDraw.Draw(tiled).line((0, place, 300, place), fill=235, width=4)
+        ImageDraw.Draw(tiled).line((place, 0, place, 260), fill=235, width=4)
+    plain, tiled = (ImageChops.darker(picture, draw_seven(width=10)) for picture in (plain, tiled))
+    assert ink_distance(plain, tiled) < 0.11
 
 
 def test_lines_as_dark_as_the_ink_are_erased_but_not_a_thicker_pen() -> None:
