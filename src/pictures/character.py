@@ -4,9 +4,9 @@ Regions of uniform brightness are nested: a desk contains a sheet, a sheet conta
 uniform region, up to the whole picture, may be the sheet if its outline is a rectangle or if it contains what looks
 like ink. What stands out from a sheet is ink, unless it reaches in from outside, as a finger does, or is a rectangle
 itself: another sheet, a frame, or a heading. The character is on the sheet with the largest mark of ink. If no sheet
-has one, the picture may be cropped to the character, so that its paper is in pieces. The lines of lined or squared
-paper are erased first, and a shadow with a straight edge is brightened. `strokes.py` decides which marks belong to the
-character.
+has one, the picture may be cropped to the character, so that its paper is in pieces. Lines across the picture, such as
+those of lined paper, are erased first, and a shadow with a straight edge is brightened. `strokes.py` decides which
+marks belong to the character.
 """
 
 from collections.abc import Iterator
@@ -118,7 +118,7 @@ def find_character(
     scale = max(MIN_SIDE, min(SIDE, max(picture.size))) / max(picture.size)
     small = picture.resize([max(1, round(length * scale)) for length in picture.size])
     grey = np.asarray(small) / 255
-    without_lines = 1 - erase_lines(1 - erase_lines(grey, min_lines), min_lines)
+    without_lines = erase_lines(grey, min_lines)
     is_small = not annotations and max(picture.size) < SIDE
     ink, solid = choose_ink(lift_shadow(add_margin(without_lines) if is_small else without_lines))
     if annotations:
@@ -199,17 +199,20 @@ def border_of(array: np.ndarray) -> np.ndarray:
 
 
 def erase_lines(grey: np.ndarray, min_lines: int) -> np.ndarray:
-    """Replace the dark lines of lined or squared paper by what is on both sides of them: paper, or a stroke.
+    """Replace the lines across a picture by what is on both sides of them: paper, or a stroke.
 
-    Lines are thin, nearly level or upright, and reach across the picture. Strokes that are darker stay.
+    Lines are thin, dark or light, nearly level or upright, and reach across the picture. Strokes that are darker than
+    dark lines, or lighter than light ones, stay.
     """
-    for _ in range(2):  # upright lines, then level ones
-        grey = erase_level_lines(grey.T, min_lines)
+    for _ in range(2):  # dark lines, then light ones
+        for _ in range(2):  # upright lines, then level ones
+            grey = erase_level_lines(grey.T, min_lines)
+        grey = -grey
     return grey
 
 
 def erase_level_lines(grey: np.ndarray, min_lines: int) -> np.ndarray:
-    """Erase the lines of one direction."""
+    """Erase the dark lines of one direction."""
     side = max(grey.shape)
     run, width = round(MIN_RUN * side), (round(MAX_LINE * side) + MAX_SLOPE, 1)
     paper = grey_closing(grey, [round(PAPER * side) | 1] * 2)
