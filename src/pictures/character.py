@@ -49,7 +49,7 @@ MARGIN, MIN_EVEN, EVEN = 0.25, 0.6, 0.1
 # Without another unit, lengths are fractions of the picture's longer side.
 MAX_LINE = 0.02  # the width of a printed line
 MIN_RUN, MAX_GAP = 0.2, 0.5  # the length of a line's straight pieces, and of the gaps between them
-MIN_LINE, MIN_COVER = 0.9, 0.5  # how far a line extends, and the visible fraction of that
+MIN_LINE, MIN_COVER = 0.95, 0.5  # how far a line extends, and the visible fraction of that
 MAX_SLOPE = 5  # pixels by which a line may rise or fall within a piece
 HALO = 0.07  # times the darkness of the darkest line; what is fainter may be its halo, from resizing
 # Times the darkness of the lines: from where on the picture has darker strokes, which are not erased, and times that of
@@ -234,7 +234,7 @@ def erase_level_lines(grey: np.ndarray, min_lines: int) -> np.ndarray:
         if box and box[1].stop - box[1].start >= max(run, MIN_LINE * across[box[0]].mean()):
             centre = (darkness * (pieces == index)).max(0)  # a line's edges are blurred
             if np.count_nonzero(centre) >= MIN_COVER * across[box[0]].mean():
-                darkest[index] = np.median(centre[centre > 0])
+                darkest[index] = np.percentile(centre[centre > 0], 25)  # a stroke may run along the line
     if np.count_nonzero(darkest) < min_lines:
         return grey
     line = np.median(darkest[darkest > 0])

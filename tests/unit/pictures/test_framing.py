@@ -229,6 +229,16 @@ def test_only_several_lines_across_the_picture_are_erased() -> None:
         assert np.array_equal(erase_lines(grey, MIN_LINES), grey)
 
 
+def test_a_long_stroke_along_a_line_of_squared_paper_is_kept() -> None:
+    plain, squared = (Image.new("L", (400, 400), 245) for _ in range(2))
+    for place in range(20, 400, 60):
+        ImageDraw.Draw(squared).line((0, place, 400, place), fill=190, width=3)
+        ImageDraw.Draw(squared).line((place, 0, place, 400), fill=190, width=3)
+    for picture in (plain, squared):
+        ImageDraw.Draw(picture).line((140, 120, 200, 60, 200, 330), fill=30, width=10)
+    assert ink_distance(plain, squared) < 0.2
+
+
 @pytest.mark.parametrize(("spacing", "drop"), [(10, 15), (14, 18)])
 def test_slanting_lines_close_together_are_erased(spacing: int, drop: int) -> None:
     paper = Image.new("L", (256, 205), 245)
