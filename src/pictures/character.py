@@ -220,11 +220,12 @@ def erase_level_lines(grey: np.ndarray, min_lines: int) -> np.ndarray:
     runs = grey_opening(grey_dilation(darkness, (MAX_SLOPE, 1)), (1, run))  # what is dark for the length of a piece
     narrow = runs - grey_opening(runs, width)
     thin = np.minimum(darkness, narrow) > max(MIN_EDGE, np.median(darkness) / 2, HALO * narrow.max())
-    rows, columns = np.indices(grey.shape)
+    (rows, places), columns = np.nonzero(thin), np.arange(grey.shape[1])
     drops = [np.rint(slope / run * columns).astype(int) for slope in range(-MAX_SLOPE, MAX_SLOPE + 1)]
-    # The row of each pixel once the lines are level, so that their pixels are in the fewest rows.
-    level = max((rows + drop - drop.min() for drop in drops), key=lambda level: (np.bincount(level[thin]) ** 2).sum())
-    straight, inside = np.zeros((2, level.max() + 1, grey.shape[1]), np.uint8)
+    # How far each column is shifted so that the lines are level, and their pixels in the fewest rows.
+    shift = max((drop - drop.min() for drop in drops), key=lambda shift: (np.bincount(rows + shift[places]) ** 2).sum())
+    level = np.arange(len(grey))[:, None] + shift
+    straight, inside = np.zeros((2, level.max() + 1, len(columns)), np.uint8)
     straight[level, columns], inside[level, columns] = thin, 1
     joined = label(grey_dilation(straight, (1, round(MAX_GAP * side))))[0]  # across strokes
     boxes, pieces = find_objects(joined * straight), joined[level, columns] * thin

@@ -25,7 +25,9 @@ def split_rows(data: Dataset, params: SplitParams) -> Split:
     if counts.min() < needed:
         rare = ", ".join(name for name, images in zip(data.classes, counts, strict=True) if images < needed)
         reason = "" if needed == 1 else ", one of them for validation"
-        raise UserError(f"every class needs at least {count('training image', needed)}{reason}; add some for {rare}")
+        raise UserError(
+            f"every class needs at least {count('image', needed)} in the training set{reason}; add some for {rare}"
+        )
     if len(data.validation):
         return Split(train, data.validation)
     if min(params.validation_fraction, 1 - params.validation_fraction) * len(labels) >= len(data.classes):

@@ -28,7 +28,7 @@ def train_epoch(
     transform: Callable[[Tensor], Tensor],
     validation_loss: float | None = None,
 ) -> int:
-    """Train once on every image that is not left out, in random order; return their number.
+    """Train once, in random order, on all images that are not left out; return how many there were.
 
     number: 1 for the first epoch. transform is applied to every batch or, with several shards, to each shard. The
     progress bar also shows the validation_loss of the previous epoch. Losses are checked once a second; raise UserError

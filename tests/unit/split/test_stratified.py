@@ -39,7 +39,7 @@ def test_the_split_depends_on_the_seed() -> None:
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_a_class_needs_an_image_on_each_side(count: int) -> None:
-    with pytest.raises(UserError, match=r"every class needs at least 2 training images, .*; add some for b"):
+    with pytest.raises(UserError, match=r"every class needs at least 2 images in the training set, .*; add some for b"):
         split_rows(make_data(10, count), make_params())
 
 
@@ -58,7 +58,7 @@ def test_images_given_for_validation_are_used() -> None:
     data = make_data(5, 5)._replace(validation=np.array([0, 7]))
     train, validation = split_rows(data, make_params(0.9))
     assert (train.tolist(), validation.tolist()) == ([1, 2, 3, 4, 5, 6, 8, 9], [0, 7])
-    with pytest.raises(UserError, match=r"every class needs at least 1 training image; add some for b"):
+    with pytest.raises(UserError, match=r"every class needs at least 1 image in the training set; add some for b"):
         split_rows(make_data(5, 1)._replace(validation=np.array([5])), make_params())
 
 
