@@ -38,7 +38,7 @@ def download_dataset(params: DownloadParams, decisions: Decisions = NO_DECISIONS
 
 
 def apply_decisions(train: Dataset, test: Dataset, decisions: Decisions) -> Downloaded:
-    """Apply decisions to a dataset other than `folder`; raise UserError if a class loses its training or test images."""
+    """Apply decisions to data other than `folder`; raise UserError if a class loses its training or test images."""
     in_test = np.repeat([False, True], [len(train.labels), len(test.labels)])
     labels, kept, _, applied = decisions.apply(
         train.classes,
