@@ -249,6 +249,7 @@ def test_decisions_become_lines_that_labels_csv_takes(show: Callable[..., Page],
     ]
     assert asks_before_leaving()
     page.click("#copy")
+    page.locator("#decided", has_text="3 copied").wait_for()  # the clipboard may take a moment
     assert page.evaluate("getSelection().toString()") == lines.input_value()
     assert not asks_before_leaving()
     page.locator("#checks select").nth(0).select_option("undecided")
