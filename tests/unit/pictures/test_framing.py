@@ -166,6 +166,13 @@ def rule(picture: Image.Image, colour: int, turn: float = 0, squared: bool = Fal
     return ImageChops.darker(turned, picture)
 
 
+def draw_grid(picture: Image.Image, spacing: int, colour: int, width: int = 3) -> None:
+    size = max(picture.size)
+    for place in range(20, size, spacing):
+        for line in ((0, place, size, place), (place, 0, place, size)):
+            ImageDraw.Draw(picture).line(line, fill=colour, width=width)
+
+
 SEVEN_PIXELS = draw_seven()
 
 
@@ -205,9 +212,7 @@ def test_a_stroke_fades_under_the_reflection_of_a_lamp(place: tuple[int, int]) -
 
 def test_light_lines_across_darker_paper_are_erased() -> None:
     plain, tiled = (Image.new("L", (300, 260), 155) for _ in range(2))
-    for place in range(20, 300, 40):
-        ImageDraw.Draw(tiled).line((0, place, 300, place), fill=235, width=4)
-        ImageDraw.Draw(tiled).line((place, 0, place, 260), fill=235, width=4)
+    draw_grid(tiled, 40, 235, 4)
     plain, tiled = (ImageChops.darker(picture, draw_seven(width=10)) for picture in (plain, tiled))
     assert ink_distance(plain, tiled) < 0.11
 
@@ -231,9 +236,7 @@ def test_only_several_lines_across_the_picture_are_erased() -> None:
 
 def test_a_long_stroke_along_a_line_of_squared_paper_is_kept() -> None:
     plain, squared = (Image.new("L", (400, 400), 245) for _ in range(2))
-    for place in range(20, 400, 60):
-        ImageDraw.Draw(squared).line((0, place, 400, place), fill=190, width=3)
-        ImageDraw.Draw(squared).line((place, 0, place, 400), fill=190, width=3)
+    draw_grid(squared, 60, 190)
     for picture in (plain, squared):
         ImageDraw.Draw(picture).line((140, 120, 200, 60, 200, 330), fill=30, width=10)
     assert ink_distance(plain, squared) < 0.2
@@ -249,9 +252,7 @@ def test_slanting_lines_close_together_are_erased(spacing: int, drop: int) -> No
 
 def test_lines_near_a_small_character_are_erased() -> None:
     plain, squared = (Image.new("L", (1000, 1000), 245) for _ in range(2))
-    for place in range(25, 1000, 50):
-        ImageDraw.Draw(squared).line((0, place, 1000, place), fill=120, width=3)
-        ImageDraw.Draw(squared).line((place, 0, place, 1000), fill=120, width=3)
+    draw_grid(squared, 50, 120)
     for picture in (plain, squared):
         ImageDraw.Draw(picture).line((440, 440, 500, 440, 460, 530), fill=10, width=8)
     assert ink_distance(plain, squared) < 0.5
