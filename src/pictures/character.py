@@ -52,8 +52,8 @@ MIN_RUN, MAX_GAP = 0.2, 0.5  # the length of a line's straight pieces, and of th
 MIN_LINE, MIN_COVER = 0.95, 0.5  # how far a line extends, and the visible fraction of that
 MAX_SLOPE = 5  # pixels by which a line may rise or fall within a piece
 HALO = 0.07  # times the darkness of the darkest line; what is fainter may be its halo, from resizing
-# Times the darkness of the lines: from where on the picture has darker strokes, which are not erased, and times that of
-# one line: how dark it may be in places.
+# Ratios of darkness: of the darkest strokes to the lines, above which strokes are not erased; and of the darkest part
+# of a line to the whole line.
 INK, VARIES = 1.4, 1.2
 MIN_LINES = 3  # in the same direction; fewer may be strokes or the box of a form
 PAPER = 0.2  # window for estimating the paper's brightness; wider than a stroke
