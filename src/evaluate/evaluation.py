@@ -26,7 +26,7 @@ class Evaluation(NamedTuple):
     metrics: Metrics
 
     def summary(self) -> str:
-        """Sum up the metrics for the terminal."""
+        """Summarise the metrics for the terminal."""
         metrics = self.metrics
         text = (
             f"evaluate: test accuracy {metrics.accuracy:.2%} ({metrics.images - metrics.errors:,} of"
