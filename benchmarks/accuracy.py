@@ -137,9 +137,9 @@ def parse_arguments() -> argparse.Namespace:
 
 def network_count(text: str) -> int:
     """Parse a number of networks, within the limits of train.members."""
-    if not 1 <= (number := int(text)) <= 1000:
-        raise argparse.ArgumentTypeError(f"{text} is not between 1 and 1000")
-    return number
+    if not text.isdecimal() or not 1 <= int(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1 to 1000")
+    return int(text)
 
 
 if __name__ == "__main__":

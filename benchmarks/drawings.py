@@ -191,7 +191,12 @@ class Artist(NamedTuple):
         return self.write(paper, pen=pen, height=height, margin=0.1)
 
     def lay(
-        self, sheet: np.ndarray, sides: int = 4, desk: Colour | None = None, turn: float = 0, wood: bool = False
+        self,
+        sheet: np.ndarray,
+        sides: int = 4,
+        desk: Colour | None = None,
+        turn: float = 0,
+        pattern: Callable[[np.ndarray], np.ndarray] = np.asarray,
     ) -> np.ndarray:
         """Lay a sheet on a desk that is visible on this many of its sides, turned by up to `turn` degrees."""
         turn = self.rng.uniform(-turn, turn)
@@ -202,13 +207,24 @@ class Artist(NamedTuple):
         margins[hidden] = -np.ceil(np.sin(np.radians(abs(turn))) * max(cover.size))  # without the corners' gaps
         top, right, bottom, left = margins.astype(int).tolist()
         size = left + cover.width + right, top + cover.height + bottom
-        page = blank_page(size, desk or DESKS[self.rng.integers(len(DESKS))])
-        if wood:  # noise, stretched along the grain
-            grain = self.rng.standard_normal((size[1] // 2, size[0] // 40), np.float32)
-            page *= 1 + 0.15 * np.asarray(Image.fromarray(grain).resize(size))[..., None]
-        image = to_image(page)
+        image = to_image(pattern(blank_page(size, desk or DESKS[self.rng.integers(len(DESKS))])))
         image.paste(cover, (left, top), cover)
         return to_page(image)
+
+    def wood(self, desk: np.ndarray) -> np.ndarray:
+        """Add noise that is stretched along the grain."""
+        height, width = desk.shape[:2]
+        grain = self.rng.standard_normal((height // 2, width // 40), np.float32)
+        return np.asarray(desk * (1 + 0.15 * np.asarray(Image.fromarray(grain).resize((width, height)))[..., None]))
+
+    def cloth(self, desk: np.ndarray) -> np.ndarray:
+        """Turn the desk into a cloth with stripes or checks, every other one as bright as a sheet of paper."""
+        angle, width = self.rng.uniform(0, np.pi), self.rng.uniform(0.02, 0.08) * max(desk.shape)
+        rows, columns = np.indices(desk.shape[:2])
+        light = (rows * np.cos(angle) + columns * np.sin(angle)) // width % 2 == 0
+        if self.rng.random() < 0.5:
+            light ^= (columns * np.cos(angle) - rows * np.sin(angle)) // width % 2 == 0
+        return np.where(light[..., None], self.grey(225, 245), desk)
 
     def beside(self, bent: bool) -> np.ndarray:
         """Lay a sheet on a desk, beside a pencil or a ruler or, if bent, a cable."""
@@ -272,7 +288,7 @@ class Artist(NamedTuple):
         return page
 
     def on_wood(self, sheet: np.ndarray, sides: int = 4) -> np.ndarray:
-        return self.photo(self.shaded(self.lay(sheet, sides, turn=4, wood=True), 0.6))
+        return self.photo(self.shaded(self.lay(sheet, sides, turn=4, pattern=self.wood), 0.6))
 
     def in_perspective(self) -> np.ndarray:
         """Take a photo of a sheet from one side, so that it looks wider there."""
@@ -583,6 +599,9 @@ READABLE: dict[str, Callable[[Artist], np.ndarray]] = {
     "desk on one side": lambda artist: artist.photo(artist.lay(artist.write_sheet(), 1)),
     "wooden desk, sheet turned": lambda artist: artist.on_wood(artist.write_sheet()),
     "wooden desk on two sides": lambda artist: artist.on_wood(artist.write_sheet(), 2),
+    "striped or checked cloth": lambda artist: artist.photo(
+        artist.lay(artist.write_sheet(), turn=8, pattern=artist.cloth)
+    ),
     "grey sheet on a pale desk": lambda artist: artist.photo(
         artist.lay(artist.write_sheet(artist.grey(150, 200)), desk=(235, 235, 230), turn=4)
     ),

@@ -9,7 +9,7 @@ those of lined paper, are erased first, and a shadow with a straight edge is bri
 marks belong to the character.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -90,6 +90,7 @@ MAX_WIDE = 1.3  # ratio of the width of a character to its height; a word is wid
 PAPER_BLUR = 1 / 20  # the distance over which the paper below strokes is estimated from its surroundings
 SHADOW_BLUR = 1 / 100  # the distance over which visible paper is averaged; short, so that edges of shadows stay
 MIN_CONTRAST = 0.1  # between ink and paper (black against white is 1)
+MAX_ENDS = 24  # how often ink may begin or end along the picture's border; a character does so a dozen times at most
 GRAIN = 5  # pixels: the width of the grain of a wooden desk, at most
 NOISE = 5  # times the noise of the paper: less is not ink
 # For dark and for faded strokes: the contrasts, relative to solid ink's, above which a pixel has some, or only, ink.
@@ -98,6 +99,7 @@ MIN_JOINT = 0.008  # the width of what joins a mark to the border if it is faint
 MAX_FADED = 1.5  # ratio of a fading stroke's extent to that of its dark part; a line on the paper reaches further
 MIN_CHARACTER = 0.015  # length of a component; smaller ones are specks
 MAX_SPECK = 0.1  # length of a mark that is still ignored if nothing else stands out
+STRIPES = 0.04, 0.08  # the width of the stripes that are cut off a sheet
 MIN_PAGE = 0.25  # fraction of the picture's area; smaller sheets may be labels, or boxes on a page
 MIN_ON_PIECE = 0.05  # length of a character on paper that covers less than half of the picture
 # The hole of a character that looks like a sheet: its area, as a fraction of the sheet's, and the ratio of its width to
@@ -271,20 +273,27 @@ def lift_shadow(grey: np.ndarray) -> np.ndarray:
     return lifted if min(sides) > MIN_LIFTED * max(sides) else grey
 
 
-def find_sheets(grey: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield every uniform region that may be the sheet, and the whole sheet: the region with its convex hull."""
+def find_sheets(grey: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return every uniform region that may be the sheet, and the whole sheet: the region with its convex hull."""
     gradient = gaussian_gradient_magnitude(grey, 1)
     edge = max(MIN_EDGE, 4 * np.median(gradient))
-    for limit in sorted({edge, max(MIN_EDGE_ON_FOLDS, edge)}):
-        uniform = gradient < limit
-        regions, _ = label(uniform)
-        sizes = np.bincount(regions[uniform])
+    uniform = [gradient < limit for limit in sorted({edge, max(MIN_EDGE_ON_FOLDS, edge)})]
+    # The light stripes of a cloth may be joined to the sheet.
+    cut = (grey_opening(mask, [round(width * max(grey.shape))] * 2) for width in STRIPES for mask in uniform)
+    return [*sheets_among(uniform, grey)] or [*sheets_among(cut, grey)]
+
+
+def sheets_among(masks: Iterable[np.ndarray], grey: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield every component of the masks that may be the sheet, and the whole sheet."""
+    for mask in masks:
+        regions, _ = label(mask)
+        sizes = np.bincount(regions[mask])
         for index in np.flatnonzero(sizes >= MIN_SHEET * grey.size):
             region = regions == index
             if is_sheet(region, whole=MIN_ROW) or carries_ink(region, grey):
-                mask = Image.new("1", grey.shape[::-1])
-                ImageDraw.Draw(mask).polygon(hull_of(region)[0].round().astype(int).ravel().tolist(), fill=1)
-                yield region, np.asarray(mask) | region
+                hull = Image.new("1", grey.shape[::-1])
+                ImageDraw.Draw(hull).polygon(hull_of(region)[0].round().astype(int).ravel().tolist(), fill=1)
+                yield region, np.asarray(hull) | region
 
 
 def is_sheet(
@@ -452,9 +461,12 @@ def find_cropped_ink(grey: np.ndarray) -> np.ndarray:
         return np.zeros_like(grey)
     light = (grey - levels[0]) / (levels[1] - levels[0])
     ink = amount(light if scores[1] > scores[0] else 1 - light)
+    marks = ink > 0.5
+    # Where strokes, or the stripes of a cloth, leave the picture.
+    ends = sum(np.count_nonzero(np.diff(side)) for side in (marks[0], marks[-1], marks[:, 0], marks[:, -1]))
     # A line is too thin for a character that fills the picture, and the grain of a desk that touches an empty sheet
     # must not hide the outline of the sheet.
-    strokes = binary_opening(ink > 0.5, np.ones((GRAIN, GRAIN)))
-    if not strokes.any() or is_sheet(strokes, MIN_SOLID_CROPPED, MIN_FRAME):
+    strokes = binary_opening(marks, np.ones((GRAIN, GRAIN)))
+    if not strokes.any() or ends > MAX_ENDS or is_sheet(strokes, MIN_SOLID_CROPPED, MIN_FRAME):
         return np.zeros_like(grey)
     return drop_rectangles(ink, MIN_SOLID_CROPPED)

@@ -12,7 +12,7 @@ Precision = Literal["auto", "fp32", "bf16"]
 BATCH, SMALL_BATCH = 128, 32  # images
 SMALL_DATA = 12_800  # training images; with fewer, batches are small and no image is left out
 STEPS = 1500  # at least, if no image is left out, within the limits of EPOCHS
-EPOCHS = 8, 40  # the smallest and the largest number
+EPOCHS = 8, 160  # the smallest and the largest number
 PATIENCE = 3 / 8  # of the epochs
 
 
@@ -52,7 +52,7 @@ class TrainParams(Section):
     epochs: Auto | Annotated[int, Field(ge=1)] = parameter(
         "auto",
         "Maximum number of epochs; auto is the number that gives 1,500 steps if no image is left out, but at least 8"
-        " and at most 40.",
+        " and at most 160.",
         "epochs",
     )
     batch_size: Auto | Annotated[int, Field(ge=2, le=10**6)] = parameter(

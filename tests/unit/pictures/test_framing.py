@@ -194,6 +194,28 @@ def test_what_surrounds_the_sheet_is_not_ink(picture: Image.Image) -> None:
     assert ink_distance(SEVEN_PIXELS, picture) < 0.35
 
 
+def lay_on_cloth(sheet: Image.Image, period: float, angle: float, checked: bool) -> Image.Image:
+    """Lay a sheet on a cloth with stripes or checks, whose light parts are as bright as the sheet."""
+    rows, columns = np.indices((520, 600))
+    along, across = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    dark = np.sin((rows * along + columns * across) * 2 * np.pi / period) > 0
+    if checked:
+        dark ^= np.sin((columns * along - rows * across) * 2 * np.pi / period) > 0
+    picture = Image.fromarray(np.where(dark, 80, 255).astype(np.uint8))
+    picture.paste(sheet, (150, 130))
+    return picture
+
+
+@pytest.mark.parametrize(("period", "angle", "checked"), [(40, 20, False), (70, 65, False), (60, 40, True)])
+def test_the_light_parts_of_a_cloth_do_not_belong_to_the_sheet(period: float, angle: float, checked: bool) -> None:
+    assert ink_distance(SEVEN_PIXELS, lay_on_cloth(SEVEN_PIXELS, period, angle, checked)) < 0.1
+
+
+def test_stripes_that_leave_the_picture_are_no_strokes() -> None:
+    with pytest.raises(UserError, match="no ink"):  # the stripes are as wide as the paper beside the character
+        frame_character(lay_on_cloth(SEVEN_PIXELS, 80, 65, checked=False), SHAPE)
+
+
 @pytest.mark.parametrize(("width", "colour"), [(6, 150), (10, 110)])
 @pytest.mark.parametrize(("turn", "squared"), [(0, False), (0, True), (2, True), (4, True)])
 def test_the_lines_of_paper_are_erased(width: int, colour: int, turn: float, squared: bool) -> None:

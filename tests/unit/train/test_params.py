@@ -27,8 +27,9 @@ def test_parts_must_have_two_images() -> None:
         (12_800, (15, 128, 6)),
         (12_799, (8, 32, 3)),
         (3_000, (16, 32, 6)),
-        (1_150, (40, 32, 15)),
-        (20, (40, 32, 15)),
+        (1_150, (42, 32, 16)),
+        (300, (160, 32, 60)),
+        (20, (160, 32, 60)),
     ],
 )
 def test_what_is_auto_follows_from_the_number_of_images(images: int, plan: tuple[int, int, int]) -> None:
