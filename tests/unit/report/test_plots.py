@@ -93,7 +93,7 @@ def test_the_error_plot_can_start_with_the_most_confident_errors() -> None:
 
 
 def test_colour_images_and_class_names_with_markup_are_drawn() -> None:
-    classes = ["$\\frac", "T-shirt/top", "<b>"]
+    classes = ["$\\frac$", "T-shirt/top", "<b>"]
     figure = plot_errors(5, channels=3, classes=classes)
     assert np.asarray(figure.axes[0].get_images()[0].get_array()).shape == (28, 28, 3)
     draw(figure)
