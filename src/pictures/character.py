@@ -90,7 +90,7 @@ MAX_WIDE = 1.3  # ratio of the width of a character to its height; a word is wid
 PAPER_BLUR = 1 / 20  # the distance over which the paper below strokes is estimated from its surroundings
 SHADOW_BLUR = 1 / 100  # the distance over which visible paper is averaged; short, so that edges of shadows stay
 MIN_CONTRAST = 0.1  # between ink and paper (black against white is 1)
-MAX_ENDS = 24  # how often ink may begin or end along the picture's border; a character does so a dozen times at most
+MAX_ENDS = 8  # how often a character may leave the picture; the stripes or checks of a cloth do so more often
 GRAIN = 5  # pixels: the width of the grain of a wooden desk, at most
 NOISE = 5  # times the noise of the paper: less is not ink
 # For dark and for faded strokes: the contrasts, relative to solid ink's, above which a pixel has some, or only, ink.
@@ -278,8 +278,8 @@ def find_sheets(grey: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     gradient = gaussian_gradient_magnitude(grey, 1)
     edge = max(MIN_EDGE, 4 * np.median(gradient))
     uniform = [gradient < limit for limit in sorted({edge, max(MIN_EDGE_ON_FOLDS, edge)})]
-    # The light stripes of a cloth may be joined to the sheet.
-    cut = (grey_opening(mask, [round(width * max(grey.shape))] * 2) for width in STRIPES for mask in uniform)
+    light = grey > grey.mean()  # as are the stripes of a cloth that may be joined to the sheet
+    cut = (grey_opening(mask & light, [round(width * max(grey.shape))] * 2) for width in STRIPES for mask in uniform)
     return [*sheets_among(uniform, grey)] or [*sheets_among(cut, grey)]
 
 
@@ -461,12 +461,17 @@ def find_cropped_ink(grey: np.ndarray) -> np.ndarray:
         return np.zeros_like(grey)
     light = (grey - levels[0]) / (levels[1] - levels[0])
     ink = amount(light if scores[1] > scores[0] else 1 - light)
-    marks = ink > 0.5
-    # Where strokes, or the stripes of a cloth, leave the picture.
-    ends = sum(np.count_nonzero(np.diff(side)) for side in (marks[0], marks[-1], marks[:, 0], marks[:, -1]))
     # A line is too thin for a character that fills the picture, and the grain of a desk that touches an empty sheet
     # must not hide the outline of the sheet.
-    strokes = binary_opening(marks, np.ones((GRAIN, GRAIN)))
-    if not strokes.any() or ends > MAX_ENDS or is_sheet(strokes, MIN_SOLID_CROPPED, MIN_FRAME):
+    strokes = binary_opening(ink > 0.5, np.ones((GRAIN, GRAIN)))
+    if not strokes.any() or is_cloth(ink > 0.5) or is_sheet(strokes, MIN_SOLID_CROPPED, MIN_FRAME):
         return np.zeros_like(grey)
     return drop_rectangles(ink, MIN_SOLID_CROPPED)
+
+
+def is_cloth(marks: np.ndarray) -> bool:
+    """Return whether one of the marks leaves the picture as often as the stripes or checks of a cloth do."""
+    components, _ = label(marks, NEIGHBOURS)
+    sides = components[0], components[-1], components[:, 0], components[:, -1]
+    begins = np.concatenate([side[1:][np.diff(side) != 0] for side in sides])  # the component, or 0, that begins there
+    return bool(np.bincount(begins, minlength=2)[1:].max() > MAX_ENDS)
