@@ -9,7 +9,7 @@ from scipy.ndimage import center_of_mass, gaussian_filter, label
 
 from benchmarks.drawings import KINDS, Artist, to_image
 from src.common.errors import UserError
-from src.pictures.character import MIN_LINES, erase_lines
+from src.pictures.character import MIN_LINES, erase_lines, is_cloth
 from src.pictures.framing import frame_character
 from src.pictures.strokes import find_rows
 from tests.unit.pictures.drawings import SEVEN, SHAPE, draw_seven, from_brightness, ink_distance
@@ -209,6 +209,14 @@ def lay_on_cloth(sheet: Image.Image, period: float, angle: float, checked: bool)
 @pytest.mark.parametrize(("period", "angle", "checked"), [(40, 20, False), (70, 65, False), (60, 40, True)])
 def test_the_light_parts_of_a_cloth_do_not_belong_to_the_sheet(period: float, angle: float, checked: bool) -> None:
     assert ink_distance(SEVEN_PIXELS, lay_on_cloth(SEVEN_PIXELS, period, angle, checked)) < 0.1
+
+
+def test_specks_at_the_border_are_no_cloth() -> None:
+    marks = np.zeros((60, 60), bool)
+    marks[0, ::3] = True
+    assert not is_cloth(marks)
+    marks[:, ::6] = marks[30] = True  # stripes, joined by the sheet
+    assert is_cloth(marks)
 
 
 def test_stripes_that_leave_the_picture_are_no_strokes() -> None:
