@@ -5,6 +5,9 @@ never those that are in Git, such as the metrics. A colleague's `dvc repro --pul
 its outputs. Exit code: 1 if something cannot be pushed, 2 for usage errors, otherwise 0.
 """
 
+from collections.abc import Iterable
+from typing import Any
+
 from dvc.repo import Repo
 
 from src.common.cli import run_cli
@@ -21,7 +24,9 @@ def main() -> None:
             with repo.lock:
                 remote = repo.cloud.get_remote_odb(None, "push", hash_name="md5-dos2unix")
                 runs = repo.stage_cache.push(None, remote)
-                pushed = [repo.cloud.push(files) for files in repo.stage_cache.get_used_objs(runs).values()]
+                outputs = outputs_of(repo, runs)
+                pushed, lost = repo.cloud.push(outputs), repo.cloud.status(outputs).missing
+                complete = [run for run in runs if lost.isdisjoint(outputs_of(repo, [run]))]
                 # DVC does not say which records could not be pushed.
                 records = {remote.fs.name(path) for path in remote.fs.find(remote.fs.join(remote.path, "runs"))}
     except Exception as error:
@@ -30,11 +35,19 @@ def main() -> None:
         if type(error).__module__ == "builtins" and not isinstance(error, OSError):
             raise
         raise UserError(str(error)) from None
-    failed = sum(len(result.failed) for result in pushed) + sum(record not in records for _, record in runs)
+    failed = len(pushed.failed) + sum(record not in records for _, record in runs)
     if failed:
         raise UserError(f"{count('file', failed)} could not be pushed; the lines above say why")
-    files = tracked + sum(len(result.transferred) for result in pushed)
-    print(f"share: pushed {count('file', files)}; this clone has {count('run', len(runs))}, all on the remote")
+    where = "all on the remote"
+    if len(complete) < len(runs):
+        where = f"{len(complete)} of them on the remote; outputs of the others were deleted, for example by `dvc gc`"
+    files = tracked + len(pushed.transferred)
+    print(f"share: pushed {count('file', files)}; this clone has {count('run', len(runs))}, {where}")
+
+
+def outputs_of(repo: Repo, runs: Iterable[tuple[str, str]]) -> set[Any]:
+    """Return the hashes of the outputs that runs, given as pairs of a key and a record, have in DVC's cache."""
+    return set().union(*repo.stage_cache.get_used_objs(runs).values())
 
 
 if __name__ == "__main__":

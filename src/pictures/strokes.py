@@ -21,7 +21,8 @@ MIN_COMPONENT = 0.1  # fraction of the largest component's size; smaller compone
 MIN_DOT = 0.5  # minimum thickness of a dot or accent, as a fraction of the largest stroke's
 MAX_COMPONENTS = 4  # of a character
 MAX_LARGE = 20  # large components, including lines and circles
-MIN_DASHES = 5  # in a row
+MIN_DASHES, MIN_BLOCKS = 5, 3  # in a row of small marks, and in one of solid marks apart from the longest component
+MIN_GAP = 0.15  # between these and the longest component, relative to its length; pieces of a broken stroke are closer
 MAX_DASH, MAX_UNLIKE = 0.5, 1.8  # a dash's length relative to the longest component's, and its size to another dash's
 MAX_APART = 0.5  # of the length of the largest component: how far from it others may be
 MIN_CONVEX = 0.9  # fraction of its convex hull that a component without a bend or hole, such as a dot, fills
@@ -97,7 +98,7 @@ def choose_strokes(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def find_rows(boxes: np.ndarray, solid: np.ndarray) -> np.ndarray:
-    """Return which components (N,) form a level or upright row of small, similar ones, such as a dashed line.
+    """Return which components (N,) form a level or upright row of small, similar ones: a dashed line, or a palette.
 
     A row inside the longest component, such as digits in a circle, does not count. boxes: (N, axis, start and stop);
     solid: which are not bent (N,); bent ones must be even smaller, because larger ones may be characters.
@@ -106,13 +107,16 @@ def find_rows(boxes: np.ndarray, solid: np.ndarray) -> np.ndarray:
     lengths = sizes.max(1)
     longest = boxes[lengths.argmax()]
     beyond = ((boxes[:, :, 0] < longest[:, 0]) | (boxes[:, :, 1] > longest[:, 1])).any(1)
+    gaps = np.maximum(boxes[:, :, 0] - longest[:, 1], longest[:, 0] - boxes[:, :, 1]).max(1)
+    is_block = solid & (gaps > MIN_GAP * lengths.max())
     small = beyond & (lengths < np.where(solid, MAX_DASH, MIN_SMALLER) * lengths.max())
     rows = np.zeros(len(boxes), bool)
     for centre, size in zip(centres[small], sizes[small], strict=True):
         similar = small & (sizes > size / MAX_UNLIKE).all(1) & (sizes < size * MAX_UNLIKE).all(1)
         for aligned in (abs(centres - centre) < size / 2).T:
-            if (similar & aligned).sum() >= MIN_DASHES:
-                rows |= similar & aligned
+            row = similar & aligned
+            if row.sum() >= (MIN_BLOCKS if is_block[row].all() else MIN_DASHES):
+                rows |= row
     return rows
 
 

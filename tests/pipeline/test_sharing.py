@@ -106,6 +106,13 @@ def test_a_second_clone_gets_results_over_ssh_and_trains_nothing(project: Path, 
     assert f"Checkout failed for following targets:\n{MODEL}\n" in result.stdout
     assert not (third / MODEL).exists()
 
+    for cache in (storage, project / ".dvc/cache"):  # what `dvc gc` may delete
+        (cache / name).unlink(missing_ok=True)
+    text = execute("python -m tools.share", project)
+    counts = re.search(r"this clone has (\d+) runs, (\d+) of them on the remote; outputs of the others were", text)
+    assert counts
+    assert int(counts[1]) - int(counts[2]) == 1
+
     run("dvc", "remote", "modify", "storage", "url", f"ssh://closed{storage}", cwd=project)
     result = attempt("python", "-m", "tools.share", cwd=project, HOME=str(home))
     assert result.returncode == 1

@@ -427,7 +427,7 @@ def test_a_row_of_dashes_is_no_accent() -> None:
     [
         ([[100, 160], [0, 30]], 5, False, True),
         ([[0, 30], [100, 160]], 5, True, True),
-        ([[100, 160], [0, 30]], 4, False, False),
+        ([[60, 120], [0, 30]], 4, False, False),
         ([[100, 118], [0, 18]], 5, False, False),  # so small that the dashes could be characters, too
         ([[0, 100], [0, 100]], 5, False, False),  # around them
     ],
@@ -439,6 +439,14 @@ def test_a_row_has_five_small_similar_marks(
     boxes = np.array([longest, *(dash[::-1] if upright else dash for dash in dashes), [[20, 22], [80, 98]]])
     for solid in (np.ones(len(boxes), bool), np.zeros(len(boxes), bool)):
         assert find_rows(boxes, solid).tolist() == [False, *[expected] * number, False]
+
+
+@pytest.mark.parametrize(("number", "gap", "expected"), [(3, 20, True), (2, 20, False), (3, 8, False)])
+def test_three_solid_marks_apart_from_the_character_are_a_row(number: int, gap: int, expected: bool) -> None:
+    blocks = [[[100 + gap, 120 + gap], [start, start + 10]] for start in range(0, 30 * number, 30)]
+    boxes = np.array([[[0, 100], [0, 60]], *blocks])
+    assert find_rows(boxes, np.ones(len(boxes), bool)).tolist() == [False, *[expected] * number]
+    assert not find_rows(boxes, np.zeros(len(boxes), bool)).any()
 
 
 def test_a_word_below_is_no_accent() -> None:
