@@ -22,7 +22,7 @@ MIN_DOT = 0.5  # minimum thickness of a dot or accent, as a fraction of the larg
 MAX_COMPONENTS = 4  # of a character
 MAX_LARGE = 20  # large components, including lines and circles
 MIN_DASHES, MIN_BLOCKS = 5, 3  # in a row of small marks, and in one of solid marks apart from the longest component
-MIN_GAP = 0.15  # between these and the longest component, relative to its length; pieces of a broken stroke are closer
+MIN_GAP = 0.25  # between such a row and the longest component's side, relative to its length; broken strokes are closer
 MAX_DASH, MAX_UNLIKE = 0.5, 1.8  # a dash's length relative to the longest component's, and its size to another dash's
 MAX_APART = 0.5  # of the length of the largest component: how far from it others may be
 MIN_CONVEX = 0.9  # fraction of its convex hull that a component without a bend or hole, such as a dot, fills
@@ -107,15 +107,15 @@ def find_rows(boxes: np.ndarray, solid: np.ndarray) -> np.ndarray:
     lengths = sizes.max(1)
     longest = boxes[lengths.argmax()]
     beyond = ((boxes[:, :, 0] < longest[:, 0]) | (boxes[:, :, 1] > longest[:, 1])).any(1)
-    gaps = np.maximum(boxes[:, :, 0] - longest[:, 1], longest[:, 0] - boxes[:, :, 1]).max(1)
-    is_block = solid & (gaps > MIN_GAP * lengths.max())
+    gaps = np.maximum(boxes[:, :, 0] - longest[:, 1], longest[:, 0] - boxes[:, :, 1])
+    is_block = solid[:, None] & (gaps > MIN_GAP * lengths.max())  # above or below, and beside, the longest component
     small = beyond & (lengths < np.where(solid, MAX_DASH, MIN_SMALLER) * lengths.max())
     rows = np.zeros(len(boxes), bool)
     for centre, size in zip(centres[small], sizes[small], strict=True):
         similar = small & (sizes > size / MAX_UNLIKE).all(1) & (sizes < size * MAX_UNLIKE).all(1)
-        for aligned in (abs(centres - centre) < size / 2).T:
+        for aligned, blocks in zip((abs(centres - centre) < size / 2).T, is_block.T, strict=True):
             row = similar & aligned
-            if row.sum() >= (MIN_BLOCKS if is_block[row].all() else MIN_DASHES):
+            if row.sum() >= (MIN_BLOCKS if blocks[row].all() else MIN_DASHES):
                 rows |= row
     return rows
 

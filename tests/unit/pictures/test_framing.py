@@ -441,12 +441,14 @@ def test_a_row_has_five_small_similar_marks(
         assert find_rows(boxes, solid).tolist() == [False, *[expected] * number, False]
 
 
-@pytest.mark.parametrize(("number", "gap", "expected"), [(3, 20, True), (2, 20, False), (3, 8, False)])
+@pytest.mark.parametrize(("number", "gap", "expected"), [(3, 30, True), (2, 30, False), (3, 20, False)])
 def test_three_solid_marks_apart_from_the_character_are_a_row(number: int, gap: int, expected: bool) -> None:
     blocks = [[[100 + gap, 120 + gap], [start, start + 10]] for start in range(0, 30 * number, 30)]
     boxes = np.array([[[0, 100], [0, 60]], *blocks])
     assert find_rows(boxes, np.ones(len(boxes), bool)).tolist() == [False, *[expected] * number]
     assert not find_rows(boxes, np.zeros(len(boxes), bool)).any()
+    beside = np.array([[[0, 100], [0, 60]], *([[40, 60], [100 + start, 110 + start]] for _, (start, _) in blocks)])
+    assert not find_rows(beside, np.ones(len(boxes), bool)).any()  # may be ones
 
 
 def test_a_word_below_is_no_accent() -> None:
