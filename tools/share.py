@@ -2,7 +2,8 @@
 
 `dvc push --run-cache` pushes the records of all runs, but only those of their outputs that are in the workspace, and
 never those that are in Git, such as the metrics. A colleague's `dvc repro --pull` can restore a run only with all of
-its outputs. Exit code: 1 if something cannot be pushed, 2 for usage errors, otherwise 0.
+its outputs. Runs whose outputs were deleted everywhere are only counted. Exit code: 1 if something cannot be pushed, 2
+for usage errors, otherwise 0.
 """
 
 from collections.abc import Iterable

@@ -473,5 +473,5 @@ def is_cloth(marks: np.ndarray) -> bool:
     """Return whether one of the marks leaves the picture as often as the stripes or checks of a cloth do."""
     components, _ = label(marks, NEIGHBOURS)
     sides = components[0], components[-1], components[:, 0], components[:, -1]
-    begins = np.concatenate([side[1:][np.diff(side) != 0] for side in sides])  # the component, or 0, that begins there
+    begins = np.concatenate([side[1:][np.diff(side) != 0] for side in sides])  # labels of what begins along the border
     return bool(np.bincount(begins, minlength=2)[1:].max() > MAX_ENDS)

@@ -108,7 +108,7 @@ def find_rows(boxes: np.ndarray, solid: np.ndarray) -> np.ndarray:
     longest = boxes[lengths.argmax()]
     beyond = ((boxes[:, :, 0] < longest[:, 0]) | (boxes[:, :, 1] > longest[:, 1])).any(1)
     gaps = np.maximum(boxes[:, :, 0] - longest[:, 1], longest[:, 0] - boxes[:, :, 1])
-    is_block = solid[:, None] & (gaps > MIN_GAP * lengths.max())  # above or below, and beside, the longest component
+    is_block = solid[:, None] & (gaps > MIN_GAP * lengths.max())  # (N, axis): well above or below, or beside
     small = beyond & (lengths < np.where(solid, MAX_DASH, MIN_SMALLER) * lengths.max())
     rows = np.zeros(len(boxes), bool)
     for centre, size in zip(centres[small], sizes[small], strict=True):
