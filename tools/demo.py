@@ -17,6 +17,7 @@ from PIL import Image
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from src.common.dataset import FRAMED
 from src.common.errors import UserError
 from src.export.classifier import Classifier, load_classifier
 from src.pictures.reading import read_picture
@@ -95,8 +96,8 @@ def build_page(classifier: Classifier, uploads: Path) -> gr.Blocks:
         gr.Markdown(f"# Try the model\nIt always answers with one of its {len(classes)} classes.")
         with gr.Row():
             with gr.Column(), gr.Tabs():
-                if classifier.description.preprocessing.fit == "character":
-                    with gr.Tab("Draw a character"):
+                if classifier.description.preprocessing.fit in FRAMED:
+                    with gr.Tab("Draw"):
                         drawing = gr.HTML(
                             html_template=CANVAS,
                             css_template=CANVAS_STYLE,
@@ -113,7 +114,7 @@ def build_page(classifier: Classifier, uploads: Path) -> gr.Blocks:
                     label="What the network saw", format="png", interactive=False, buttons=[], height=SEEN_HEIGHT + 60
                 )
         options: dict[str, Any] = {"outputs": [answer, seen], "show_progress": "hidden", "trigger_mode": "always_last"}
-        if classifier.description.preprocessing.fit == "character":
+        if classifier.description.preprocessing.fit in FRAMED:
             drawing.change(classify_drawing, drawing, **options)
         picture.change(classify_file, picture, **options)
     return page

@@ -10,7 +10,8 @@ from src.common.errors import damaged
 from src.common.files import load_arrays, save_arrays
 
 Fit = Literal["crop", "pad", "stretch"]
-InputFit = Literal[Fit, "character"]  # character: isolated and framed, as MNIST frames its digits
+InputFit = Literal[Fit, "character", "drawing"]
+FRAMED = "character", "drawing"  # their ink is isolated, and framed as MNIST frames its digits
 
 
 class Preprocessing(BaseModel):

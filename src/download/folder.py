@@ -17,7 +17,7 @@ import psutil
 from tqdm import tqdm
 
 from src.common.artifacts import PictureName
-from src.common.dataset import Dataset, Preprocessing
+from src.common.dataset import FRAMED, Dataset, Preprocessing
 from src.common.errors import UserError
 from src.common.text import abridge, count, listing, show
 from src.download.class_folders import ClassFolders, PictureFile, list_class_folders
@@ -205,8 +205,7 @@ def _find_unusable(found: ClassFolders, params: DownloadParams) -> list[str]:
     if params.skip_unreadable:
         print(listing(f"download: {title} and {'is' if len(lines) == 1 else 'are'} left out:", lines))
         return []
-    is_character = params.fit == "character"
-    other = ", or choose another download.fit if they are not of single characters" if is_character else ""
+    other = ", choose another download.fit" if params.fit in FRAMED else ""
     advice = f"Remove or replace them{other}, or set download.skip_unreadable to true to leave them out."
     return [listing(f"{title}:", abridge(lines)) + f"\n{advice}"]
 

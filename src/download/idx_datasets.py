@@ -20,7 +20,8 @@ MNIST_SHA256 = {
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
-CHARACTERS = Preprocessing(fit="character", background="paper")
+DIGITS = Preprocessing(fit="character", background="paper")
+KANA = Preprocessing(fit="drawing", background="paper")  # some have several parts
 CLOTHES = Preprocessing(fit="stretch", background="black")
 TOTAL_TIMEOUT = 12  # seconds to connect, divided among all URLs
 
@@ -29,9 +30,9 @@ def fetch_idx_dataset(params: DownloadParams) -> tuple[Dataset, Dataset]:
     """Fetch and verify the training and the test set; raise UserError listing every source and why it failed."""
     datasets = import_torchvision().datasets
     known, preprocessing = {
-        "mnist": (datasets.MNIST, CHARACTERS),
+        "mnist": (datasets.MNIST, DIGITS),
         "fashion_mnist": (datasets.FashionMNIST, CLOTHES),
-        "kmnist": (datasets.KMNIST, CHARACTERS),
+        "kmnist": (datasets.KMNIST, KANA),
     }[params.dataset]
     is_mnist = params.dataset == "mnist"  # its checksums are of the decompressed files, the others' of the .gz files
     sha256, gzip_md5 = (MNIST_SHA256, {}) if is_mnist else ({}, dict(known.resources))

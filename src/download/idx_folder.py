@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from src.common.dataset import Dataset
+from src.common.dataset import FRAMED, Dataset
 from src.common.errors import UserError
 from src.common.text import count
 from src.download.decisions import check_class_name
@@ -56,7 +56,7 @@ def load_idx_folder(params: DownloadParams) -> tuple[Dataset, Dataset]:
     train_path, _, test_path, _ = paths.values()
     train, test = (
         Dataset(
-            _frame(images, path) if params.fit == "character" else images,
+            _frame(images, path, params.fit == "drawing") if params.fit in FRAMED else images,
             np.searchsorted(present, labels),
             classes,
             params.preprocessing(),
@@ -81,14 +81,14 @@ def _turn_upright(images: np.ndarray, path: Path) -> np.ndarray:
     return np.ascontiguousarray(images.swapaxes(2, 3))
 
 
-def _frame(images: np.ndarray, path: Path) -> np.ndarray:
-    """Frame the character in every image (N, C, H, W) of a file, as is done for a picture to classify."""
+def _frame(images: np.ndarray, path: Path, drawing: bool) -> np.ndarray:
+    """Frame the character or drawing in every image (N, C, H, W) of a file, as is done for a picture to classify."""
     from src.pictures.framing import frame_character  # takes half a second to import
 
     framed = np.empty_like(images)
     for index, image in enumerate(images):
         try:
-            framed[index] = frame_character(Image.fromarray(image[0]), image.shape)
+            framed[index] = frame_character(Image.fromarray(image[0]), image.shape, drawing)
         except UserError as error:
             raise UserError(f"{path}: image {index}: {error}") from None
     return framed

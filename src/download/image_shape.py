@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from src.common.dataset import Preprocessing
+from src.common.dataset import FRAMED, Preprocessing
 from src.common.errors import UserError
 from src.common.text import count
 from src.download.params import DownloadParams
@@ -36,9 +36,9 @@ def choose_shape(params: DownloadParams, paths: Sequence[str], pool: Executor) -
     """Return the shape (C, H, W) of the images, and print what was chosen and why.
 
     What is `auto` follows from pictures evenly spread over the paths: the side from their median shorter side, and
-    three channels if more than 1% of them have colour. With fit: character, auto gives the shape of MNIST's images.
+    three channels if more than 1% of them have colour. With fit: character or drawing, auto gives MNIST's shape.
     """
-    if params.fit == "character" or "auto" not in (params.channels, params.image_size):
+    if params.fit in FRAMED or "auto" not in (params.channels, params.image_size):
         grey, height, _ = CHARACTER
         side = _resolve(params.image_size, height)
         return _resolve(params.channels, grey), side, side

@@ -49,13 +49,14 @@ class DownloadParams(Section):
     channels: Auto | Literal[1, 3] = parameter(
         "auto",
         "Channels of the images made from a folder's pictures: 1 is grey, 3 is RGB; auto is RGB if more than 1% of the"
-        " pictures have colour. With fit: character, auto is grey, and auto for image_size is 28 pixels.",
+        " pictures have colour. With fit: character or drawing, auto is grey, and auto for image_size is 28 pixels.",
     )
     fit: InputFit = parameter(
         "crop",
         "How your own pictures become images of the right shape: crop keeps the centre, pad adds a border, stretch"
-        " distorts; character isolates and frames one character, as MNIST does. Used for"
-        " dataset: folder and, when predicting, for idx; with character, download frames the images of idx, too.",
+        " distorts; character isolates and frames one digit or Latin letter, as MNIST does; drawing does the same with"
+        " all ink on a sheet. Used for dataset: folder and, when predicting, for idx; with character or drawing,"
+        " download frames the images of idx, too.",
     )
     background: Literal["white", "black"] = parameter(
         "white",

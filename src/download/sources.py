@@ -9,7 +9,7 @@ from src.common.dataset import Dataset
 from src.common.errors import UserError
 from src.common.text import IN_A_FOLDER, show
 from src.download.decisions import NO_DECISIONS, Decisions, Downloaded
-from src.download.idx_datasets import CHARACTERS, fetch_idx_dataset
+from src.download.idx_datasets import DIGITS, fetch_idx_dataset
 from src.download.params import DownloadParams
 from src.pictures.reading import digest_images
 
@@ -69,5 +69,5 @@ def load_small_digits() -> tuple[Dataset, Dataset]:
     size, method = (28, 28), Image.Resampling.BICUBIC
     images = np.stack([np.asarray(Image.fromarray(image).resize(size, method)) for image in grey])[:, None]
     train, test = train_test_split(np.arange(len(labels)), test_size=0.2, stratify=labels, random_state=0)
-    digits = Dataset(images, labels.astype(np.int64), list("0123456789"), CHARACTERS, digest_images(images))
+    digits = Dataset(images, labels.astype(np.int64), list("0123456789"), DIGITS, digest_images(images))
     return digits.select(train), digits.select(test)

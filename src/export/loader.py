@@ -18,17 +18,19 @@ class Loader(NamedTuple):
     code: str
 
 
-LOADERS: dict[InputFit, Loader] = {
-    "character": Loader(
-        "The code classifies images like those of the dataset: of the same size, light on black. For photos, scans and"
-        " drawings, use `python -m tools.predict` in the repository that trained the model, which isolates and frames"
-        " the character.",
-        f"""\
+IN_SIZE = Loader(
+    "The code classifies images like those of the dataset: of the same size, light on black. For photos, scans and"
+    " drawings, use `python -m tools.predict` in the repository that trained the model, which isolates and frames"
+    " the ink.",
+    f"""\
 border = np.concatenate([np.asarray(picture)[[0, -1]].ravel(), np.asarray(picture)[:, [0, -1]].ravel()])
 if picture.size != size or np.median(border) >= {BLACK_BORDER}:
     sys.exit("the picture must have the size of the model's images, and be light on black")
 """,
-    ),
+)
+LOADERS: dict[InputFit, Loader] = {
+    "character": IN_SIZE,
+    "drawing": IN_SIZE,
     "crop": Loader(
         "A picture is scaled until it covers the image, and its centre is kept.",
         """\

@@ -1,4 +1,4 @@
-"""Find the one character that a picture shows.
+"""Find the one character, or the drawing, that a picture shows.
 
 Regions of uniform brightness are nested: a desk contains a sheet, a sheet contains ink, ink encloses holes. So every
 uniform region, up to the whole picture, may be the sheet if its outline is a rectangle or if it contains what looks
@@ -6,7 +6,7 @@ like ink. What stands out from a sheet is ink, unless it reaches in from outside
 itself: another sheet, a frame, or a heading. The character is on the sheet with the largest mark of ink. If no sheet
 has one, the picture may be cropped to the character, so that its paper is in pieces. Lines across the picture, such as
 those of lined paper, are erased first, and a shadow with a straight edge is brightened. `strokes.py` decides which
-marks belong to the character.
+marks belong to the character. A drawing is all the ink on the sheet, outlines of rectangles included.
 """
 
 from collections.abc import Iterable, Iterator
@@ -35,6 +35,7 @@ from src.pictures.strokes import (
     MIN_ENCLOSED,
     NEIGHBOURS,
     SEVERAL,
+    choose_parts,
     choose_strokes,
     erase_touching_line,
     extent,
@@ -110,25 +111,25 @@ FRAMES = "only frames, sheets or blots stand out from the paper; the picture mus
 
 
 def find_character(
-    picture: Image.Image, annotations: Image.Image | None = None, min_lines: int = MIN_LINES
+    picture: Image.Image, drawing: bool, annotations: Image.Image | None = None, min_lines: int = MIN_LINES
 ) -> np.ndarray:
     """Return the ink (H, W) in [0, 1], cropped to the character; raise UserError unless there is exactly one.
 
-    annotations: a mask of the picture's size, with what the first, coarser look found not to belong to the character;
-    min_lines: fewer parallel lines are not erased.
+    drawing: whether it is a drawing, of any number of parts; annotations: a mask of the picture's size, with what the
+    first, coarser look found not to belong to the character; min_lines: fewer parallel lines are not erased.
     """
     scale = max(MIN_SIDE, min(SIDE, max(picture.size))) / max(picture.size)
     small = picture.resize([max(1, round(length * scale)) for length in picture.size])
     grey = np.asarray(small) / 255
     without_lines = erase_lines(grey, min_lines)
     is_small = not annotations and max(picture.size) < SIDE
-    ink, solid = choose_ink(lift_shadow(add_margin(without_lines) if is_small else without_lines))
+    ink, solid = choose_ink(lift_shadow(add_margin(without_lines) if is_small else without_lines), drawing)
     if annotations:
         ink = ink * ~np.asarray(annotations.resize(small.size))
-    without_line = erase_touching_line(ink)
+    without_line = ink if drawing else erase_touching_line(ink)
     if without_line.max() <= 0.5:
         raise UserError(NOTHING)
-    strokes, others = choose_strokes(without_line)
+    strokes, others = (choose_parts if drawing else choose_strokes)(without_line)
     if is_sheet(strokes, solid, MIN_FRAME):
         raise UserError(FRAMES)
     character = without_line * binary_dilation(strokes, NEIGHBOURS)
@@ -140,11 +141,12 @@ def find_character(
         near = np.array([left, top, right, bottom]) + np.array([-1, -1, 1, 1]) * length / 2
         box = tuple((near / scale).clip(0, picture.size * 2).astype(int))
         unused = Image.fromarray(binary_dilation(others, NEIGHBOURS, iterations=2)).resize(picture.size)
-        return find_character(picture.crop(box), unused.crop(box), MIN_LINES if (without_lines == grey).all() else 1)
+        min_lines = MIN_LINES if (without_lines == grey).all() else 1
+        return find_character(picture.crop(box), drawing, unused.crop(box), min_lines)
     return np.asarray(character[top:bottom, left:right])
 
 
-def choose_ink(grey: np.ndarray) -> tuple[np.ndarray, float]:
+def choose_ink(grey: np.ndarray, drawing: bool) -> tuple[np.ndarray, float]:
     """Return the ink (H, W) of the sheet with the largest mark, and how solid a mark must be to be a sheet itself.
 
     Small sheets come first: on a larger sheet, a smaller one and its character look like ink, too. Raise UserError if
@@ -155,7 +157,7 @@ def choose_ink(grey: np.ndarray) -> tuple[np.ndarray, float]:
     for sheet in sorted(find_sheets(grey), key=lambda sheet: sheet[1].sum()):
         marks = find_ink(grey, *sheet)
         area = sheet[1].mean()
-        ink = drop_rectangles(marks, hole=MIN_HOLE * area * grey.size if area < 0.5 else np.inf)
+        ink = drop_rectangles(marks, hole=MIN_HOLE * area * grey.size if area < 0.5 else np.inf, drawing=drawing)
         box = largest_box(ink)
         if box is None:
             mark = largest_box(marks)
@@ -165,7 +167,9 @@ def choose_ink(grey: np.ndarray) -> tuple[np.ndarray, float]:
             continue
         height, width = (side.stop - side.start for side in box)
         found.append((sheet[1], height if width > MAX_WIDE * height else extent(box)))
-        if best_box is None or (extent(box) > extent(best_box) and not encloses(box, best_box)):
+        # In a drawing, an outline with ink in it is ink, too, unlike a sheet.
+        is_part = drawing and best is not None and (ink[best > 0.5] > 0.5).mean() > 0.5
+        if best_box is None or (extent(box) > extent(best_box) and (is_part or not encloses(box, best_box))):
             best, best_box, piece, own = ink, box, bool(area < 0.5), sheet[1]
         if box == best_box:
             page = sheet[1]
@@ -176,7 +180,7 @@ def choose_ink(grey: np.ndarray) -> tuple[np.ndarray, float]:
         if framed and cropped.max() <= 0.5:
             raise UserError(FRAMES)
         return cropped, MIN_SOLID_CROPPED
-    return best, MIN_SOLID_MARK
+    return best, np.inf if drawing else MIN_SOLID_MARK
 
 
 def add_margin(grey: np.ndarray) -> np.ndarray:
@@ -393,10 +397,13 @@ def amount(contrast: np.ndarray) -> np.ndarray:
     return ink
 
 
-def drop_rectangles(ink: np.ndarray, solid: float = MIN_SOLID_MARK, hole: float = np.inf) -> np.ndarray:
+def drop_rectangles(
+    ink: np.ndarray, solid: float = MIN_SOLID_MARK, hole: float = np.inf, drawing: bool = False
+) -> np.ndarray:
     """Remove specks, sheets, frames and headings, and the holes of a character that looks like a sheet.
 
-    hole: convex components that are round, or have more pixels than this, count as holes; if it is inf, nothing does.
+    hole: convex components that are round, or have more pixels than this, count as holes; if it is inf, nothing does;
+    drawing: whether to keep frames and level bars.
     """
     components, count = label(ink > 0.5, NEIGHBOURS)
     boxes = find_objects(components)
@@ -408,11 +415,12 @@ def drop_rectangles(ink: np.ndarray, solid: float = MIN_SOLID_MARK, hole: float 
             continue
         region = components == index
         size, (height, width) = region.sum(), region[box].shape
-        convex = size > MIN_CONVEX * hull_of(region)[1]
-        drop[index] = is_sheet(region, solid, MIN_FRAME) or (
+        area = hull_of(region)[1]
+        convex, kept_frame = size > MIN_CONVEX * area, drawing and size < MIN_FILLED * area
+        drop[index] = (not kept_frame and is_sheet(region, solid, MIN_FRAME)) or (
             hole < np.inf and convex and (size > hole or thickness(region) > MIN_ROUND)
         )
-        bars[index] = convex and width > MAX_ASPECT * height
+        bars[index] = not drawing and convex and width > MAX_ASPECT * height
     longest = lengths[~drop & ~bars].max()
     if longest > MIN_ON_PIECE * max(ink.shape):
         drop |= bars & (lengths > MIN_HEADING * longest)

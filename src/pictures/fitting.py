@@ -10,13 +10,13 @@ from src.pictures.reading import Picture
 
 
 def make_input(picture: Picture, preprocessing: Preprocessing, image_shape: tuple[int, int, int]) -> np.ndarray:
-    """Return a uint8 image (C, H, W); if a character is expected, raise UserError unless one stands out."""
+    """Return a uint8 image (C, H, W); raise UserError as `frame_character` does."""
     image, fit = picture.to_image(preprocessing), preprocessing.fit
-    if fit != "character":
+    if fit != "character" and fit != "drawing":
         return fit_picture(image, fit, image_shape)
     from src.pictures.framing import frame_character  # takes half a second to import
 
-    return frame_character(image, image_shape)
+    return frame_character(image, image_shape, drawing=fit == "drawing")
 
 
 def fit_picture(picture: Image.Image, fit: Fit, image_shape: tuple[int, int, int]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Isolate the character in a picture, and frame it as MNIST frames its digits."""
+"""Isolate the character, or the drawing, in a picture, and frame it as MNIST frames its digits."""
 
 import numpy as np
 from PIL import Image
@@ -13,18 +13,19 @@ MIN_STROKE = 0.1  # of the ink's longer side; thinner strokes are widened, or th
 INK_BOX = 20 / 28  # length of the ink's longer side, relative to the image's side
 
 
-def frame_character(picture: Image.Image, image_shape: tuple[int, int, int]) -> np.ndarray:
+def frame_character(picture: Image.Image, image_shape: tuple[int, int, int], drawing: bool = False) -> np.ndarray:
     """Return a uint8 image (C, H, W): light ink on black, its longer side 20/28 of the image's, centred by mass.
 
     A picture of exactly H x W pixels with a black border is used unchanged. Raise UserError unless exactly one
-    character stands out. Source of the framing: LeCun, Cortes, Burges, The MNIST database of handwritten digits.
+    character, or, for a drawing, any ink, stands out. Source of the framing: LeCun, Cortes, Burges, The MNIST database
+    of handwritten digits.
     """
     channels, height, width = image_shape
     if picture.size == (width, height):
         image = fit_picture(picture, "stretch", image_shape)
         if np.median(border_of(image.transpose(1, 2, 0))) < BLACK_BORDER and image.max() >= MIN_INK:
             return image
-    ink = _scale_to(_thicken(find_character(picture.convert("L"))), INK_BOX * min(height, width))
+    ink = _scale_to(_thicken(find_character(picture.convert("L"), drawing)), INK_BOX * min(height, width))
     frame = np.zeros((height, width))
     top, left = (
         min(max(round((size - 1) / 2 - centre), 0), size - length)

@@ -1,4 +1,4 @@
-"""Tell the strokes of a character from specks, from other characters, and from the lines and circles around it."""
+"""Tell the strokes of a character, or the parts of a drawing, from specks and from what is around them."""
 
 from collections.abc import Sequence
 
@@ -20,6 +20,7 @@ NEIGHBOURS = np.ones((3, 3))  # diagonal ones, too
 MIN_COMPONENT = 0.1  # fraction of the largest component's size; smaller components may be specks
 MIN_DOT = 0.5  # minimum thickness of a dot or accent, as a fraction of the largest stroke's
 MAX_COMPONENTS = 4  # of a character
+MIN_PART = 0.02  # fraction of the size of a drawing's largest part; what is smaller is a speck
 MAX_LARGE = 20  # large components, including lines and circles
 MIN_DASHES, MIN_BLOCKS = 5, 3  # in a row of small marks, and in one of solid marks apart from the longest component
 MIN_GAP = 0.25  # between such a row and the longest component's side, relative to its length; broken strokes are closer
@@ -95,6 +96,15 @@ def choose_strokes(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         belongs[:] = False
     belongs[strokes] = near[strokes]
     return np.append(False, belongs)[components], np.isin(components, annotations + 1)
+
+
+def choose_parts(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return masks (H, W) of a drawing, which is all ink but specks, and of the specks; ink: some above 0.5."""
+    components, _ = label(ink > 0.5, NEIGHBOURS)
+    sizes = np.bincount(components.ravel())
+    sizes[0] = 0
+    parts = (sizes >= MIN_PART * sizes.max())[components]
+    return parts, (components > 0) & ~parts
 
 
 def find_rows(boxes: np.ndarray, solid: np.ndarray) -> np.ndarray:

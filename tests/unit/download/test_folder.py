@@ -252,7 +252,7 @@ def test_hostile_files_are_used_or_named(tmp_path: Path, capsys: pytest.CaptureF
 
 def test_photos_are_no_characters(tmp_path: Path) -> None:
     write(tmp_path, {"cat": range(6), "dog": range(100, 106)})
-    with pytest.raises(UserError, match=r"and 2 more\nRemove or replace them, or choose another download.fit if"):
+    with pytest.raises(UserError, match=r"and 2 more\nRemove or replace them, choose another download.fit, or set"):
         load(tmp_path, fit="character", channels=1)
 
 

@@ -4,11 +4,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.ndimage import label
 
 from src.common.errors import UserError
 from src.download.decisions import Downloaded
 from src.download.idx import FILES
 from src.download.idx_folder import load_idx_folder
+from src.pictures.fitting import make_input
+from src.pictures.reading import Picture
 from tests.builders import make_download_params
 from tests.unit.download.test_idx_datasets import encode_idx, make_files, write_mirror
 
@@ -191,3 +194,17 @@ def test_an_image_without_a_character_is_named(tmp_path: Path) -> None:
     folder = write_mirror(tmp_path / "idx", make_files() | {NAMES[0]: encode_idx(images)})
     with pytest.raises(UserError, match=rf"idx/{NAMES[0]}.gz: image 17: "):
         load(folder, fit="character")
+
+
+def test_drawings_are_framed_whole(tmp_path: Path) -> None:
+    bars = np.full((20, 28, 28), 255, np.uint8)
+    bars[:, 8:22, [9, 18]] = 0
+    images = {NAMES[0]: encode_idx(bars), NAMES[2]: encode_idx(bars[:10])}
+    folder = write_mirror(tmp_path / "idx", make_files() | images)
+    with pytest.raises(UserError, match=r"image 0: there are several characters"):
+        load(folder, fit="character")
+    data = load(folder, fit="drawing")
+    framed = make_input(Picture(bars[0][:, :, None]), data.train.preprocessing, (1, 28, 28))  # as for a prediction
+    assert all(np.array_equal(image, framed) for image in (*data.train.images, *data.test.images))
+    assert np.ptp(np.flatnonzero(framed[0].max(1) > 128)) == 19
+    assert label(framed[0] > 128)[1] == 2

@@ -57,7 +57,7 @@ def test_given_values_and_characters_need_no_look_at_the_pictures(tmp_path: Path
     paths = write_pictures(tmp_path, 1, (64, 64), coloured=1)
     assert choose(paths, image_size=20, channels=3) == (3, 20, 20)
     assert choose(paths, fit="character") == (1, 28, 28)
-    assert choose(paths, fit="character", channels=3) == (3, 28, 28)
+    assert choose(paths, fit="drawing", channels=3) == (3, 28, 28)
 
 
 def test_unreadable_files_are_left_to_decoding(tmp_path: Path) -> None:

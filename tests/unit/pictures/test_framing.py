@@ -903,3 +903,40 @@ def test_the_edge_of_a_shadow_is_no_ink(place: int) -> None:
     shadow = gaussian_filter(np.repeat(np.arange(500) < place + 110, 500).reshape(500, 500).astype(float), 10)
     shaded = np.asarray(plain) / 255 * (1 - 0.35 * shadow)
     assert ink_distance(plain, from_brightness(shaded)) < 0.35
+
+
+PARTS: dict[str, tuple[list[tuple[int, ...]], int]] = {  # lines of a drawing, and the number of its parts
+    "three bars": ([(120, 100, 280, 100), (140, 190, 260, 190), (100, 290, 300, 290)], 3),
+    "three uprights": ([(110, 100, 110, 300), (200, 120, 200, 260), (290, 100, 290, 310)], 3),
+    "side by side": ([(110, 90, 110, 310), (170, 150, 310, 150), (240, 90, 240, 310), (240, 310, 190, 260)], 2),
+    "between strokes": ([(100, 200, 300, 200), (200, 120, 200, 150), (200, 250, 200, 280)], 3),
+    "upright on a bar": ([(200, 130, 200, 300), (70, 300, 330, 300)], 1),
+    "outline": ([(100, 100, 300, 100, 300, 300, 100, 300, 100, 92), (150, 150, 250, 250), (250, 150, 150, 250)], 2),
+}
+
+
+@pytest.mark.parametrize(("size", "colour"), [((400, 400), 240), ((520, 560), 70), ((1500, 1500), 240)])
+@pytest.mark.parametrize("lines", PARTS)
+def test_a_drawing_may_have_several_parts(lines: str, size: tuple[int, int], colour: int) -> None:
+    sheet = Image.new("L", (400, 400), 240)
+    pen = ImageDraw.Draw(sheet)
+    for line in PARTS[lines][0]:
+        pen.line(line, fill=30, width=18)
+    drawn = np.asarray(sheet) < 128
+    pen.ellipse((20, 370, 25, 375), fill=30)  # a speck
+    picture = put(sheet, size, colour, (size[0] // 10, size[1] // 6) if size > sheet.size else (0, 0))
+    image = frame_character(picture, (1, 96, 96), drawing=True)[0]
+    assert label(image > 128)[1] == PARTS[lines][1]
+    (height, width), (framed_height, framed_width) = (
+        [np.ptp(np.flatnonzero(ink.any(axis))) for axis in (1, 0)] for ink in (drawn, image > 128)
+    )
+    assert framed_height / framed_width == pytest.approx(height / width, rel=0.1)
+
+
+@pytest.mark.parametrize("desk", [None, 70])
+def test_a_drawing_has_ink(desk: int | None) -> None:
+    sheet = np.random.default_rng(0).normal(0.9, 0.01, (400, 400))
+    sheet[20::40] -= 0.3  # lined paper
+    picture = put(from_brightness(sheet), (520, 560), desk, (50, 90)) if desk else from_brightness(sheet)
+    with pytest.raises(UserError, match="the picture must show one character"):
+        frame_character(picture, SHAPE, drawing=True)
