@@ -915,8 +915,10 @@ PARTS: dict[str, tuple[list[tuple[int, ...]], int]] = {  # lines of a drawing, a
 }
 
 
-@pytest.mark.parametrize(("size", "colour"), [((400, 400), 240), ((520, 560), 70), ((1500, 1500), 240)])
-@pytest.mark.parametrize("lines", PARTS)
+@pytest.mark.parametrize(
+    ("lines", "size", "colour"),
+    [*((lines, (400, 400), 240) for lines in PARTS), ("outline", (520, 560), 70), ("three bars", (1500, 1500), 240)],
+)
 def test_a_drawing_may_have_several_parts(lines: str, size: tuple[int, int], colour: int) -> None:
     sheet = Image.new("L", (400, 400), 240)
     pen = ImageDraw.Draw(sheet)
