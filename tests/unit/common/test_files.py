@@ -146,7 +146,7 @@ def test_a_link_into_a_cache_is_replaced(tmp_path: Path) -> None:
 
 def test_two_processes_can_write_the_same_file(tmp_path: Path) -> None:
     def write(contents: bytes) -> None:
-        for _ in range(200):
+        for _ in range(100):
             write_bytes(tmp_path / "file", contents)
 
     contents = [bytes([value]) * 1000 for value in range(2)]

@@ -124,7 +124,7 @@ def test_empty_paper_is_rejected(size: tuple[int, int]) -> None:
             frame_character(picture, SHAPE)
 
 
-@pytest.mark.parametrize("side", [32, 40, 48, 64])
+@pytest.mark.parametrize("side", [32, 64])
 def test_small_noisy_paper_is_rejected(side: int) -> None:
     rng = np.random.default_rng(side)
     for _ in range(10):
@@ -872,7 +872,7 @@ def test_a_fold_does_not_divide_a_sheet() -> None:
 
 
 def test_grain_that_touches_an_empty_sheet_does_not_hide_its_outline() -> None:
-    for seed in range(8):
+    for seed in range(4):
         grain = np.random.default_rng(seed).standard_normal((130, 10), np.float32)
         desk = 0.45 * (1 + 0.15 * np.asarray(Image.fromarray(grain).resize((400, 260))))
         desk[25:235, 60:320] = np.linspace(0.8, 0.95, 260)
