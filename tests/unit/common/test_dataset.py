@@ -35,7 +35,10 @@ def test_a_dataset_and_a_split_are_read_back(tmp_path: Path) -> None:
         ({"labels": np.array([0, -1, 2])}, "every label must be from 0 to 2"),
         ({"labels": np.arange(2)}, "3 images, but 2 labels and 3 digests"),
         ({"images": np.zeros((3, 8, 8), np.uint8)}, "images has type uint8 and 3 dimensions"),
-        ({"preprocessing": np.array('{"fit": "squeeze"}')}, "Input should be 'crop', 'pad', 'stretch' or 'character'"),
+        (
+            {"preprocessing": np.array('{"fit": "squeeze"}')},
+            "Input should be 'crop', 'pad', 'stretch', 'character' or 'drawing'",
+        ),
         (
             {
                 "images": np.zeros((0, 1, 8, 8), np.uint8),
