@@ -306,11 +306,16 @@ class Artist(NamedTuple):
         put(page, self.rng.uniform(0.2, 0.4) * to_page(shadow) / 255, (0, 0, 0), 0, 0)
         return self.photo(page)
 
-    def in_hard_shadow(self) -> np.ndarray:
-        """Let the shadow of a straight edge fall across the paper, and often across the digit."""
+    def in_hard_shadow(self, has_two_edges: bool = False) -> np.ndarray:
+        """Let the shadow of a straight edge fall across the paper, and often across the digit.
+
+        has_two_edges: instead, the shadow of a window's bar, or a sunbeam.
+        """
         page, angle = self.write_sheet(), self.rng.uniform(0, 2 * np.pi)
         rows, columns = np.indices(page.shape[:2], np.float32)
         distance = (rows - 240) * np.sin(angle) + (columns - 300) * np.cos(angle) + self.rng.uniform(-150, 150)
+        if has_two_edges:
+            distance = self.rng.choice([-1, 1]) * (abs(distance) - self.rng.uniform(40, 150))
         light = np.clip(distance / self.rng.uniform(1, 8) + 0.5, 0, 1)[..., None]
         return self.photo(page * (light + (1 - light) * self.rng.uniform(0.5, 0.85)))
 
@@ -611,6 +616,7 @@ READABLE: dict[str, Callable[[Artist], np.ndarray]] = {
     "sheet in perspective": Artist.in_perspective,
     "shadow on the paper": Artist.in_shadow,
     "shadow with a hard edge": Artist.in_hard_shadow,
+    "shadow of a bar, or a sunbeam": partial(Artist.in_hard_shadow, has_two_edges=True),
     "reflection of a lamp": Artist.in_reflection,
     "folded sheet": Artist.folded,
     "box of a form": Artist.form,

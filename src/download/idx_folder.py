@@ -90,7 +90,8 @@ def _frame(images: np.ndarray, path: Path, drawing: bool) -> np.ndarray:
         try:
             framed[index] = frame_character(Image.fromarray(image[0]), image.shape, drawing)
         except UserError as error:
-            raise UserError(f"{path}: image {index}: {error}") from None
+            advice = "with download.fit: crop, the images are used as they are"
+            raise UserError(f"{path}: image {index}: {error}; {advice}") from None
     return framed
 
 

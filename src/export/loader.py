@@ -1,14 +1,14 @@
 """The code in the model card that classifies a picture with Pillow, NumPy and ONNX Runtime alone.
 
 It does what src/pictures does, except for framing and for rare kinds of files: floating-point samples, 16-bit TIFF
-files in which 0 is white, colour samples of more than 8 bits if preprocessing.bits is not 16, strips a few pixels wide,
-and files that break their format's rules.
+files in which 0 is white, colour samples of more than 8 bits if preprocessing.bits is not 16, PNG files that are turned
+by their XMP metadata, strips a few pixels wide, and files that break their format's rules.
 """
 
 from typing import NamedTuple
 
 from src.common.dataset import InputFit, Preprocessing
-from src.pictures.framing import BLACK_BORDER
+from src.pictures.framing import BLACK_BORDER, MAX_OFF_CENTRE, MIN_FILLING, MIN_FRAMED, MIN_INK
 
 
 class Loader(NamedTuple):
@@ -19,13 +19,16 @@ class Loader(NamedTuple):
 
 
 IN_SIZE = Loader(
-    "The code classifies images like those of the dataset: of the same size, light on black. For photos, scans and"
-    " drawings, use `python -m tools.predict` in the repository that trained the model, which isolates and frames"
-    " the ink.",
+    "The code classifies images like those of the dataset: of the same size, light on black, and framed alike. For"
+    " photos, scans and drawings, use `python -m tools.predict` in the repository that trained the model; it isolates"
+    " and frames the ink.",
     f"""\
-border = np.concatenate([np.asarray(picture)[[0, -1]].ravel(), np.asarray(picture)[:, [0, -1]].ravel()])
-if picture.size != size or np.median(border) >= {BLACK_BORDER}:
-    sys.exit("the picture must have the size of the model's images, and be light on black")
+pixels = np.atleast_3d(picture).max(2)
+border = np.concatenate([pixels[[0, -1]].ravel(), pixels[:, [0, -1]].ravel()])
+ink = (np.argwhere(pixels >= min({MIN_INK}, pixels.max())) - np.divide(pixels.shape, 2) + 0.5) / min(size)
+framed = np.ptp(ink, 0).max() >= ({MIN_FRAMED} if abs(ink.mean(0)).max() < {MAX_OFF_CENTRE} else {MIN_FILLING})
+if picture.size != size or np.median(border) >= {BLACK_BORDER} or pixels.max() < {MIN_INK} or not framed:
+    sys.exit("the picture must be like the dataset's images: of their size, light on black, and framed alike")
 """,
 )
 LOADERS: dict[InputFit, Loader] = {

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from src.common.artifacts import Environment, Metrics, Prediction
 from src.common.metrics import recall_per_class, wilson_interval
-from src.common.text import dataset_name, markdown_table
+from src.common.text import count, dataset_name, markdown_table
 from src.export.classifier import Description
 from src.export.loader import LOADERS, loader_code
 from src.export.onnx_model import SAMPLE, TOLERANCE
@@ -94,6 +94,7 @@ def model_card(description: Description, facts: Facts) -> str:
         interval=f"{_percent(low)} to {_percent(high)}",
         lowest=min((row for row in recall if row.images), key=lambda row: row.recall),
         percent=_percent,
+        count=count,
         bins=params["evaluate"]["calibration_bins"],
         fit=LOADERS[description.preprocessing.fit].description,
         loader=loader_code(description.preprocessing, channels),

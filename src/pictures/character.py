@@ -47,6 +47,7 @@ SIDE, MIN_SIDE = 256, 128  # pixels: larger pictures are reduced to the first, s
 # The margin added to a small picture, as a fraction of its longer side; the fraction of its border that must be even
 # paper; and how far even paper may be from the median, as a fraction of the range of brightness.
 MARGIN, MIN_EVEN, EVEN = 0.25, 0.6, 0.1
+NEAR_BORDER = 0.05  # the width of the border of a picture that is cropped to a drawing
 # Without another unit, lengths are fractions of the picture's longer side.
 MAX_LINE = 0.02  # the width of a printed line
 MIN_RUN, MAX_GAP = 0.2, 0.5  # the length of a line's straight pieces, and of the gaps between them
@@ -58,10 +59,11 @@ HALO = 0.07  # times the darkness of the darkest line; what is fainter may be it
 INK, VARIES = 1.4, 1.2
 MIN_LINES = 3  # in the same direction; fewer may be strokes or the box of a form
 PAPER = 0.2  # window for estimating the paper's brightness; wider than a stroke
+SHADOW = 0.1  # window for finding shadows; wider than most strokes
 MIN_SHADOW, MAX_SHADOW = 0.4, 0.9  # fractions of the lit paper's brightness
 SHADOW_EDGE = 10  # pixels: how far on both sides of a shadow's edge the brightness is measured
-MIN_SHADOW_EDGE = 0.2  # the length of the edge
-FITS = 3  # rounds of fitting a line to the edge; each drops points far from the line, such as crossing ink
+MAX_EDGES, MIN_SHADOW_EDGE = 2, 0.2  # the number of edges, and the length of each
+FITS = 3  # rounds of fitting a line to an edge
 MIN_STRAIGHT = 0.97  # fraction of the pixels that are on the correct side of the line
 MIN_LIFTED = 0.8  # ratio of the darkest border to the brightest, once the shadow is lifted; a desk is darker
 MIN_EDGE = 0.015  # change of brightness per pixel; less is uniform
@@ -106,8 +108,8 @@ MIN_ON_PIECE = 0.05  # length of a character on paper that covers less than half
 # The hole of a character that looks like a sheet: its area, as a fraction of the sheet's, and the ratio of its width to
 # its length; a thick stroke is more elongated.
 MIN_HOLE, MIN_ROUND = 0.25, 0.45
-NOTHING = "no ink stands out from the paper; the picture must show one character, darker or lighter than the rest"
-FRAMES = "only frames, sheets or blots stand out from the paper; the picture must show one character"
+NOTHING = "no ink stands out from the paper; the picture must show one character or drawing"
+FRAMES = "only frames, sheets or blots stand out from the paper; the picture must show one character or drawing"
 
 
 def find_character(
@@ -122,8 +124,10 @@ def find_character(
     small = picture.resize([max(1, round(length * scale)) for length in picture.size])
     grey = np.asarray(small) / 255
     without_lines = erase_lines(grey, min_lines)
-    is_small = not annotations and max(picture.size) < SIDE
-    ink, solid = choose_ink(lift_shadow(add_margin(without_lines) if is_small else without_lines), drawing)
+    if not annotations and (drawing or max(picture.size) < SIDE):
+        ink, solid = choose_ink(lift_shadow(add_margin(without_lines, drawing)), drawing)
+    else:
+        ink, solid = choose_ink(lift_shadow(without_lines), drawing)
     if annotations:
         ink = ink * ~np.asarray(annotations.resize(small.size))
     without_line = ink if drawing else erase_touching_line(ink)
@@ -137,7 +141,7 @@ def find_character(
     top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
     length = max(bottom - top, right - left)
     # Look again, more closely, but not if a line touches the character, because the line would reach across the crop.
-    if scale < 0.8 and length < SIDE / 4 and without_line is ink:
+    if scale < 0.8 and length < SIDE / 4 and without_line is ink and ink.shape == grey.shape:
         near = np.array([left, top, right, bottom]) + np.array([-1, -1, 1, 1]) * length / 2
         box = tuple((near / scale).clip(0, picture.size * 2).astype(int))
         unused = Image.fromarray(binary_dilation(others, NEIGHBOURS, iterations=2)).resize(picture.size)
@@ -153,11 +157,12 @@ def choose_ink(grey: np.ndarray, drawing: bool) -> tuple[np.ndarray, float]:
     similar sheets have a character each, like the boxes of a form.
     """
     best, best_box, page, piece, framed = None, None, np.zeros_like(grey, bool), False, False
-    own, found = page, []
+    own, region, found = page, page, []
     for sheet in sorted(find_sheets(grey), key=lambda sheet: sheet[1].sum()):
         marks = find_ink(grey, *sheet)
         area = sheet[1].mean()
-        ink = drop_rectangles(marks, hole=MIN_HOLE * area * grey.size if area < 0.5 else np.inf, drawing=drawing)
+        hole = MIN_HOLE * area * grey.size if area < 0.5 and not drawing else np.inf
+        ink = drop_rectangles(marks, hole=hole, drawing=drawing)
         box = largest_box(ink)
         if box is None:
             mark = largest_box(marks)
@@ -167,14 +172,18 @@ def choose_ink(grey: np.ndarray, drawing: bool) -> tuple[np.ndarray, float]:
             continue
         height, width = (side.stop - side.start for side in box)
         found.append((sheet[1], height if width > MAX_WIDE * height else extent(box)))
-        # In a drawing, an outline with ink in it is ink, too, unlike a sheet.
-        is_part = drawing and best is not None and (ink[best > 0.5] > 0.5).mean() > 0.5
+        is_part = False
+        if drawing and best is not None:  # a part of it may be inside an outline, or be an outline taken for a sheet
+            is_outline = region.sum() < MIN_PAPER * own.sum() and (ink[region] > 0.5).mean() > 0.5
+            is_part = is_outline or (ink[best > 0.5] > 0.5).mean() > 0.5
         if best_box is None or (extent(box) > extent(best_box) and (is_part or not encloses(box, best_box))):
-            best, best_box, piece, own = ink, box, bool(area < 0.5), sheet[1]
+            best, best_box, piece, own, region = ink, box, bool(area < 0.5), sheet[1], sheet[0]
         if box == best_box:
             page = sheet[1]
     if best_box and any(are_alike(own, extent(best_box), *other) for other in found):
         raise UserError(SEVERAL)
+    if drawing and best is not None:
+        best_box = find_objects((best > 0.5).astype(int))[0]  # around all parts
     if best is None or best_box is None or (piece and extent(best_box) < MIN_ON_PIECE * max(grey.shape)):
         cropped = find_cropped_ink(grey)
         if framed and cropped.max() <= 0.5:
@@ -183,18 +192,26 @@ def choose_ink(grey: np.ndarray, drawing: bool) -> tuple[np.ndarray, float]:
     return best, np.inf if drawing else MIN_SOLID_MARK
 
 
-def add_margin(grey: np.ndarray) -> np.ndarray:
+def add_margin(grey: np.ndarray, drawing: bool) -> np.ndarray:
     """Add a margin to a picture cropped to the character: its border is even paper, and all large marks reach it.
-    If only some of the large marks reach the border, they may be lines, and the margin would hide that.
+
+    If only some of the large marks reach the border, they may be lines, and the margin would hide that. A drawing comes
+    near at least three of the four sides.
     """
     border = border_of(grey)
     paper, contrast = np.median(border), np.ptp(grey)
     marks, count = label(abs(grey - paper) > contrast / 4, NEIGHBOURS)
     sizes = np.bincount(marks.ravel(), minlength=count + 1)[1:]
     large = 1 + np.flatnonzero(sizes >= MIN_COMPONENT * sizes.max(initial=0))
-    touching = np.isin(large, border_of(marks))
+    if drawing:
+        near = max(1, round(NEAR_BORDER * max(grey.shape)))
+        sides = marks[:near], marks[-near:], marks[:, :near], marks[:, -near:]
+        is_cropped = sum(np.isin(side, large).any() for side in sides) > 2
+    else:
+        touching = np.isin(large, border_of(marks))
+        is_cropped = bool(touching.any() and touching.all())
     is_even = (abs(border - paper) < EVEN * contrast).mean() > MIN_EVEN
-    if not (is_even and touching.any() and touching.all()):
+    if not (is_even and is_cropped):
         return grey
     return np.pad(grey, round(MARGIN * max(grey.shape)), constant_values=paper)
 
@@ -252,29 +269,54 @@ def erase_level_lines(grey: np.ndarray, min_lines: int) -> np.ndarray:
 
 
 def lift_shadow(grey: np.ndarray) -> np.ndarray:
-    """Brighten a shadow whose straight edge crosses the paper."""
-    size = round(PAPER * max(grey.shape)) | 1
+    """Brighten a shadow with straight edges: on one side of an edge, between two, or on both sides of a sunbeam."""
+    size = round(SHADOW * max(grey.shape)) | 1
     paper = grey_closing(grey, [size] * 2)
     shadow = paper < threshold_otsu(paper)
+    margin = max(size // 2, SHADOW_EDGE)  # closing fills the corners, and the profile needs both sides of an edge
     inner = np.zeros_like(shadow)
-    inner[size // 2 : -(size // 2), size // 2 : -(size // 2)] = True  # no margins: closing fills the corners
-    edge = np.argwhere(inner & shadow & ~binary_erosion(shadow, NEIGHBOURS)).astype(float)
-    for _ in range(FITS):
-        if len(edge) < MIN_SHADOW_EDGE * max(grey.shape):
+    inner[margin:-margin, margin:-margin] = True
+    edges = inner & shadow & ~binary_erosion(shadow, NEIGHBOURS)
+    steps = np.arange(-SHADOW_EDGE, SHADOW_EDGE + 1)
+    behind, factors = [], []
+    for _ in range(MAX_EDGES):
+        distance = fit_edge(edges)
+        if distance is None:
+            break
+        edges &= abs(distance) >= SHADOW_BLUR * max(grey.shape)
+        profile = np.array([np.median(grey[abs(distance - step) < 1]) for step in steps]).clip(0.01)
+        if profile[0] > profile[-1]:
+            distance, profile = -distance, profile[::-1]
+        if not MIN_SHADOW < profile[0] / profile[-1] < MAX_SHADOW:
             return grey
+        behind.append(distance < 0)
+        factors.append(profile[-1] / np.interp(distance, steps, profile))
+    for combine, factor in ((np.logical_and, np.minimum), (np.logical_or, np.maximum)):  # between edges, or beside them
+        if factors and (combine.reduce(behind) == shadow)[inner].mean() > MIN_STRAIGHT:
+            lifted: np.ndarray = (grey * factor.reduce(factors)).clip(0, 1)
+            sides = [np.median(side) for side in (lifted[0], lifted[-1], lifted[:, 0], lifted[:, -1])]
+            return lifted if min(sides) > MIN_LIFTED * max(sides) else grey
+    return grey
+
+
+def fit_edge(edges: np.ndarray) -> np.ndarray | None:
+    """Fit a line to the longest edge in a mask (H, W), and return each pixel's distance from it, or None if it is bent.
+
+    What is far from the line, such as crossing ink, is dropped.
+    """
+    if not edges.any():
+        return None
+    pieces, _ = label(edges, NEIGHBOURS)
+    edge = np.argwhere(pieces == np.bincount(pieces[edges]).argmax())
+    distance = None
+    for _ in range(FITS):
+        if len(edge) < MIN_SHADOW_EDGE * max(edges.shape):
+            return None
         centre = edge.mean(0)
         normal = np.linalg.svd(edge - centre, full_matrices=False)[2][-1]
-        edge = edge[abs((edge - centre) @ normal) < SHADOW_BLUR * max(grey.shape)]
-    distance = (np.moveaxis(np.indices(grey.shape), 0, 2) - centre) @ normal
-    distance *= 1 if np.median(distance[~shadow]) > 0 else -1
-    steps = np.arange(-SHADOW_EDGE, SHADOW_EDGE + 1)
-    profile = np.array([np.median(grey[abs(distance - step) < 1]) for step in steps]).clip(0.01)
-    straight = ((distance < 0) == shadow)[inner].mean() > MIN_STRAIGHT
-    if not straight or not MIN_SHADOW < profile[0] / profile[-1] < MAX_SHADOW:
-        return grey
-    lifted: np.ndarray = (grey * (profile[-1] / np.interp(distance, steps, profile))).clip(0, 1)
-    sides = [np.median(side) for side in (lifted[0], lifted[-1], lifted[:, 0], lifted[:, -1])]
-    return lifted if min(sides) > MIN_LIFTED * max(sides) else grey
+        distance = (np.moveaxis(np.indices(edges.shape), 0, 2) - centre) @ normal
+        edge = np.argwhere(edges & (abs(distance) < SHADOW_BLUR * max(edges.shape)))
+    return distance
 
 
 def find_sheets(grey: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:

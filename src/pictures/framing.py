@@ -9,6 +9,9 @@ from src.pictures.character import border_of, find_character
 from src.pictures.fitting import fit_picture
 
 BLACK_BORDER, MIN_INK = 8, 32  # of 255: the border of a picture with light ink on black is darker, and the ink lighter
+# For a picture that is framed already, as fractions of its shorter side: the extent of its ink, and how far the ink's
+# centre may be from the middle; ink of a larger extent may be anywhere.
+MIN_FRAMED, MAX_OFF_CENTRE, MIN_FILLING = 0.55, 0.09, 0.75
 MIN_STROKE = 0.1  # of the ink's longer side; thinner strokes are widened, or they would vanish when downscaled
 INK_BOX = 20 / 28  # length of the ink's longer side, relative to the image's side
 
@@ -16,14 +19,14 @@ INK_BOX = 20 / 28  # length of the ink's longer side, relative to the image's si
 def frame_character(picture: Image.Image, image_shape: tuple[int, int, int], drawing: bool = False) -> np.ndarray:
     """Return a uint8 image (C, H, W): light ink on black, its longer side 20/28 of the image's, centred by mass.
 
-    A picture of exactly H x W pixels with a black border is used unchanged. Raise UserError unless exactly one
-    character, or, for a drawing, any ink, stands out. Source of the framing: LeCun, Cortes, Burges, The MNIST database
-    of handwritten digits.
+    A picture of exactly H x W pixels that is framed like this already is used unchanged. Raise UserError unless exactly
+    one character, or, for a drawing, any ink, stands out. Source of the framing: LeCun, Cortes, Burges, The MNIST
+    database of handwritten digits.
     """
     channels, height, width = image_shape
     if picture.size == (width, height):
         image = fit_picture(picture, "stretch", image_shape)
-        if np.median(border_of(image.transpose(1, 2, 0))) < BLACK_BORDER and image.max() >= MIN_INK:
+        if is_framed(image.max(0)):
             return image
     ink = _scale_to(_thicken(find_character(picture.convert("L"), drawing)), INK_BOX * min(height, width))
     frame = np.zeros((height, width))
@@ -33,6 +36,14 @@ def frame_character(picture: Image.Image, image_shape: tuple[int, int, int], dra
     )
     frame[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
     return np.repeat((frame * 255).round().astype(np.uint8)[None], channels, axis=0)
+
+
+def is_framed(image: np.ndarray) -> bool:
+    """Return whether an image (H, W) shows light ink on black that is in the middle, or fills the image."""
+    if np.median(border_of(image)) >= BLACK_BORDER or image.max() < MIN_INK:
+        return False
+    ink = (np.argwhere(image >= MIN_INK) - np.divide(image.shape, 2) + 0.5) / min(image.shape)
+    return bool(np.ptp(ink, 0).max() >= (MIN_FRAMED if abs(ink.mean(0)).max() < MAX_OFF_CENTRE else MIN_FILLING))
 
 
 def _thicken(ink: np.ndarray) -> np.ndarray:

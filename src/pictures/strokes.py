@@ -100,10 +100,12 @@ def choose_strokes(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def choose_parts(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return masks (H, W) of a drawing, which is all ink but specks, and of the specks; ink: some above 0.5."""
-    components, _ = label(ink > 0.5, NEIGHBOURS)
+    components, count = label(ink > 0.5, NEIGHBOURS)
     sizes = np.bincount(components.ravel())
     sizes[0] = 0
-    parts = (sizes >= MIN_PART * sizes.max())[components]
+    depths = np.append(0, maximum(distance_transform_edt(components), components, np.arange(1, count + 1)))
+    is_dot = depths >= MIN_DOT * depths[sizes.argmax()]
+    parts = (is_dot | (sizes >= MIN_PART * sizes.max()))[components]
     return parts, (components > 0) & ~parts
 
 

@@ -90,10 +90,13 @@ def test_the_code_refuses_pictures_that_need_framing(reproduced: Path, bare_pyth
     export = reproduced / "data/export"
     (tmp_path / "classify.py").write_text(code_of((export / "model.md").read_text()))
     (tmp_path / "model.onnx").symlink_to(export / "model.onnx")
-    Image.new("L", (28, 28), 255).save(tmp_path / "light.png")
-    for picture in (str(ROOT / "docs/img/five.jpg"), "light.png"):
+    images = {name: Image.new("L", (8, 8), colour) for name, colour in (("light", 255), ("black", 0), ("small", 0))}
+    images["small"].paste(255, (1, 1, 4, 4))
+    for name, image in images.items():
+        image.save(tmp_path / f"{name}.png")
+    for picture in (str(ROOT / "docs/img/five.jpg"), *(f"{name}.png" for name in images)):
         result = attempt(str(bare_python), "classify.py", picture, cwd=tmp_path)
-        assert (result.returncode, "must have the size of the model's images" in result.stdout) == (1, True)
+        assert (result.returncode, "must be like the dataset's images" in result.stdout) == (1, True)
 
 
 def test_a_model_hub_can_read_the_card(reproduced: Path) -> None:

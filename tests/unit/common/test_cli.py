@@ -41,9 +41,10 @@ def test_a_usage_error_is_one_message_with_exit_code_2() -> None:
     assert (result.returncode, result.stdout, result.stderr) == (2, "", "split: no such recipe\n")
 
 
-def test_characters_that_the_terminal_cannot_show_are_replaced() -> None:
+@pytest.mark.parametrize("wrap", ["pass", "import colorama; colorama.init()"])  # as DVC does
+def test_characters_that_the_terminal_cannot_show_are_replaced(wrap: str) -> None:
     environment = ENVIRONMENT | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    result = run_main(r"print('4: 61% \u00b7 9: 38%')", env=environment)
+    result = run_main(rf"{wrap}; print('4: 61% \u00b7 9: 38%')", env=environment)
     assert (result.returncode, result.stdout) == (0, "4: 61% ? 9: 38%\n")
 
 

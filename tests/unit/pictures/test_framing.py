@@ -102,6 +102,18 @@ def test_an_image_like_those_of_the_training_set_is_not_changed() -> None:
     assert np.array_equal(frame_character(Image.fromarray(pixels[:, :, 0]), SHAPE)[0], pixels[:, :, 0])
 
 
+def test_a_small_digit_in_a_picture_of_the_training_size_is_framed() -> None:
+    image = frame_character(draw_seven(), SHAPE)[0]
+    seven = Image.fromarray(image[4:24, 4:24])
+    for side, place in ((14, (2, 3)), (14, (7, 7)), (20, (0, 8))):
+        picture = put(seven.resize((side, side)), (28, 28), 0, place)
+        assert ink_distance(picture, Image.fromarray(image)) < 0.4
+        assert not np.array_equal(frame_character(picture, SHAPE)[0], np.asarray(picture))
+    for side, place in ((20, (4, 4)), (20, (5, 3)), (24, (0, 4))):
+        picture = put(seven.resize((side, side)), (28, 28), 0, place)
+        assert np.array_equal(frame_character(picture, SHAPE)[0], np.asarray(picture))
+
+
 def test_dark_ink_in_a_picture_of_the_training_size_is_inverted() -> None:
     image = frame_character(draw_seven(), SHAPE)[0]
     assert ink_distance(Image.fromarray(255 - image), Image.fromarray(image)) < 0.2
@@ -897,6 +909,15 @@ def test_a_shadow_with_a_hard_edge_may_cross_the_ink(place: int, slope: float) -
     assert ink_distance(plain, from_brightness(np.asarray(plain) / 255 * (1 - 0.4 * shadow))) < 0.15
 
 
+@pytest.mark.parametrize("is_beam", [False, True])
+@pytest.mark.parametrize(("width", "slope"), [(80, 0.2), (170, 0.2), (170, 1), (170, 0)])
+def test_the_shadow_of_a_bar_or_a_sunbeam_may_cross_the_ink(width: int, slope: float, is_beam: bool) -> None:
+    plain = put(SEVEN_PIXELS, (500, 500), 220, (120, 110))
+    rows, columns = np.indices((500, 500))
+    shadow = (abs(rows + slope * (columns - 250) - 230) < width / 2) != is_beam
+    assert ink_distance(plain, from_brightness(np.asarray(plain) / 255 * (1 - 0.4 * shadow))) < 0.15
+
+
 @pytest.mark.parametrize("place", [100, 150, 200])
 def test_the_edge_of_a_shadow_is_no_ink(place: int) -> None:
     plain = put(SEVEN_PIXELS, (500, 500), 245, (120, 110))
@@ -912,12 +933,23 @@ PARTS: dict[str, tuple[list[tuple[int, ...]], int]] = {  # lines of a drawing, a
     "between strokes": ([(100, 200, 300, 200), (200, 120, 200, 150), (200, 250, 200, 280)], 3),
     "upright on a bar": ([(200, 130, 200, 300), (70, 300, 330, 300)], 1),
     "outline": ([(100, 100, 300, 100, 300, 300, 100, 300, 100, 92), (150, 150, 250, 250), (250, 150, 150, 250)], 2),
+    "two bars in an outline": (
+        [(100, 100, 300, 100, 300, 300, 100, 300, 100, 92), (100, 165, 300, 165), (100, 230, 300, 230)],
+        1,
+    ),
+    "dot in an outline": ([(100, 100, 300, 100, 300, 300, 100, 300, 100, 92), (193, 200, 207, 200)], 2),
+    "dots": ([(190, 110, 212, 110), (110, 290, 132, 290), (270, 290, 292, 290)], 3),
 }
 
 
 @pytest.mark.parametrize(
     ("lines", "size", "colour"),
-    [*((lines, (400, 400), 240) for lines in PARTS), ("outline", (520, 560), 70), ("three bars", (1500, 1500), 240)],
+    [
+        *((lines, (400, 400), 240) for lines in PARTS if lines != "dots"),
+        ("outline", (520, 560), 70),
+        ("dots", (800, 800), 70),
+        ("three bars", (1500, 1500), 240),
+    ],
 )
 def test_a_drawing_may_have_several_parts(lines: str, size: tuple[int, int], colour: int) -> None:
     sheet = Image.new("L", (400, 400), 240)
@@ -933,6 +965,14 @@ def test_a_drawing_may_have_several_parts(lines: str, size: tuple[int, int], col
         [np.ptp(np.flatnonzero(ink.any(axis))) for axis in (1, 0)] for ink in (drawn, image > 128)
     )
     assert framed_height / framed_width == pytest.approx(height / width, rel=0.1)
+
+
+@pytest.mark.parametrize(("width", "side"), [(100, 100), (400, 400), (1600, 300)])
+def test_a_picture_may_be_cropped_to_a_drawing(width: int, side: int) -> None:
+    picture = Image.new("L", (width, side), 240)
+    for left, top, right, bottom in ((2, 2, 8, 97), (30, 20, 99, 26), (55, 40, 61, 99)):
+        ImageDraw.Draw(picture).rectangle([place * side // 100 for place in (left, top, right, bottom)], fill=30)
+    assert label(frame_character(picture, (1, 96, 96), drawing=True)[0] > 128)[1] == 3
 
 
 @pytest.mark.parametrize("desk", [None, 70])

@@ -139,7 +139,7 @@ def test_the_first_sentence_names_the_class_that_is_most_certainly_bad() -> None
     predictions = [Prediction(0, error.actual, error.predicted, 0.9, 1.0) for error in wrong]
     predictions += [Prediction(0, "bad", "bad", 0.9, 0.1)] * 20 + [Prediction(0, "<rare>", "<rare>", 0.9, 0.1)]
     page = report_page(results._replace(errors=wrong, predictions=predictions), (28, 28), [])
-    sentence = "10 of its 30 test images are misclassified (33.3%), 10 of them as &lt;rare&gt;."
+    sentence = "10 of its 30 test images are misclassified (33.3%), 10 of them as <b>&lt;rare&gt;</b>."
     assert f"Look first at <b>bad</b>: {sentence}" in " ".join(page.split())
     assert "Look first" not in make_page(0)
 
