@@ -24,6 +24,7 @@ from scipy.ndimage import (
     grey_dilation,
     grey_opening,
     label,
+    mean,
 )
 from skimage.filters import gaussian, threshold_otsu
 
@@ -63,6 +64,7 @@ SHADOW = 0.1  # window for finding shadows; wider than most strokes
 MIN_SHADOW, MAX_SHADOW = 0.4, 0.9  # fractions of the lit paper's brightness
 SHADOW_EDGE = 10  # pixels: how far on both sides of a shadow's edge the brightness is measured
 MAX_EDGES, MIN_SHADOW_EDGE = 2, 0.2  # the number of edges, and the length of each
+OUTERMOST = 2  # pixels: the width of the border that a shadow between two edges must reach
 FITS = 3  # rounds of fitting a line to an edge
 MIN_STRAIGHT = 0.97  # fraction of the pixels that are on the correct side of the line
 MIN_LIFTED = 0.8  # ratio of the darkest border to the brightest, once the shadow is lifted; a desk is darker
@@ -292,11 +294,28 @@ def lift_shadow(grey: np.ndarray) -> np.ndarray:
         behind.append(distance < 0)
         factors.append(profile[-1] / np.interp(distance, steps, profile))
     for combine, factor in ((np.logical_and, np.minimum), (np.logical_or, np.maximum)):  # between edges, or beside them
-        if factors and (combine.reduce(behind) == shadow)[inner].mean() > MIN_STRAIGHT:
+        darker = combine.reduce(behind)
+        if factors and (darker == shadow)[inner].mean() > MIN_STRAIGHT:
+            if len(factors) > 1 and not reaches_border(darker, grey < threshold_otsu(paper)):
+                return grey
             lifted: np.ndarray = (grey * factor.reduce(factors)).clip(0, 1)
             sides = [np.median(side) for side in (lifted[0], lifted[-1], lifted[:, 0], lifted[:, -1])]
             return lifted if min(sides) > MIN_LIFTED * max(sides) else grey
     return grey
+
+
+def reaches_border(shadow: np.ndarray, dark: np.ndarray) -> bool:
+    """Return whether a shadow is dark, and what it does not cover is light, wherever they reach the picture's border.
+
+    A thick stroke, such as a 1, ends before the border. Both: masks (H, W).
+    """
+    border = np.ones_like(shadow)
+    border[OUTERMOST:-OUTERMOST, OUTERMOST:-OUTERMOST] = False
+    for part in (shadow, ~shadow):
+        pieces, count = label(part & border, NEIGHBOURS)
+        if (mean(shadow == dark, pieces, np.arange(1, count + 1)) < 0.5).any():
+            return False
+    return True
 
 
 def fit_edge(edges: np.ndarray) -> np.ndarray | None:

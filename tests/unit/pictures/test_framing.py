@@ -918,6 +918,17 @@ def test_the_shadow_of_a_bar_or_a_sunbeam_may_cross_the_ink(width: int, slope: f
     assert ink_distance(plain, from_brightness(np.asarray(plain) / 255 * (1 - 0.4 * shadow))) < 0.15
 
 
+@pytest.mark.parametrize(("paper", "ink"), [(120, 215), (235, 140)])
+def test_a_thick_1_is_no_sunbeam_or_shadow(paper: int, ink: int) -> None:
+    picture = Image.new("L", (300, 300), paper)
+    ImageDraw.Draw(picture).line((150, 20, 150, 280), fill=ink, width=60)
+    for top in (0, 240):
+        ImageDraw.Draw(picture).ellipse((120, top + 10, 180, top + 50), fill=ink)
+    image = frame_character(picture, SHAPE)[0]
+    assert np.ptp(np.flatnonzero(image.any(0))) < 8
+    assert image[14, 14] == 255
+
+
 @pytest.mark.parametrize("place", [100, 150, 200])
 def test_the_edge_of_a_shadow_is_no_ink(place: int) -> None:
     plain = put(SEVEN_PIXELS, (500, 500), 245, (120, 110))
