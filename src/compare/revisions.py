@@ -3,8 +3,8 @@
 import json
 import math
 import posixpath
-from collections.abc import Collection, Mapping
-from contextlib import nullcontext
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,6 +37,7 @@ ERROR_COUNT = "test.errors"
 IMAGE_COUNT = "test.images"
 SEED = "train.seed"
 SPLIT_SEED = "split.seed"
+FOLDER = "download.folder"
 BACKBONE = "model.backbone"
 MEMBERS = "train.members"
 
@@ -144,11 +145,28 @@ def _changed_data(revision: str, hashes: Mapping[str, str]) -> list[str]:
 
 def _changed_code(revision: str) -> list[str]:
     """Return the paths of the measured stages' code that differs from what they ran."""
+    with open_repo(revision) as repo, nullcontext() if revision == WORKSPACE else repo.switch(find_commit(revision)):
+        stages = [stage for stage in repo.index.stages if getattr(stage, "name", None) in MEASURED]
+        code = [dep for stage in stages for dep in stage.deps if dep.def_path.startswith(CODE)]
+        return sorted({dep.def_path for dep in code if dep.workspace_status()})
+
+
+@contextmanager
+def open_repo(revision: str = WORKSPACE) -> Iterator[Repo]:
+    """Open DVC's repository; raise UserError for what DVC reports, and if a path in a revision's parameters is no text.
+
+    With such a path, for example the number 2024, DVC's own error would be a traceback.
+    """
+    with suppress(YAMLError):  # which DVC reports
+        sections = YAML(typ="safe").load(read_file(revision, PARAMS))
+        for section, name in (FOLDER.split("."), BACKBONE.split(".")):
+            values = sections.get(section) if isinstance(sections, dict) else None
+            path = values.get(name, "") if isinstance(values, dict) else ""
+            if not isinstance(path, str):
+                raise UserError(f"{PARAMS}: {section}.{name} is {path}, which is not text; put it in quotes")
     try:
-        with Repo() as repo, nullcontext() if revision == WORKSPACE else repo.switch(find_commit(revision)):
-            stages = [stage for stage in repo.index.stages if getattr(stage, "name", None) in MEASURED]
-            code = [dep for stage in stages for dep in stage.deps if dep.def_path.startswith(CODE)]
-            return sorted({dep.def_path for dep in code if dep.workspace_status()})
+        with Repo() as repo:
+            yield repo
     except DvcException as error:
         raise UserError(str(error)) from None
 

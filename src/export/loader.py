@@ -8,7 +8,7 @@ by their XMP metadata, strips a few pixels wide, and files that break their form
 from typing import NamedTuple
 
 from src.common.dataset import InputFit, Preprocessing
-from src.pictures.framing import BLACK_BORDER, MAX_OFF_CENTRE, MIN_FILLING, MIN_FRAMED, MIN_INK
+from src.pictures.framing import BLACK_BORDER, DARK, MAX_OFF_CENTRE, MIN_FILLING, MIN_FRAMED, MIN_INK
 
 
 class Loader(NamedTuple):
@@ -25,9 +25,10 @@ IN_SIZE = Loader(
     f"""\
 pixels = np.atleast_3d(picture).max(2)
 border = np.concatenate([pixels[[0, -1]].ravel(), pixels[:, [0, -1]].ravel()])
+dark = np.median(border) < {BLACK_BORDER} and np.median(pixels) < {DARK} and pixels.max() >= {MIN_INK}
 ink = (np.argwhere(pixels >= min({MIN_INK}, pixels.max())) - np.divide(pixels.shape, 2) + 0.5) / min(size)
 framed = np.ptp(ink, 0).max() >= ({MIN_FRAMED} if abs(ink.mean(0)).max() < {MAX_OFF_CENTRE} else {MIN_FILLING})
-if picture.size != size or np.median(border) >= {BLACK_BORDER} or pixels.max() < {MIN_INK} or not framed:
+if picture.size != size or not (dark and framed):
     sys.exit("the picture must be like the dataset's images: of their size, light on black, and framed alike")
 """,
 )
@@ -59,7 +60,7 @@ picture = picture.resize(size)
 
 
 def loader_code(preprocessing: Preprocessing, channels: int) -> str:
-    """Return Python code, at most 25 lines, that classifies the picture named on the command line."""
+    """Return Python code, at most 26 lines, that classifies the picture named on the command line."""
     to_grey, axes = ("", ".transpose(2, 0, 1)[None]") if channels == 3 else ('.convert("L")', "[None, None]")
     # `paper` is used only for images like MNIST's, which have no transparency, so any colour will do.
     background = preprocessing.background.replace("paper", "black")

@@ -9,6 +9,7 @@ from src.pictures.character import border_of, find_character
 from src.pictures.fitting import fit_picture
 
 BLACK_BORDER, MIN_INK = 8, 32  # of 255: the border of a picture with light ink on black is darker, and the ink lighter
+DARK = 128  # of 255: the median is darker, unlike that of white paper in a black frame
 # For a picture that is framed already, as fractions of its shorter side: the extent of its ink, and how far the ink's
 # centre may be from the middle; ink of a larger extent may be anywhere.
 MIN_FRAMED, MAX_OFF_CENTRE, MIN_FILLING = 0.55, 0.09, 0.75
@@ -40,7 +41,7 @@ def frame_character(picture: Image.Image, image_shape: tuple[int, int, int], dra
 
 def is_framed(image: np.ndarray) -> bool:
     """Return whether an image (H, W) shows light ink on black that is in the middle, or fills the image."""
-    if np.median(border_of(image)) >= BLACK_BORDER or image.max() < MIN_INK:
+    if np.median(border_of(image)) >= BLACK_BORDER or np.median(image) >= DARK or image.max() < MIN_INK:
         return False
     ink = (np.argwhere(image >= MIN_INK) - np.divide(image.shape, 2) + 0.5) / min(image.shape)
     return bool(np.ptp(ink, 0).max() >= (MIN_FRAMED if abs(ink.mean(0)).max() < MAX_OFF_CENTRE else MIN_FILLING))

@@ -6,13 +6,11 @@ from fnmatch import fnmatchcase
 from statistics import mean
 from typing import Any, NamedTuple
 
-from dvc.repo import Repo
-
 from src.common.errors import UsageError, UserError
 from src.common.text import listing
 from src.compare.comparison import mean_margin, welch_p_values
 from src.compare.git import Experiment, list_experiments
-from src.compare.revisions import SEED, SPLIT_SEED, Result, read_recorded, setting_of, share_network
+from src.compare.revisions import SEED, SPLIT_SEED, Result, open_repo, read_recorded, setting_of, share_network
 
 ALPHA = 0.05
 SEEDS = (SEED, SPLIT_SEED)
@@ -124,7 +122,7 @@ def sort_key(setting: Setting) -> Any:
 
 def count_unfinished() -> dict[str, int]:
     """Count, by state, the experiments in DVC's queue that have no result, as listed by `dvc queue status`."""
-    with Repo() as repo:
+    with open_repo() as repo:
         states = Counter(entry["status"] for entry in repo.experiments.celery_queue.status())
     return {state: states[state.capitalize()] for state in ("queued", "running", "failed")}
 

@@ -114,6 +114,12 @@ def test_a_small_digit_in_a_picture_of_the_training_size_is_framed() -> None:
         assert np.array_equal(frame_character(picture, SHAPE)[0], np.asarray(picture))
 
 
+def test_white_paper_in_a_black_frame_is_no_ink() -> None:
+    image = Image.fromarray(frame_character(draw_seven(), SHAPE)[0])
+    framed = ImageOps.expand(ImageOps.invert(image).resize((26, 26)), 1, fill=0)
+    assert ink_distance(framed, image) < 0.4
+
+
 def test_dark_ink_in_a_picture_of_the_training_size_is_inverted() -> None:
     image = frame_character(draw_seven(), SHAPE)[0]
     assert ink_distance(Image.fromarray(255 - image), Image.fromarray(image)) < 0.2

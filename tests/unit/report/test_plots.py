@@ -1,5 +1,7 @@
 import io
 import re
+import subprocess
+import sys
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -14,8 +16,14 @@ from src.common.metrics import wilson_interval
 from src.report.params import ReportParams
 from src.report.plots import confusion_plot, curves_plot, error_plot, font_families, reliability_plot, to_svg
 from tests.builders import make_errors
+from tests.helpers import ENVIRONMENT, ROOT
 
 DIGITS = list("0123456789")
+
+
+def test_a_backend_that_is_missing_does_not_matter() -> None:
+    environment = ENVIRONMENT | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}  # as in Jupyter
+    subprocess.run([sys.executable, "-c", "import src.report.plots"], cwd=ROOT, env=environment, check=True)
 
 
 def make_images(count: int, channels: int = 1) -> np.ndarray:
