@@ -126,10 +126,9 @@ def find_character(
     small = picture.resize([max(1, round(length * scale)) for length in picture.size])
     grey = np.asarray(small) / 255
     without_lines = erase_lines(grey, min_lines)
-    if not annotations and (drawing or max(picture.size) < SIDE):
-        ink, solid = choose_ink(lift_shadow(add_margin(without_lines, drawing)), drawing)
-    else:
-        ink, solid = choose_ink(lift_shadow(without_lines), drawing)
+    may_be_cropped = not annotations and (drawing or max(picture.size) < SIDE)
+    with_margin = add_margin(without_lines, drawing) if may_be_cropped else without_lines
+    ink, solid = choose_ink(lift_shadow(with_margin), drawing)
     if annotations:
         ink = ink * ~np.asarray(annotations.resize(small.size))
     without_line = ink if drawing else erase_touching_line(ink)
@@ -142,7 +141,8 @@ def find_character(
     rows, columns = (np.flatnonzero(character.any(axis)) for axis in (1, 0))
     top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
     length = max(bottom - top, right - left)
-    # Look again, more closely, but not if a line touches the character, because the line would reach across the crop.
+    # Look again, more closely, but not if a line touches the character, because the line would reach across the crop,
+    # or if a margin was added, because nothing is far from such a character.
     if scale < 0.8 and length < SIDE / 4 and without_line is ink and ink.shape == grey.shape:
         near = np.array([left, top, right, bottom]) + np.array([-1, -1, 1, 1]) * length / 2
         box = tuple((near / scale).clip(0, picture.size * 2).astype(int))
