@@ -14,13 +14,14 @@ from dvc.repo import Repo
 from src.common.cli import run_cli
 from src.common.errors import UserError
 from src.common.text import count
-from src.compare.revisions import open_repo
+from src.compare.revisions import check_paths, open_repo
 from tools import make_parser
 
 
 def main() -> None:
     make_parser("share", __doc__).parse_args()
     try:
+        check_paths()
         with open_repo() as repo:
             tracked = repo.push()  # pictures and backbones, too
             with repo.lock:

@@ -4,7 +4,7 @@ import json
 import math
 import posixpath
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -145,25 +145,35 @@ def _changed_data(revision: str, hashes: Mapping[str, str]) -> list[str]:
 
 def _changed_code(revision: str) -> list[str]:
     """Return the paths of the measured stages' code that differs from what they ran."""
-    with open_repo(revision) as repo, nullcontext() if revision == WORKSPACE else repo.switch(find_commit(revision)):
+    check_paths(revision)
+    with open_repo() as repo, nullcontext() if revision == WORKSPACE else repo.switch(find_commit(revision)):
         stages = [stage for stage in repo.index.stages if getattr(stage, "name", None) in MEASURED]
         code = [dep for stage in stages for dep in stage.deps if dep.def_path.startswith(CODE)]
         return sorted({dep.def_path for dep in code if dep.workspace_status()})
 
 
-@contextmanager
-def open_repo(revision: str = WORKSPACE) -> Iterator[Repo]:
-    """Open DVC's repository; raise UserError for what DVC reports, and if a path in a revision's parameters is no text.
+def check_paths(revision: str = WORKSPACE) -> None:
+    """Raise UserError if a path in a revision's parameters is no text, such as the number 2024.
 
-    With such a path, for example the number 2024, DVC's own error would be a traceback.
+    With such a path, DVC's own error would be a traceback.
     """
-    with suppress(YAMLError):  # which DVC reports
+    try:
         sections = YAML(typ="safe").load(read_file(revision, PARAMS))
-        for section, name in (FOLDER.split("."), BACKBONE.split(".")):
-            values = sections.get(section) if isinstance(sections, dict) else None
-            path = values.get(name, "") if isinstance(values, dict) else ""
-            if not isinstance(path, str):
-                raise UserError(f"{PARAMS}: {section}.{name} is {path}, which is not text; put it in quotes")
+    except YAMLError:  # which DVC reports
+        return
+    except ValueError as error:  # an impossible date
+        raise UserError(f"{PARAMS} of {revision} cannot be read: {error}") from None
+    for section, name in (FOLDER.split("."), BACKBONE.split(".")):
+        values = sections.get(section) if isinstance(sections, dict) else None
+        path = values.get(name, "none") if isinstance(values, dict) else "none"
+        if not path or not isinstance(path, str):
+            reason = f"is {path}, which is not text; put it in quotes" if path else "is empty"
+            raise UserError(f"{PARAMS} of {revision}: {section}.{name} {reason}")
+
+
+@contextmanager
+def open_repo() -> Iterator[Repo]:
+    """Open DVC's repository; raise UserError for what DVC reports."""
     try:
         with Repo() as repo:
             yield repo

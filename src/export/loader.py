@@ -8,7 +8,7 @@ by their XMP metadata, strips a few pixels wide, and files that break their form
 from typing import NamedTuple
 
 from src.common.dataset import InputFit, Preprocessing
-from src.pictures.framing import BLACK_BORDER, DARK, MAX_OFF_CENTRE, MIN_FILLING, MIN_FRAMED, MIN_INK
+from src.pictures.framing import BLACK_BORDER, MAX_OFF_CENTRE, MIN_FILLING, MIN_FRAMED, MIN_INK
 
 
 class Loader(NamedTuple):
@@ -25,7 +25,7 @@ IN_SIZE = Loader(
     f"""\
 pixels = np.atleast_3d(picture).max(2)
 border = np.concatenate([pixels[[0, -1]].ravel(), pixels[:, [0, -1]].ravel()])
-dark = np.median(border) < {BLACK_BORDER} and np.median(pixels) < {DARK} and pixels.max() >= {MIN_INK}
+dark = np.median(border) < {BLACK_BORDER} and pixels.max() >= {MIN_INK}
 ink = (np.argwhere(pixels >= min({MIN_INK}, pixels.max())) - np.divide(pixels.shape, 2) + 0.5) / min(size)
 framed = np.ptp(ink, 0).max() >= ({MIN_FRAMED} if abs(ink.mean(0)).max() < {MAX_OFF_CENTRE} else {MIN_FILLING})
 if picture.size != size or not (dark and framed):

@@ -9,7 +9,9 @@ from src.pictures.character import border_of, find_character
 from src.pictures.fitting import fit_picture
 
 BLACK_BORDER, MIN_INK = 8, 32  # of 255: the border of a picture with light ink on black is darker, and the ink lighter
-DARK = 128  # of 255: the median is darker, unlike that of white paper in a black frame
+# White paper in a black frame is no ink: the box around pixels of at least this brightness (of 255) has sides of at
+# least this fraction of the picture's shorter side, and such pixels are at least that fraction of the box's border.
+LIGHT, MIN_PAPER, MIN_FULL = 128, 0.55, 0.8
 # For a picture that is framed already, as fractions of its shorter side: the extent of its ink, and how far the ink's
 # centre may be from the middle; ink of a larger extent may be anywhere.
 MIN_FRAMED, MAX_OFF_CENTRE, MIN_FILLING = 0.55, 0.09, 0.75
@@ -41,8 +43,13 @@ def frame_character(picture: Image.Image, image_shape: tuple[int, int, int], dra
 
 def is_framed(image: np.ndarray) -> bool:
     """Return whether an image (H, W) shows light ink on black that is in the middle, or fills the image."""
-    if np.median(border_of(image)) >= BLACK_BORDER or np.median(image) >= DARK or image.max() < MIN_INK:
+    if np.median(border_of(image)) >= BLACK_BORDER or image.max() < MIN_INK:
         return False
+    rows, columns = (np.flatnonzero((image >= LIGHT).any(axis)) for axis in (1, 0))
+    if min(len(rows), len(columns)) >= MIN_PAPER * min(image.shape):
+        box = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        if (border_of(box) >= LIGHT).mean() >= MIN_FULL:
+            return False
     ink = (np.argwhere(image >= MIN_INK) - np.divide(image.shape, 2) + 0.5) / min(image.shape)
     return bool(np.ptp(ink, 0).max() >= (MIN_FRAMED if abs(ink.mean(0)).max() < MAX_OFF_CENTRE else MIN_FILLING))
 

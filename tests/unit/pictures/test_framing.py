@@ -118,6 +118,10 @@ def test_white_paper_in_a_black_frame_is_no_ink() -> None:
     image = Image.fromarray(frame_character(draw_seven(), SHAPE)[0])
     framed = ImageOps.expand(ImageOps.invert(image).resize((26, 26)), 1, fill=0)
     assert ink_distance(framed, image) < 0.4
+    bold = Image.new("L", (28, 28))
+    ImageDraw.Draw(bold).ellipse((2, 2, 25, 25), outline=255, width=9)
+    assert np.median(np.asarray(bold)) == 255  # as of paper
+    assert np.array_equal(frame_character(bold, SHAPE)[0], np.asarray(bold))
 
 
 def test_dark_ink_in_a_picture_of_the_training_size_is_inverted() -> None:
