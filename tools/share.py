@@ -14,7 +14,7 @@ from dvc.repo import Repo
 from src.common.cli import run_cli
 from src.common.errors import UserError
 from src.common.text import count
-from src.compare.revisions import check_paths, open_repo
+from src.compare.revisions import check_paths
 from tools import make_parser
 
 
@@ -22,7 +22,7 @@ def main() -> None:
     make_parser("share", __doc__).parse_args()
     try:
         check_paths()
-        with open_repo() as repo:
+        with Repo() as repo:
             tracked = repo.push()  # pictures and backbones, too
             with repo.lock:
                 remote = repo.cloud.get_remote_odb(None, "push", hash_name="md5-dos2unix")

@@ -153,10 +153,7 @@ def _changed_code(revision: str) -> list[str]:
 
 
 def check_paths(revision: str = WORKSPACE) -> None:
-    """Raise UserError if a path in a revision's parameters is no text, such as the number 2024.
-
-    With such a path, DVC's own error would be a traceback.
-    """
+    """Raise UserError if a path in a revision's parameters is not a string, or empty; DVC would end in a traceback."""
     try:
         sections = YAML(typ="safe").load(read_file(revision, PARAMS))
     except YAMLError:  # which DVC reports

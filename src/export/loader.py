@@ -1,8 +1,8 @@
 """The code in the model card that classifies a picture with Pillow, NumPy and ONNX Runtime alone.
 
 It does what src/pictures does, except for framing and for rare kinds of files: floating-point samples, 16-bit TIFF
-files in which 0 is white, colour samples of more than 8 bits if preprocessing.bits is not 16, PNG files that are turned
-by their XMP metadata, strips a few pixels wide, and files that break their format's rules.
+files in which 0 is white, colour samples of more than 8 bits if preprocessing.bits is not 16, strips a few pixels wide,
+and files that break their format's rules.
 """
 
 from typing import NamedTuple

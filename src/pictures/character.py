@@ -119,8 +119,9 @@ def find_character(
 ) -> np.ndarray:
     """Return the ink (H, W) in [0, 1], cropped to the character; raise UserError unless there is exactly one.
 
-    drawing: whether it is a drawing, of any number of parts; annotations: a mask of the picture's size, with what the
-    first, coarser look found not to belong to the character; min_lines: fewer parallel lines are not erased.
+    drawing: whether all ink counts as one character, however many parts it has; annotations: a mask of the picture's
+    size, with what the first, coarser look found not to belong to the character; min_lines: fewer parallel lines are
+    not erased.
     """
     scale = max(MIN_SIDE, min(SIDE, max(picture.size))) / max(picture.size)
     small = picture.resize([max(1, round(length * scale)) for length in picture.size])

@@ -11,7 +11,7 @@ from src.pictures.fitting import fit_picture
 BLACK_BORDER, MIN_INK = 8, 32  # of 255: the border of a picture with light ink on black is darker, and the ink lighter
 # White paper in a black frame is no ink: the box around pixels of at least this brightness (of 255) has sides of at
 # least this fraction of the picture's shorter side, and such pixels are at least that fraction of the box's border.
-LIGHT, MIN_PAPER, MIN_FULL = 128, 0.55, 0.8
+LIGHT, MIN_PAPER, MIN_FULL = 128, 0.55, 0.9
 # For a picture that is framed already, as fractions of its shorter side: the extent of its ink, and how far the ink's
 # centre may be from the middle; ink of a larger extent may be anywhere.
 MIN_FRAMED, MAX_OFF_CENTRE, MIN_FILLING = 0.55, 0.09, 0.75

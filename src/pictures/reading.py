@@ -33,6 +33,7 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 # The chunks of a PNG that decide what it shows; others may be of any length, or damaged.
+XMP = b"iTXtXML:com.adobe.xmp\0\0"  # the beginning of uncompressed XMP metadata, which may hold the orientation
 PNG_SIGNATURE, PNG_CHUNKS = b"\x89PNG\r\n\x1a\n", (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"eXIf", b"IEND")
 # Pillow keeps only the high byte of 16-bit colour samples; decoding in the opposite byte order gives the low byte.
 SWAPPED = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
@@ -215,10 +216,11 @@ def _keep_chunks(data: bytes) -> bytes:
     while position + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, position)
         end = position + length + 12
-        if kind in PNG_CHUNKS:
-            kept.append(data[position:end])
         content, checksum = data[position + 4 : end - 4], data[end - 4 : end]
-        if kind == b"IDAT" and end <= len(data) and crc32(content).to_bytes(4) != checksum:
+        is_intact = crc32(content).to_bytes(4) == checksum
+        if kind in PNG_CHUNKS or (is_intact and content.startswith(XMP)):
+            kept.append(data[position:end])
+        if kind == b"IDAT" and end <= len(data) and not is_intact:
             raise UserError("a damaged picture (wrong checksum)")
         position = end
     return b"".join(kept)

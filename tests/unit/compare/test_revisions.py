@@ -5,20 +5,20 @@ import pytest
 from src.common.errors import UserError
 from src.compare.revisions import check_paths, open_repo
 
-NO_TEXT = "which is not text; put it in quotes"
+NOT_TEXT = "which is not text; put it in quotes"
 
 
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        ("2024", f"is 2024, {NO_TEXT}"),
-        ("2024-05-17", f"is 2024-05-17, {NO_TEXT}"),
-        ("true", f"is True, {NO_TEXT}"),
+        ("2024", f"is 2024, {NOT_TEXT}"),
+        ("2024-05-17", f"is 2024-05-17, {NOT_TEXT}"),
+        ("true", f"is True, {NOT_TEXT}"),
         ("", "is empty"),
         ("''", "is empty"),
     ],
 )
-def test_paths_that_are_no_text_are_named(
+def test_a_path_that_is_not_text_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: str, reason: str
 ) -> None:
     monkeypatch.chdir(tmp_path)

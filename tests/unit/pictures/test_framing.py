@@ -97,7 +97,7 @@ def test_objects_that_reach_in_from_outside_are_removed() -> None:
 
 def test_an_image_like_those_of_the_training_set_is_not_changed() -> None:
     pixels = np.zeros((28, 28, 3), np.uint8)
-    pixels[4:24, 4:24] = np.random.default_rng(0).integers(0, 160, (20, 20, 3), np.uint8)
+    pixels[4:24, 4:24] = np.random.default_rng(0).integers(0, 256, (20, 20, 3), np.uint8)
     assert np.array_equal(frame_character(Image.fromarray(pixels), (3, 28, 28)), pixels.transpose(2, 0, 1))
     assert np.array_equal(frame_character(Image.fromarray(pixels[:, :, 0]), SHAPE)[0], pixels[:, :, 0])
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageOps, TiffImagePlugin
+from PIL import Image, ImageDraw, ImageOps, PngImagePlugin, TiffImagePlugin
 
 from src.common.dataset import Preprocessing
 from src.common.errors import UserError
@@ -143,11 +143,15 @@ def test_damage_that_no_viewer_minds_does_not_matter() -> None:
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_every_orientation_is_turned_upright(orientation: int) -> None:
     picture = Image.fromarray(np.arange(12, dtype=np.uint8).reshape(3, 4))
-    exif = Image.Exif()
+    exif, xmp = Image.Exif(), PngImagePlugin.PngInfo()
     exif[0x0112] = orientation
-    data = encode(picture, "PNG", exif=exif)
-    with Image.open(io.BytesIO(data)) as opened:
-        assert np.array_equal(pixels(read(data)), np.asarray(ImageOps.exif_transpose(opened)))
+    xmp.add_itxt("XML:com.adobe.xmp", f'<rdf:Description tiff:Orientation="{orientation}"/>')
+    with_exif, with_xmp = encode(picture, "PNG", exif=exif), encode(picture, "PNG", pnginfo=xmp)
+    with Image.open(io.BytesIO(with_exif)) as opened:
+        upright = np.asarray(ImageOps.exif_transpose(opened))
+    for data in (with_exif, with_xmp):
+        assert np.array_equal(pixels(read(data)), upright)
+    assert np.array_equal(pixels(read(with_xmp.replace(b"rdf:", b"rdf;"))), pixels(read(encode(picture, "PNG"))))
 
 
 @pytest.mark.parametrize("kind", ["TIFF", "GIF", "WEBP"])
