@@ -16,9 +16,10 @@ def run_python(code: str, **settings: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, **({"env": ENVIRONMENT} | settings))
 
 
-def run_main(body: str, **settings: Any) -> subprocess.CompletedProcess[str]:
-    """Run a main function of this body with run_cli, as the split stage would."""
+def run_main(body: str, before: str = "", **settings: Any) -> subprocess.CompletedProcess[str]:
+    """Run a main function of this body with run_cli, as the split stage would; before: statements that run first."""
     code = f"""
+{before}
 import sys
 from src.common.cli import run_cli
 from src.common.errors import UsageError, UserError
@@ -41,10 +42,10 @@ def test_a_usage_error_is_one_message_with_exit_code_2() -> None:
     assert (result.returncode, result.stdout, result.stderr) == (2, "", "split: no such recipe\n")
 
 
-@pytest.mark.parametrize("wrap", ["pass", "import colorama; colorama.init()"])  # as DVC does
-def test_characters_that_the_terminal_cannot_show_are_replaced(wrap: str) -> None:
+@pytest.mark.parametrize("before", ["", "import colorama; colorama.init()"])  # importing DVC does the latter
+def test_characters_that_the_terminal_cannot_show_are_replaced(before: str) -> None:
     environment = ENVIRONMENT | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    result = run_main(rf"{wrap}; print('4: 61% \u00b7 9: 38%')", env=environment)
+    result = run_main(r"print('4: 61% \u00b7 9: 38%')", before, env=environment)
     assert (result.returncode, result.stdout) == (0, "4: 61% ? 9: 38%\n")
 
 
